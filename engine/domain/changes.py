@@ -1,0 +1,197 @@
+"""What may be done to the store: a batch is a list of these, each with an answer of its own.
+
+A key conflict or a repeated MSH-10 is an answer, decided inside the commit; it never aborts its neighbours.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.domain.message import MessageId
+from engine.domain.outcome import Outcome
+from engine.domain.posting import Stepped
+from engine.domain.status import DeliveryState, MessageState
+
+
+class Received(NamedTuple):
+    """A message to keep. `control`: (key, body) digests for MSH-10 duplicates, None when it has no MSH-10.
+
+    Answer: `Kept`. A repeated body under the same key is kept as DUPLICATE of the first.
+    """
+
+    feed: str
+    received_us: int
+    type: str
+    control_id: str
+    raw: bytes
+    charset: str | None
+    state: MessageState  # PENDING or REFUSED
+    reason: str
+    answered: str
+    control: tuple[bytes, bytes] | None
+    replays: MessageId | None = None
+    actor: str = ""
+
+
+class Kept(NamedTuple):
+    """`state`: PENDING, REFUSED or DUPLICATE. `first`: (id, its answer code) of the message that it repeats.
+    `reused`: the control id was seen with another body."""
+
+    id: MessageId
+    state: MessageState
+    first: tuple[MessageId, str] | None = None
+    reused: bool = False
+
+
+class Routed(NamedTuple):
+    """A message's step becomes true: state, lines, effects, deliveries, facts, keys, in one piece.
+
+    `born`: for each document, the state its delivery starts with (READY, or SENDING in a free lane).
+    `from_state`: the state the message must still have. `supersedes`: a held message that this replay replaces
+    (its held effects are cancelled, its key freed, in the same piece).
+    Answer: `RoutedAs`, or `Conflict` when a key was taken meanwhile: nothing of this message was written.
+    """
+
+    message: MessageId
+    stepped: Stepped
+    born: tuple[DeliveryState, ...]
+    edition: int
+    at_us: int
+    from_state: MessageState = MessageState.PENDING
+    supersedes: MessageId | None = None
+
+
+class RoutedAs(NamedTuple):
+    """`deliveries`: ids, one per document."""
+
+    deliveries: tuple[int, ...]
+
+
+class Conflict(NamedTuple):
+    """Another effect owns one of the keys: gather again and step again."""
+
+    key: bytes
+
+
+class Released(NamedTuple):
+    """Held effects of a routed or held message are decided: a person, or a row of a table, said how.
+
+    `stepped`: the step run again; only its effects whose (channel, line number, effect name, action) are held in
+    the store count: those with a document become deliveries, those still held get their new cause, and held
+    effects that the step no longer makes are CANCELLED ("not due"). Lines keep their ids.
+    Answer: `RoutedAs` with ids of the new deliveries, in document order, or `Conflict`.
+    """
+
+    message: MessageId
+    stepped: Stepped
+    edition: int
+    at_us: int
+    actor: str
+    reason: str
+
+
+class Sending(NamedTuple):
+    """These deliveries are about to leave: committed before their first byte. Answer: None."""
+
+    deliveries: tuple[int, ...]
+    at_us: int
+
+
+class Settled(NamedTuple):
+    """One try or probe of a delivery ended. Answer: None.
+
+    `state`: where the delivery stands now; `next_us` with WAITING and UNKNOWN. `counts`: False when the try
+    burned no attempt. DELIVERED writes a receipt, anything else an attempt row. HELD frees the keys of its
+    effects (rules of money, 1) only when `frees` is set: a final rejection, never an unknown.
+    """
+
+    delivery: int
+    state: DeliveryState
+    outcome: Outcome
+    at_us: int
+    next_us: int | None = None
+    counts: bool = True
+    frees: bool = False
+    actor: str = ""
+
+
+class Requeued(NamedTuple):
+    """A person sends a held delivery again as it is (bytes as sent), at the end of its lane under a new id.
+
+    The old row becomes CANCELLED, its effects point to the new one and own their keys again.
+    Answer: `RoutedAs` with the new id, or `Conflict`.
+    """
+
+    delivery: int
+    at_us: int
+    actor: str
+    reason: str
+
+
+class Dropped(NamedTuple):
+    """A person decides that held effects are not to be posted. They are CANCELLED and their keys freed.
+    Answer: how many."""
+
+    effects: tuple[int, ...]
+    at_us: int
+    actor: str
+    reason: str
+
+
+class Stopped(NamedTuple):
+    """A destination is stopped (`stopped` True: credentials, or a person) or goes again. Answer: None."""
+
+    destination: str
+    stopped: bool
+    code: str
+    at_us: int
+    actor: str
+
+
+class TableRecorded(NamedTuple):
+    """A new version of a code table. Answer: its version number."""
+
+    name: str
+    hash: str
+    source: str
+    csv: bytes
+    at_us: int
+    actor: str
+    reason: str
+
+
+class Activated(NamedTuple):
+    """A release with table versions is what steps run with from here. Answer: the edition's id."""
+
+    hash: str
+    files: bytes
+    tables: dict[str, int]
+    at_us: int
+    actor: str
+
+
+class Acted(NamedTuple):
+    """What a person did, for the audit. Answer: None."""
+
+    actor: str
+    verb: str
+    target: str
+    reason: str
+    detail: dict[str, int | str]
+    at_us: int
+
+
+Change = (
+    Received
+    | Routed
+    | Released
+    | Sending
+    | Settled
+    | Requeued
+    | Dropped
+    | Stopped
+    | TableRecorded
+    | Activated
+    | Acted
+)
+Answered = Kept | RoutedAs | Conflict | int | None

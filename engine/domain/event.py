@@ -1,0 +1,135 @@
+"""What a message means, in canonical form: an event with its lines (`docs/reference/events.md`).
+
+Field values are text, Decimal, aware datetime, date, bool or None (not sent). A read map fills them; the names
+are those of `FIELDS`, or declared by the map under `extra`. Nothing here knows HL7 or FHIR.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+Value = str | Decimal | datetime | date | bool | None
+Fields = dict[str, Value]
+
+
+class Kind(StrEnum):
+    """What an event is about. Each has the fields of `FIELDS`."""
+
+    USAGE = "supply-usage"
+    CHARGE = "charge"
+    ENCOUNTER = "encounter"
+    MERGE = "merge"
+
+
+class FieldType(StrEnum):
+    """How a field's text is understood. A moment also gives NAME minus `_at` plus `_on`: the local date."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    MONEY = "money"
+    MOMENT = "moment"
+    DATE = "date"
+    FLAG = "flag"
+
+
+class FieldSpec(NamedTuple):
+    type: FieldType
+    meaning: str
+    example: str
+
+
+_T, _N, _M, _AT, _D, _F = (
+    FieldType.TEXT,
+    FieldType.NUMBER,
+    FieldType.MONEY,
+    FieldType.MOMENT,
+    FieldType.DATE,
+    FieldType.FLAG,
+)
+
+_PERSON = {
+    "account": FieldSpec(_T, "billing account of the stay", "PID-18.1"),
+    "account_authority": FieldSpec(_T, "who gave the account number", "PID-18.4"),
+    "visit": FieldSpec(_T, "visit or encounter number", "PV1-19.1"),
+    "patient": FieldSpec(_T, "medical record number", "PID-3[type=MR].1"),
+    "class": FieldSpec(_T, "patient class: I inpatient, O outpatient, E emergency, P pre-admission", "PV1-2"),
+    "payer_class": FieldSpec(_T, "financial class of the payer", "PV1-20.1"),
+    "facility": FieldSpec(_T, "hospital or site; MSH-4 when the map does not say", "MSH-4.1"),
+    "location": FieldSpec(_T, "point of care where the patient is", "PV1-3.1"),
+}
+_LINE = {
+    "source_id": FieldSpec(_T, "the sender's own id of the line", "FT1-2"),
+    "code": FieldSpec(_T, "item, charge or procedure code as sent", "FT1-7.1"),
+    "description": FieldSpec(_T, "the sender's text for the code", "FT1-7.2"),
+    "quantity": FieldSpec(_N, "how many, signed as sent, in `unit`", "FT1-10, else 1"),
+    "unit": FieldSpec(_T, "unit of measure of the quantity", "RQD-6.1"),
+    "department": FieldSpec(_T, "department that used or charges it", "FT1-13.1"),
+    "room": FieldSpec(_T, "room of the case", "FT1-16.2"),
+    "station": FieldSpec(_T, "cabinet or supply station", "ZPM-3"),
+    "bin": FieldSpec(_T, "drawer or bin in the station", "ZPM-4"),
+    "used_at": FieldSpec(_AT, "when it was used (gives used_on as well)", "FT1-4.1"),
+    "credit": FieldSpec(_F, "true when the line takes an earlier one back", "FT1-6 == 'CD'"),
+    "reverses_id": FieldSpec(_T, "source_id of the line that a credit takes back", "FT1-31"),
+    "amount": FieldSpec(_M, "extended amount that the sender states", "FT1-11.1"),
+    "unit_amount": FieldSpec(_M, "amount per unit that the sender states", "FT1-12.1"),
+    "lot": FieldSpec(_T, "lot number", "ZPM-20"),
+    "serial": FieldSpec(_T, "serial number", "ZPM-21"),
+    "expiry": FieldSpec(_D, "expiry date", "ZPM-22"),
+    "performer": FieldSpec(_T, "id of who performed it", "FT1-20.1"),
+    "case": FieldSpec(_T, "surgical case number", "FT1-23"),
+    "type": FieldSpec(_T, "transaction or movement type as sent", "FT1-6"),
+}
+
+FIELDS: dict[Kind, dict[str, FieldSpec]] = {
+    Kind.USAGE: _PERSON | _LINE,
+    Kind.CHARGE: _PERSON | _LINE,
+    Kind.ENCOUNTER: _PERSON
+    | {
+        "event": FieldSpec(_T, "trigger of the message", "MSH-9.2"),
+        "occurred_at": FieldSpec(_AT, "when it happened, not when it was told", "EVN-6, else EVN-2"),
+    },
+    Kind.MERGE: {
+        "account": FieldSpec(_T, "surviving account", "PID-18.1"),
+        "account_authority": FieldSpec(_T, "who gave the account number", "PID-18.4"),
+        "merged_account": FieldSpec(_T, "account that ends", "MRG-3.1"),
+        "patient": FieldSpec(_T, "surviving medical record number", "PID-3.1"),
+        "merged_patient": FieldSpec(_T, "medical record number that ends", "MRG-1.1"),
+        "visit": FieldSpec(_T, "surviving visit", "PV1-19.1"),
+        "merged_visit": FieldSpec(_T, "visit that ends", "MRG-5.1"),
+        "facility": FieldSpec(_T, "hospital or site; MSH-4 when the map does not say", "MSH-4.1"),
+        "occurred_at": FieldSpec(_AT, "when it happened", "EVN-6, else EVN-2"),
+    },
+}
+"""Canonical fields of each kind of event, with type, meaning and a usual source. The reference is made from it."""
+
+
+class LineFault(NamedTuple):
+    """Why a line cannot be understood: a fault code, the place (`FT1[2]-10`) and the mend. No values."""
+
+    code: str
+    where: str
+    what: str
+    mend: str
+
+
+class Line(NamedTuple):
+    """One usage, charge or item: the unit of money.
+
+    `number`: the occurrence of its group in the message, from 1. `fields`: header and line fields, flat.
+    `sent`: as-sent text of the fields read from the line's own segments, for its content hash.
+    """
+
+    number: int
+    fields: Fields
+    sent: tuple[tuple[str, str], ...]
+    faults: tuple[LineFault, ...] = ()
+
+
+class Event(NamedTuple):
+    """One event of a message. An event without lines (encounter, merge) has one entry in `lines`: itself."""
+
+    kind: Kind
+    lines: tuple[Line, ...]

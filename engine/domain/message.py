@@ -1,0 +1,45 @@
+"""A message at the door and in the inbox. Bytes and identity only; what it means is an `engine.domain.event`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, NewType
+
+MessageId = NewType("MessageId", int)
+"""Inbox commit order, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Raw bytes as a listener took them. `charset`: HTTP's, which wins over MSH-18. The repr shows sizes only."""
+
+    feed: str
+    raw: bytes
+    peer: str
+    transport: str  # mllp | hl7-http
+    charset: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Arrival(feed={self.feed!r}, {len(self.raw)} bytes, {self.transport})"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the sender. `ack` None: silence. `code`: AA AE AR CA CE CR, or '' when silent."""
+
+    ack: bytes | None
+    code: str
+
+
+class Inbound(NamedTuple):
+    """A pending message as the stepper takes it from the inbox."""
+
+    id: MessageId
+    feed: str
+    received_us: int
+    raw: bytes
+    charset: str | None
+    replays: MessageId | None = None
+
+    def __repr__(self) -> str:
+        return f"Inbound({self.id}, feed={self.feed!r}, {len(self.raw)} bytes)"

@@ -1,0 +1,182 @@
+"""The protocols between packages: what the middle sees of stores, listeners and adapters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from engine.domain.changes import Answered, Change
+from engine.domain.message import Answer, Arrival, Inbound, MessageId
+from engine.domain.outcome import Outcome
+from engine.domain.posting import FactKeys, Facts
+from engine.domain.views import (
+    AccountRow,
+    AttemptView,
+    DeliveryView,
+    EditionView,
+    EffectView,
+    HeldGroup,
+    LineView,
+    MessageQuery,
+    MessageView,
+    Outgoing,
+    ParkedLane,
+    TableVersionView,
+)
+
+
+class Intake(Protocol):
+    """What a listener calls. One per engine."""
+
+    def receive(self, arrival: Arrival) -> asyncio.Future[Answer]:
+        """Resolves after the commit. Fails with `StoreUnavailable` when nothing could be made durable: then the
+        listener gives no answer and closes. Call order is inbox order."""
+        ...
+
+    def garbled(self, feed: str, raw: bytes, reason: str, peer: str) -> None:
+        """A frame that cannot be answered: truncated, oversize, cut by EOF. Kept and counted."""
+        ...
+
+    @property
+    def accepting(self) -> bool:
+        """False while the store cannot commit or the engine stops."""
+        ...
+
+
+class Writer(Protocol):
+    """The one way to change a store."""
+
+    def submit(self, changes: Sequence[Change]) -> asyncio.Future[list[Answered]]:
+        """Durable when it resolves; answers in the order of `changes`. Submissions commit in call order, many
+        together. Fails with `StoreUnavailable` when the commit failed: then none of `changes` is true."""
+        ...
+
+    @property
+    def backlog(self) -> int:
+        """Changes submitted and not yet committed."""
+        ...
+
+
+class Reader(Protocol):
+    """What may be asked. Sees what is committed. Few calls, each for many rows."""
+
+    async def pending(self, after: int, limit: int) -> list[Inbound]:
+        """Messages in state PENDING with id > `after`, in inbox order."""
+        ...
+
+    async def inbound(self, message: MessageId) -> Inbound | None: ...
+
+    async def gather(self, keys: Sequence[FactKeys]) -> list[Facts]:
+        """The facts named by each set of keys, in the same order."""
+        ...
+
+    async def ready(self, destination: str, after: int, limit: int) -> list[Outgoing]:
+        """READY deliveries with id > `after`, in id order, with payloads."""
+        ...
+
+    async def lane(self, destination: str, lane: int, limit: int) -> list[Outgoing]:
+        """Open deliveries (READY, SENDING, WAITING, UNKNOWN) of one lane in id order, with payloads."""
+        ...
+
+    async def parked(self, destination: str) -> list[ParkedLane]:
+        """Every SENDING, WAITING and UNKNOWN delivery of a destination, in id order. Few: bounded by the
+        window of documents in flight, not by the backlog."""
+        ...
+
+    async def stopped(self) -> dict[str, str]:
+        """Destinations that are stopped → why (code)."""
+        ...
+
+    async def messages(self, query: MessageQuery) -> list[MessageView]: ...
+
+    async def raw(self, message: MessageId) -> bytes | None: ...
+
+    async def record(self, message: MessageId) -> bytes | None:
+        """The step record (`Stepped.record`), or None."""
+        ...
+
+    async def lines(self, message: MessageId) -> list[LineView]: ...
+
+    async def effects(self, message: MessageId) -> list[EffectView]: ...
+
+    async def deliveries(self, message: MessageId) -> list[DeliveryView]: ...
+
+    async def delivery(self, delivery: int) -> DeliveryView | None: ...
+
+    async def attempts(self, message: MessageId) -> list[AttemptView]: ...
+
+    async def payload(self, delivery: int) -> bytes | None: ...
+
+    async def worklist(self, owner: str | None = None) -> list[HeldGroup]:
+        """Held effects and held deliveries grouped by owner and cause, most money first."""
+        ...
+
+    async def held_messages(self, owner: str | None, cause: str | None, after: int, limit: int) -> list[MessageId]:
+        """Messages with held effects of that owner and cause (None: any), in id order, id > `after`."""
+        ...
+
+    async def message_counts(self) -> dict[tuple[str, str], int]:
+        """(feed, state word) → messages."""
+        ...
+
+    async def line_counts(self) -> dict[tuple[str, str], tuple[int, str]]:
+        """(state word, reason) → (lines, stated money as text)."""
+        ...
+
+    async def account(self) -> list[AccountRow]: ...
+
+    async def documents(self, destination: str, after: int, limit: int) -> list[DeliveryView]:
+        """DELIVERED documents of a destination with their receipts, in id order, id > `after`."""
+        ...
+
+    async def editions(self, limit: int) -> list[EditionView]:
+        """Newest first: the first is the active one."""
+        ...
+
+    async def release_files(self, release_hash: str) -> bytes | None: ...
+
+    async def table_versions(self, name: str | None = None) -> list[TableVersionView]:
+        """Newest first."""
+        ...
+
+    async def table_csv(self, name: str, version: int) -> bytes | None: ...
+
+    async def acts(self, limit: int) -> list[tuple[int, str, str, str, str]]:
+        """(at_us, actor, verb, target, reason), newest first."""
+        ...
+
+    @property
+    def hash_key(self) -> bytes:
+        """The store's own random key for digests of patient identifiers."""
+        ...
+
+
+class Store(Reader, Writer, Protocol):
+    """Both, with a life of its own."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class Adapter(Protocol):
+    """One destination's far end. The lane adds timing, marks, breaker and log around it."""
+
+    async def send(self, delivery: Outgoing) -> Outcome:
+        """One try. Never raises for what the far end does; `NOT_SENT` only when it certainly was not applied."""
+        ...
+
+    async def send_many(self, deliveries: Sequence[Outgoing]) -> list[Outcome]:
+        """One call for many documents, each with an outcome of its own, in order."""
+        ...
+
+    async def probe(self, delivery: Outgoing) -> Outcome | None:
+        """Ask by reference: APPLIED, ABSENT, or UNKNOWN when the question itself failed. None: cannot ask."""
+        ...
+
+    def cut(self) -> None:
+        """Close every connection, in use or idle: what comes after `unknown` must not meet its late reply."""
+        ...
+
+    async def close(self) -> None: ...

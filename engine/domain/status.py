@@ -1,0 +1,87 @@
+"""The states of messages, lines, effects and deliveries: closed lists, and which moves are legal.
+
+Stored as the small integers given here; they never change their meaning. Source: rules of money, 24.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class MessageState(IntEnum):
+    """Where a message stands. Every message is in exactly one."""
+
+    PENDING = 0  # durable, not stepped yet
+    ROUTED = 1  # at least one line has an effect on its way or there
+    FILTERED = 2  # nothing to post, with the reason
+    HELD = 3  # all that it has to post waits for a person or a row
+    DUPLICATE = 4  # told before: by MSH-10 and body, or line by line
+    REFUSED = 5  # answered AE/AR or unanswerable; bytes kept
+    SUPERSEDED = 6  # a replay took its place
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class LineState(IntEnum):
+    """What became of a line."""
+
+    POSTED = 1  # it has effects (each with a state of its own)
+    FILTERED = 2
+    HELD = 3  # not even its effects can be told (unreadable quantity, unknown credit)
+    DUPLICATE = 4
+    SUPERSEDED = 6
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class EffectState(IntEnum):
+    """A state of the effect's own. ROUTED defers to its delivery's state."""
+
+    ROUTED = 1
+    HELD = 2
+    CANCELLED = 3  # found not due, or superseded, or dropped by a person
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class DeliveryState(IntEnum):
+    """Where one document for one destination stands."""
+
+    READY = 0  # never left
+    SENDING = 1  # committed before its first byte leaves; after a crash this means UNKNOWN
+    WAITING = 2  # certainly not applied; tried again at `next_us`
+    UNKNOWN = 3  # may be applied; is asked, not hoped
+    DELIVERED = 4
+    HELD = 5  # refused for good, or unknown and nobody to ask: a person decides
+    CANCELLED = 6
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+OPEN_DELIVERIES = (DeliveryState.READY, DeliveryState.SENDING, DeliveryState.WAITING, DeliveryState.UNKNOWN)
+"""States in which a delivery takes part in its lane."""
+
+PARKING_DELIVERIES = (DeliveryState.WAITING, DeliveryState.UNKNOWN)
+"""States that keep the rest of the lane behind them (rules of money, 15)."""
+
+DELIVERY_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.READY: frozenset({DeliveryState.SENDING, DeliveryState.CANCELLED, DeliveryState.HELD}),
+    DeliveryState.SENDING: frozenset(
+        {DeliveryState.DELIVERED, DeliveryState.WAITING, DeliveryState.UNKNOWN, DeliveryState.HELD}
+    ),
+    DeliveryState.WAITING: frozenset({DeliveryState.SENDING, DeliveryState.HELD, DeliveryState.CANCELLED}),
+    DeliveryState.UNKNOWN: frozenset(
+        {DeliveryState.DELIVERED, DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.HELD}
+    ),
+    DeliveryState.HELD: frozenset({DeliveryState.READY, DeliveryState.CANCELLED, DeliveryState.DELIVERED}),
+    DeliveryState.DELIVERED: frozenset(),
+    DeliveryState.CANCELLED: frozenset(),
+}

@@ -1,0 +1,180 @@
+"""What can be asked of the store, as rows. Counts, ids and codes; bodies are fetched one at a time."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from engine.domain.message import MessageId
+from engine.domain.posting import Action, Measure
+from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
+
+
+class Outgoing(NamedTuple):
+    """A delivery as the lane takes it."""
+
+    id: int
+    destination: str
+    effect: str
+    action: Action
+    lane: int
+    priority: int
+    reference: str
+    path: str
+    payload: bytes
+    attempts: int
+    state: DeliveryState
+    next_us: int | None
+
+    def __repr__(self) -> str:
+        return f"Outgoing({self.id}, {self.reference}, {self.effect} to {self.destination}, {self.state.word})"
+
+
+class ParkedLane(NamedTuple):
+    """The head of a lane that waits (WAITING) or must be asked about (UNKNOWN, or SENDING after a crash)."""
+
+    delivery: int
+    lane: int
+    state: DeliveryState
+    next_us: int | None
+    sent_us: int | None
+
+
+class MessageView(NamedTuple):
+    id: MessageId
+    feed: str
+    received_us: int
+    type: str
+    control_id: str
+    state: MessageState
+    reason: str
+    answered: str
+    charset: str | None
+    edition: int | None
+    stepped_us: int | None
+    relates_to: int | None
+    actor: str
+    size: int
+
+
+class LineView(NamedTuple):
+    id: int
+    channel: str
+    number: int
+    strong: bool
+    credit: bool
+    state: LineState
+    reason: str
+    stated: Decimal | None
+    currency: str
+
+
+class EffectView(NamedTuple):
+    id: int
+    line_id: int
+    number: int
+    destination: str
+    name: str
+    action: Action
+    version: int
+    state: EffectState
+    delivery_id: int | None
+    reverses: int | None
+    quantity: Decimal | None
+    measure: Measure
+    amount: Decimal | None
+    currency: str
+    owner: str
+    cause: str
+
+
+class DeliveryView(NamedTuple):
+    id: int
+    message_id: MessageId
+    channel: str
+    destination: str
+    effect: str
+    action: Action
+    reference: str
+    path: str
+    state: DeliveryState
+    attempts: int
+    created_us: int
+    next_us: int | None
+    settled_us: int | None
+    code: str
+    document: str
+    amount: Decimal | None
+
+
+class AttemptView(NamedTuple):
+    delivery_id: int
+    at_us: int
+    verdict: int
+    code: str
+
+
+class HeldGroup(NamedTuple):
+    """One cause on the worklist. `at_stake`: stated money of its lines, each line once; None: unpriced only."""
+
+    owner: str
+    cause: str
+    effects: int
+    lines: int
+    messages: int
+    at_stake: Decimal | None
+    unpriced: int
+    first_us: int
+    last_us: int
+    samples: tuple[MessageId, ...]
+
+
+class AccountRow(NamedTuple):
+    """Rule 24 for one destination, effect, action and measure. Amounts are debits or credits, never net."""
+
+    destination: str
+    name: str
+    action: Action
+    measure: Measure
+    state: str  # delivered | waiting | unknown | held | cancelled
+    effects: int
+    amount: Decimal
+    unpriced: int
+
+
+class TableVersionView(NamedTuple):
+    id: int
+    name: str
+    version: int
+    hash: str
+    source: str
+    recorded_us: int
+    actor: str
+    reason: str
+
+
+class EditionView(NamedTuple):
+    id: int
+    release_hash: str
+    tables: dict[str, int]
+    activated_us: int
+    actor: str
+
+
+class MessageQuery(NamedTuple):
+    """What to find. None: any. `account`, `patient`: keyed digests. `document`: the far end's number or our
+    reference. `before`: ids below it, for paging. Newest first."""
+
+    feed: str | None = None
+    type: str | None = None
+    state: MessageState | None = None
+    control_id: str | None = None
+    account: bytes | None = None
+    patient: bytes | None = None
+    document: str | None = None
+    owner: str | None = None
+    cause: str | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+    before: int | None = None
+    limit: int = 50

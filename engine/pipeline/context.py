@@ -1,0 +1,111 @@
+"""What a line is judged in: release, message and facts, frozen. One per channel and message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from engine.domain.event import Fields, Line
+from engine.domain.posting import Action, Facts, Original, Prior
+from engine.domain.status import EffectState
+from engine.mapping.translation import Dates
+from engine.pipeline.digests import Digester
+from engine.pipeline.identity import Identity, identify
+from engine.pipeline.reading import ChannelRead, Read, other_names, person_digest, surviving_fields
+from engine.site.release import Channel, EffectRule, Release
+
+AS_NEW = "new"
+"""A person's decision on a suspected duplicate or a changed line: it is another one, post it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`decisions`: (channel, line number) → what a person decided. `others`: identities of the same lines under
+    other numbers of merged accounts (rule 4)."""
+
+    release: Release
+    digester: Digester
+    read: Read
+    facts: Facts
+    channel: Channel
+    others: tuple[tuple[Identity, ...], ...]
+    encounter: dict[str, object] | None
+    decisions: dict[tuple[str, int], str]
+
+    def base_names(self, line: Line) -> dict[str, object]:
+        """Fields of the line and all that is true of the message, by the names that expressions use."""
+        return {
+            **surviving_fields(self.digester, line.fields, self.facts),
+            "number": line.number,
+            "encounter": self.encounter,
+            "feed": self.read.inbound.feed,
+            "channel": self.channel.name,
+            "currency": self.release.currency,
+            "received_at": self.read.received,
+            "posting_date": self.read.today,
+        }
+
+    def dates(self, fields: Fields) -> Dates:
+        """The days that tables are read as of. A line without a service date has the day of receipt."""
+        used_on = fields.get("used_on")
+        service = used_on if isinstance(used_on, date) else self.read.today
+        return Dates(service=service, posting=self.read.today, received=self.read.today)
+
+    def priors(self, index: int, identity: Identity, rules: tuple[EffectRule, ...], action: Action) -> list[Prior]:
+        """Effects of other messages that own this line's key at this channel's destinations."""
+        targets = {(rule.destination, rule.name) for rule in rules}
+        keys = [identity.key, *(other[index].key for other in self.others)]
+        return [
+            prior
+            for key in keys
+            for prior in self.facts.priors.get(key, ())
+            if prior.action == action
+            and (prior.destination, prior.name) in targets
+            and not self._own(prior)
+        ]
+
+    def originals(self, index: int, identity: Identity) -> list[Original]:
+        """Candidates for a credit by the first way of `credit_finds` that finds any."""
+        targets = {(rule.destination, rule.name) for rule in self.channel.effects}
+        for way_index, way in enumerate(identity.seeks):
+            digests = {*way, *(digest for other in self.others for digest in other[index].seeks[way_index])}
+            found = {
+                original.effect_id: original
+                for digest in digests
+                for original in self.facts.originals.get(digest, ())
+                if (original.destination, original.name) in targets and original.channel == self.channel.name
+            }
+            if found:
+                return sorted(found.values(), key=lambda original: original.effect_id)
+        return []
+
+    def _own(self, prior: Prior) -> bool:
+        """A held effect of this message, or of the one it replays, is this line itself."""
+        inbound = self.read.inbound
+        if prior.message_id == inbound.id:
+            return True
+        return prior.message_id == inbound.replays and prior.state is EffectState.HELD
+
+
+def context_of(
+    release: Release,
+    digester: Digester,
+    read: Read,
+    part: ChannelRead,
+    facts: Facts,
+    decisions: dict[tuple[str, int], str],
+) -> Context:
+    header = part.event.lines[0].fields if part.event.lines else {}
+    others = tuple(
+        tuple(identify(digester, part.channel, read.inbound.feed, part.event.lines, names))
+        for names in other_names(digester, header, facts)
+    )
+    return Context(release, digester, read, facts, part.channel, others, _encounter(digester, header, facts), decisions)
+
+
+def _encounter(digester: Digester, header: Fields, facts: Facts) -> dict[str, object] | None:
+    for names in ({}, *other_names(digester, header, facts)):
+        digest = person_digest(digester, "account", {**header, **names})
+        if digest is not None and digest in facts.encounters:
+            return facts.encounters[digest]
+    return None

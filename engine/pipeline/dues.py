@@ -1,0 +1,49 @@
+"""What one line owes: an effect at a destination, to post, to reverse, or to hold. Plain values between judging and writing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from engine.domain.posting import Action, Original
+from engine.domain.status import LineState
+from engine.site.release import EffectRule
+
+INTERFACE = "interface"
+"""Owner of what no table row mends and no rule names an owner for."""
+
+
+class Hold(NamedTuple):
+    """Why it waits. `cause` groups on the worklist: code and table keys, never patient data."""
+
+    owner: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """One effect of one line. `names`: what its map may refer to. `amount` is signed; None: unpriced or far end's.
+
+    `original` is set for a reversal. `owns` False: another effect holds the key, this one is held beside it.
+    """
+
+    number: int
+    rule: EffectRule
+    action: Action
+    key: bytes
+    version: int
+    quantity: Decimal | None
+    amount: Decimal | None
+    names: dict[str, object]
+    original: Original | None = None
+    hold: Hold | None = None
+    owns: bool = True
+
+
+class Judged(NamedTuple):
+    """What became of a line: its state with the reason, and what it owes."""
+
+    state: LineState
+    reason: str
+    dues: tuple[Due, ...] = ()

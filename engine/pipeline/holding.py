@@ -1,0 +1,54 @@
+"""A line that cannot go on: every effect that it might owe, held for one cause. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.domain.event import Fields, Line
+from engine.domain.money import cents
+from engine.domain.posting import Action, Measure
+from engine.domain.status import LineState
+from engine.pipeline.context import Context
+from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
+from engine.pipeline.identity import Identity, is_credit
+
+
+def hold_all(
+    context: Context,
+    line: Line,
+    identity: Identity,
+    hold: Hold,
+    action: Action = Action.POST,
+    *,
+    owns: bool = True,
+) -> Judged:
+    """Every effect that the line might owe is held for one cause."""
+    quantity = line.fields.get("quantity")
+    dues = tuple(
+        Due(
+            number=line.number,
+            rule=rule,
+            action=action,
+            key=identity.key,
+            version=1,
+            quantity=quantity if isinstance(quantity, Decimal) else None,
+            amount=stated_amount(line.fields) if rule.measure is Measure.STATED else None,
+            names={},
+            hold=hold if hold.owner != INTERFACE else Hold(rule.owner, hold.cause),
+            owns=owns,
+        )
+        for rule in context.channel.effects
+    )
+    return Judged(LineState.HELD, hold.cause, dues)
+
+
+def stated_amount(fields: Fields) -> Decimal | None:
+    """The extended amount that the message states, signed: negative for a credit; None when unpriced."""
+    amount, unit_amount, quantity = fields.get("amount"), fields.get("unit_amount"), fields.get("quantity")
+    if isinstance(amount, Decimal):
+        stated = amount
+    elif isinstance(unit_amount, Decimal) and isinstance(quantity, Decimal):
+        stated = cents(unit_amount * quantity)
+    else:
+        return None
+    return -abs(stated) if is_credit(fields) else stated

@@ -1,0 +1,196 @@
+"""The door: bytes in, durable, then the answer. Nothing is acknowledged that is not committed (promise 1).
+
+Looks at the header only; what a message means is the step's. Business failures are AA here, always: they are held
+later. What only the sender can mend (no MSH-10, wrong version, unreadable bytes) is refused, with its bytes kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from engine.clock import Clock, to_datetime
+from engine.codecs.hl7v2.ack import AckError, accept_answer, build_ack
+from engine.codecs.hl7v2.charset import codec_of
+from engine.codecs.hl7v2.lexer import Header, peek
+from engine.domain.changes import Answered, Kept, Received
+from engine.domain.message import Answer, Arrival, Inbound
+from engine.domain.ports import Writer
+from engine.domain.status import MessageState
+from engine.errors import Bug, MessageError
+from engine.pipeline.digests import control_digests
+from engine.site.release import Listener
+
+SILENCE = Answer(None, "")
+"""Nothing is said back."""
+
+
+class Intake:
+    """The `Intake` port. `kept` is called with each message that awaits its step, in inbox order."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        listeners: Callable[[], Mapping[str, Listener]],
+        clock: Clock,
+        kept: Callable[[Inbound], None],
+        observer: IntakeObserver,
+    ) -> None:
+        self._writer = writer
+        self._listeners = listeners
+        self._clock = clock
+        self._kept = kept
+        self._observer = observer
+        self._open = True
+        self._acks = 0
+
+    @property
+    def accepting(self) -> bool:
+        return self._open
+
+    def close(self) -> None:
+        """From here on nothing is taken in."""
+        self._open = False
+
+    def receive(self, arrival: Arrival) -> asyncio.Future[Answer]:
+        """See the port. The answer's future resolves, or fails, in the same turn as the commit's."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        listener = self._listeners()[arrival.feed]
+        now_us = self._clock.now_us()
+        header: Header | None = None
+        refusal: MessageError | None = None
+        try:
+            header = peek(arrival.raw)
+            admit(listener, header, arrival)
+        except MessageError as error:
+            refusal = error
+        received = _received(arrival, header, refusal, listener, now_us)
+        committed = self._writer.submit((received,))
+        committed.add_done_callback(
+            lambda done: self._answer(done, answer, arrival, header, refusal, received)
+        )
+        return answer
+
+    def garbled(self, feed: str, raw: bytes, reason: str, peer: str) -> None:
+        """Kept as refused, unanswered. `reason`: a word of the framing, without content."""
+        received = Received(
+            feed, self._clock.now_us(), "", "", raw, None, MessageState.REFUSED, f"garbled: {reason}", "", None
+        )
+        self._writer.submit((received,)).add_done_callback(_look_at)
+        self._observer.garbled(feed, len(raw), reason)
+
+    def _answer(
+        self,
+        committed: asyncio.Future[list[Answered]],
+        answer: asyncio.Future[Answer],
+        arrival: Arrival,
+        header: Header | None,
+        refusal: MessageError | None,
+        received: Received,
+    ) -> None:
+        """After the commit: hands the message on and resolves the sender's answer."""
+        failure = committed.exception()
+        if failure is not None:
+            if not answer.done():
+                answer.set_exception(failure)
+            return
+        kept = committed.result()[0]
+        if not isinstance(kept, Kept):
+            raise Bug("a received message is answered by something else than Kept")
+        if kept.state is MessageState.PENDING:
+            self._kept(Inbound(kept.id, arrival.feed, received.received_us, arrival.raw, arrival.charset))
+        self._observer.received(arrival.feed, kept, received)
+        if not answer.done():
+            answer.set_result(self._ack(header, refusal, kept, received))
+
+    def _ack(self, header: Header | None, refusal: MessageError | None, kept: Kept, received: Received) -> Answer:
+        code = kept.first[1] if kept.first else received.answered
+        if not code:
+            return SILENCE
+        self._acks += 1
+        errors = [AckError.of(refusal.where, refusal.hl7_code, refusal.what)] if refusal else []
+        ack = build_ack(
+            header,
+            code,
+            now=to_datetime(received.received_us),
+            control_id=f"S{received.received_us}{self._acks % 1000:03d}",
+            text=refusal.what if refusal else "",
+            errors=errors,
+        )
+        return Answer(ack, code)
+
+
+class IntakeObserver:
+    """What is told to logs and metrics about the door. The default says nothing."""
+
+    def received(self, feed: str, kept: Kept, received: Received) -> None: ...
+
+    def garbled(self, feed: str, size: int, reason: str) -> None: ...
+
+
+def admit(listener: Listener, header: Header, arrival: Arrival) -> None:
+    """Raises `MessageError` for what this listener refuses and only the sender can mend."""
+    if not header.control_id:
+        raise MessageError("INT001", "MSH-10 is empty", where="MSH-10", mend="send a control id", hl7_code=101)
+    if not header.type:
+        raise MessageError("INT002", "MSH-9 is empty", where="MSH-9", mend="send a message type", hl7_code=200)
+    if header.version and not header.version.startswith("2"):
+        raise MessageError(
+            "INT003", "MSH-12 is no HL7 version 2", where="MSH-12", mend="send version 2.x", hl7_code=203
+        )
+    if header.processing_id[:1] in ("T", "D") and not listener.accepts_test:
+        raise MessageError(
+            "INT004",
+            "this listener takes production messages only",
+            where="MSH-11",
+            mend="send MSH-11 P, or set accepts_test",
+            hl7_code=202,
+        )
+    _readable(header, arrival, listener)
+
+
+def _readable(header: Header, arrival: Arrival, listener: Listener) -> None:
+    codec = codec_of(arrival.charset or header.charset or listener.default_charset or "")
+    try:
+        arrival.raw.decode(codec)
+    except UnicodeDecodeError as error:
+        raise MessageError(
+            "INT005",
+            f"byte {error.start + 1} is not in the character set that MSH-18 names",
+            where="MSH-18",
+            mend="name the character set that is sent",
+            hl7_code=102,
+        ) from None
+
+
+def _received(
+    arrival: Arrival, header: Header | None, refusal: MessageError | None, listener: Listener, now_us: int
+) -> Received:
+    answered = _code(header, refusal, listener)
+    control = None
+    if header is not None and refusal is None:
+        sender = (arrival.feed, header.sending_app, header.sending_facility)
+        control = control_digests(sender, header.control_id.encode(), arrival.raw)
+    return Received(
+        feed=arrival.feed,
+        received_us=now_us,
+        type=header.event if header else "",
+        control_id=header.control_id if header else "",
+        raw=arrival.raw,
+        charset=arrival.charset,
+        state=MessageState.REFUSED if refusal else MessageState.PENDING,
+        reason=refusal.code if refusal else "",
+        answered=answered,
+        control=control,
+    )
+
+
+def _code(header: Header | None, refusal: MessageError | None, listener: Listener) -> str:
+    """The acknowledgment code, '' for silence (rules of money, 27)."""
+    outcome = "accepted" if refusal is None else ("rejected" if refusal.hl7_code in (200, 201, 202, 203) else "error")
+    return accept_answer(header, listener.acks, outcome)
+
+
+def _look_at(done: asyncio.Future[list[Answered]]) -> None:
+    """A frame that could not be kept because the store is away is cut off with its connection: nobody waits."""
+    done.exception()

@@ -1,0 +1,206 @@
+"""The first half of the step: bytes → events, their identities, and the names of the facts they need. Pure.
+
+Nothing is looked up here. What comes out says by key what must be gathered before `writing` can go on.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+import orjson
+
+from engine.clock import to_datetime, to_us
+from engine.codecs.hl7v2.lexer import Message
+from engine.domain.event import Event, Fields, Kind, Line
+from engine.domain.message import Inbound
+from engine.domain.posting import Fact, FactKeys, Facts
+from engine.pipeline.digests import Digester
+from engine.pipeline.identity import Identity, identify, text_of
+from engine.site.release import Channel, Release
+
+USAGE_TYPES = frozenset({"DFT", "CSU", "OMS", "OMN", "RDS", "RAS"})
+USAGE_SEGMENTS = ("FT1", "RQD", "ZPM", "RXD", "RXA")
+"""A message of these types, or with these segments, has money in it: unclaimed, it is held and not filtered."""
+
+_PERSONS = ("account", "visit", "patient")
+_REMEMBERED = ("location", "class", "payer_class", "facility", "department", "room", "event", "visit", "account")
+
+
+class ChannelRead(NamedTuple):
+    """One channel's understanding of the message."""
+
+    channel: Channel
+    event: Event
+    identities: tuple[Identity, ...]
+
+
+class Read(NamedTuple):
+    """What a message says, before anything is known of the world."""
+
+    inbound: Inbound
+    received: datetime
+    today: date  # local day of receipt: the posting date
+    reads: tuple[ChannelRead, ...]
+    claimed: bool
+    usage: bool
+    needs: FactKeys
+    remember: tuple[Fact, ...]
+    account: bytes | None
+    patient: bytes | None
+
+
+def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read:
+    """Raises `MessageError` when the bytes are no HL7 message; all else is said in the result."""
+    message = Message.parse(inbound.raw, inbound.charset)
+    header = message.header
+    received = to_datetime(inbound.received_us)
+    today = received.astimezone(release.zone).date()
+    channels = release.channels_for(inbound.feed, header.event)
+    reads = []
+    for channel in channels:
+        event = channel.reader.read(message, release.zone, release.tables, today)
+        identities = () if event.kind in (Kind.ENCOUNTER, Kind.MERGE) else identify(
+            digester, channel, inbound.feed, event.lines
+        )
+        reads.append(ChannelRead(channel, event, tuple(identities)))
+    usage = header.type in USAGE_TYPES or any(message.segments(name) for name in USAGE_SEGMENTS)
+    people = _first_fields(reads)
+    return Read(
+        inbound,
+        received,
+        today,
+        tuple(reads),
+        bool(channels),
+        usage,
+        _needs(digester, reads),
+        tuple(_remembered(digester, reads, received)),
+        person_digest(digester, "account", people),
+        person_digest(digester, "patient", people),
+    )
+
+
+def person_digest(digester: Digester, kind: str, fields: Fields) -> bytes | None:
+    """Digest of the account, visit or patient that `fields` names, or None."""
+    identifier = text_of(fields.get(kind))
+    return digester.person(kind, authority_of(kind, fields), identifier) if identifier else None
+
+
+def authority_of(kind: str, fields: Fields) -> str:
+    """Who gave the number: its assigning authority where the map reads it, else the facility."""
+    return text_of(fields.get(f"{kind}_authority")) or text_of(fields.get("facility"))
+
+
+def further_needs(digester: Digester, read: Read, facts: Facts) -> FactKeys:
+    """Keys under the other numbers of merged accounts (rule 4): empty unless an alias was found."""
+    if not facts.aliases:
+        return FactKeys()
+    priors: list[bytes] = []
+    originals: list[bytes] = []
+    encounters: list[bytes] = []
+    for part in read.reads:
+        if not part.identities:
+            continue
+        for names in other_names(digester, part.event.lines[0].fields, facts):
+            for identity in identify(digester, part.channel, read.inbound.feed, part.event.lines, names):
+                priors.append(identity.key)
+                originals.extend(digest for way in identity.seeks for digest in way)
+            digest = person_digest(digester, "account", {**part.event.lines[0].fields, **names})
+            if digest:
+                encounters.append(digest)
+    return FactKeys(tuple(encounters), (), tuple(priors), tuple(originals))
+
+
+def other_names(digester: Digester, fields: Fields, facts: Facts) -> list[Fields]:
+    """The other numbers that account, visit and patient go by, as replacements of those fields."""
+    names: list[Fields] = []
+    for kind in _PERSONS:
+        digest = person_digest(digester, kind, fields)
+        for known in (digest, _reverse_digest(digester, digest)):
+            other = facts.aliases.get(known) if known else None
+            if other:
+                names.append({kind: other})
+    return names
+
+
+def surviving_fields(digester: Digester, fields: Fields, facts: Facts) -> Fields:
+    """`fields` with account, visit and patient under the number that survived."""
+    found: Fields = {}
+    for kind in _PERSONS:
+        digest = person_digest(digester, kind, fields)
+        survivor = facts.aliases.get(digest) if digest else None
+        if survivor:
+            found[kind] = survivor
+    return {**fields, **found} if found else fields
+
+
+def _reverse_digest(digester: Digester, digest: bytes | None) -> bytes | None:
+    return digester.digest("survivor", digest.hex()) if digest else None
+
+
+def _first_fields(reads: list[ChannelRead]) -> Fields:
+    return next((part.event.lines[0].fields for part in reads if part.event.lines), {})
+
+
+def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
+    encounters: list[bytes] = []
+    aliases: list[bytes] = []
+    priors: list[bytes] = []
+    originals: list[bytes] = []
+    for part in reads:
+        if not part.identities:
+            continue
+        header = part.event.lines[0].fields
+        for kind in _PERSONS:
+            digest = person_digest(digester, kind, header)
+            if digest is None:
+                continue
+            aliases += (digest, digester.digest("survivor", digest.hex()))
+            if kind == "account":
+                encounters.append(digest)
+        for identity in part.identities:
+            priors.append(identity.key)
+            originals.extend(digest for way in identity.seeks for digest in way)
+    return FactKeys(tuple(encounters), tuple(aliases), tuple(priors), tuple(originals))
+
+
+def _remembered(digester: Digester, reads: list[ChannelRead], received: datetime) -> list[Fact]:
+    """What encounters and merges leave behind for later messages."""
+    facts: list[Fact] = []
+    for part in reads:
+        for line in part.event.lines:
+            if part.event.kind is Kind.ENCOUNTER:
+                facts.extend(_encounter_facts(digester, line, received))
+            elif part.event.kind is Kind.MERGE:
+                facts.extend(_alias_facts(digester, line, received))
+    return facts
+
+
+def _encounter_facts(digester: Digester, line: Line, received: datetime) -> list[Fact]:
+    digest = person_digest(digester, "account", line.fields)
+    if digest is None:
+        return []
+    value = {name: text_of(line.fields[name]) for name in _REMEMBERED if line.fields.get(name)}
+    return [Fact("encounter", digest, _happened_us(line, received), orjson.dumps(value))]
+
+
+def _alias_facts(digester: Digester, line: Line, received: datetime) -> list[Fact]:
+    """Loser → survivor, and survivor → loser, so that each is found from the other."""
+    facts = []
+    for kind in _PERSONS:
+        survivor, loser = text_of(line.fields.get(kind)), text_of(line.fields.get(f"merged_{kind}"))
+        if not survivor or not loser or survivor == loser:
+            continue
+        authority = authority_of(kind, line.fields)
+        to_key = digester.person(kind, authority, survivor)
+        from_key = digester.person(kind, authority, loser)
+        at = _happened_us(line, received)
+        facts.append(Fact("alias", from_key, at, orjson.dumps({"to": survivor, "to_key": to_key.hex()})))
+        reverse = digester.digest("survivor", to_key.hex())
+        facts.append(Fact("alias", reverse, at, orjson.dumps({"to": loser, "to_key": ""})))
+    return facts
+
+
+def _happened_us(line: Line, received: datetime) -> int:
+    happened = line.fields.get("occurred_at")
+    return to_us(happened if isinstance(happened, datetime) else received)

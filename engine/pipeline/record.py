@@ -1,0 +1,73 @@
+"""The record of a step: the facts it used and the lines as they were translated, as JSON.
+
+A reversal is built from this, never translated anew (rules of money, 9); explain and preview run the step again
+from its facts. Decimals, fractions and dates come back as what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import orjson
+
+from engine.domain.posting import Facts
+
+Translated = dict[str, dict[str, dict[str, object]]]
+"""'CHANNEL/NUMBER' → effect name → name → value."""
+
+
+def pack(facts: Facts, lines: Translated) -> bytes:
+    """JSON of a step's record; b'' when there is nothing to keep."""
+    kept: dict[str, object] = {}
+    if facts.encounters:
+        kept["encounters"] = {key.hex(): value for key, value in facts.encounters.items()}
+    if facts.aliases:
+        kept["aliases"] = {key.hex(): value for key, value in facts.aliases.items()}
+    if not kept and not lines:
+        return b""
+    return orjson.dumps({"facts": kept, "lines": lines}, default=_tagged, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def unpack_lines(record: bytes) -> Translated:
+    """The lines of a record, values restored."""
+    return {
+        line: {effect: restore(values) for effect, values in effects.items()}
+        for line, effects in orjson.loads(record)["lines"].items()
+    }
+
+
+def restore(values: Mapping[str, Any]) -> dict[str, object]:
+    """Plain JSON of one line as the values they were."""
+    return {name: _untagged(value) for name, value in values.items()}
+
+
+def _tagged(value: object) -> list[str]:
+    if isinstance(value, Decimal):
+        return ["#n", str(value)]
+    if isinstance(value, datetime):
+        return ["#t", value.isoformat()]
+    if isinstance(value, date):
+        return ["#d", value.isoformat()]
+    if isinstance(value, Fraction):
+        return ["#r", str(value)]
+    raise TypeError(f"a step record cannot hold {type(value).__name__}")
+
+
+def _untagged(value: Any) -> object:
+    match value:
+        case ["#n", text]:
+            return Decimal(text)
+        case ["#t", text]:
+            return datetime.fromisoformat(text)
+        case ["#d", text]:
+            return date.fromisoformat(text)
+        case ["#r", text]:
+            return Fraction(text)
+        case dict():
+            return restore(value)
+        case _:
+            return value

@@ -1,0 +1,100 @@
+"""The billing system's bookkeeping: charges and credits per patient account. Pure: no HTTP, no clock.
+
+    charge   Dr receivables   Cr revenue, at the price of billing's own charge master
+    credit   the charge turned round, at the price that was charged
+
+A credit may name another account than its charge did: accounts merge. It is booked where it says. Patient
+fields are not kept.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+
+from engine.sandbox import forms
+from engine.sandbox.amounts import ZERO, cents
+from engine.sandbox.books import Document, Kind, Line, Refused, Register
+from engine.sandbox.desk import Endpoint
+from engine.sandbox.ledger import Account, Ledger
+from engine.sandbox.masters import Masters
+from engine.sandbox.remainders import Remainders, Wanted
+
+CHARGE = Kind("charge", "CH", "code", "amount")
+CREDIT = Kind("credit", "CD", "code", "amount")
+
+
+class Billing:
+    """One billing system with its books. `endpoints`: what can be posted to it."""
+
+    name = "billing"
+
+    def __init__(self, masters: Masters) -> None:
+        self.currency = masters.currency
+        self.register = Register()
+        self.ledger = Ledger()
+        self.accounts: defaultdict[str, Account] = defaultdict(Account)
+        self.codes: defaultdict[str, Account] = defaultdict(Account)
+        self._remainders = Remainders()
+        self._prices = {charge.code: charge.price for charge in masters.charges}
+        self.endpoints: Mapping[str, Endpoint] = {
+            "/charges": Endpoint(CHARGE, forms.ChargeForm.read, self.charge),
+            "/credits": Endpoint(CREDIT, forms.CreditForm.read, self.credit),
+        }
+
+    def charge(self, form: forms.ChargeForm, at: datetime) -> Document:
+        """Charges the account at the charge master's prices."""
+        for number, sent in forms.numbered(form.lines):
+            if sent.code not in self._prices:
+                raise Refused("unknown_code", "the code is not in the charge master", number)
+        lines = [
+            Line(
+                number=number,
+                what=sent.code,
+                quantity=sent.quantity,
+                value=cents(self._prices[sent.code] * sent.quantity),
+                department=sent.department,
+                service_date=sent.service_date,
+                stated=sent.amount,
+            )
+            for number, sent in forms.numbered(form.lines)
+        ]
+        for line in lines:
+            self.ledger.post("receivables", "revenue", line.value)
+            self.accounts[form.account].debit += line.value
+            self.codes[line.what].debit += line.value
+        document = self.register.book(CHARGE, form.reference, lines, at, account=form.account)
+        self._remainders.open(document)
+        return document
+
+    def credit(self, form: forms.CreditForm, at: datetime) -> Document:
+        """Gives back what was charged, at the price it was charged at."""
+        wanted = [Wanted(number, sent.code, sent.quantity) for number, sent in forms.numbered(form.lines)]
+        lines = self._remainders.draw(CHARGE, form.original, wanted)
+        for line in lines:
+            self.ledger.post("revenue", "receivables", line.value)
+            self.accounts[form.account].credit += line.value
+            self.codes[line.what].credit += line.value
+        return self.register.book(
+            CREDIT, form.reference, lines, at, original=form.original, account=form.account
+        )
+
+    def tree(self) -> dict[str, object]:
+        """The books as they stand: debits are charges, credits are credits, never only net."""
+        total = Account(
+            sum((sums.debit for sums in self.accounts.values()), ZERO),
+            sum((sums.credit for sums in self.accounts.values()), ZERO),
+        )
+        return {
+            "charges": {
+                **_charges(total),
+                "accounts": {account: _charges(sums) for account, sums in sorted(self.accounts.items())},
+                "codes": {code: _charges(sums) for code, sums in sorted(self.codes.items())},
+            },
+            "ledger": self.ledger.tree(),
+        }
+
+
+def _charges(sums: Account) -> dict[str, str]:
+    return {"debits": str(sums.debit), "credits": str(sums.credit), "net": str(sums.net)}

@@ -1,0 +1,223 @@
+"""One channel: its file and the maps it names become a `Channel`, or faults. Knows no other channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from engine.domain.event import Kind
+from engine.errors import Fault
+from engine.mapping.expression import Expression
+from engine.mapping.reader import ReadMap
+from engine.mapping.translation import Translation
+from engine.site.deliveries import compile_effects
+from engine.site.hints import did_you_mean
+from engine.site.maps import Maps, keys_fault
+from engine.site.names import CANONICAL, DOCUMENT_NAMES, MESSAGE_NAMES, ORIGINAL, Privacy, Scope
+from engine.site.placing import expression_at, place_of, unknown_names
+from engine.site.release import Channel, SameLine, Skip
+from engine.site.schema.channel import ChannelFile
+from engine.site.sources import Source, Sources
+from engine.site.yaml import Path
+
+_POSTING = (Kind.USAGE, Kind.CHARGE)
+_RESERVED = MESSAGE_NAMES | DOCUMENT_NAMES | {ORIGINAL}
+
+
+@dataclass(slots=True)
+class Draft:
+    """A channel being compiled. `rows`: columns of the translations so far."""
+
+    source: Source[ChannelFile]
+    reader: ReadMap
+    private: frozenset[str]
+    rows: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    def scope(self, *, rows: bool = True) -> Scope:
+        """The names that may be used now."""
+        shown = dict(self.rows) if rows else {}
+        return Scope(self.reader.kind, self.reader.name, frozenset(self.reader.fields), self.private, shown)
+
+    def expression(self, path: Path, text: str, scope: Scope) -> Expression | None:
+        """The expression at `path`, its names known; else None with its faults."""
+        expression = expression_at(self.source, path, text, self.faults)
+        if expression is not None:
+            unknown = unknown_names(self.source, path, expression, scope)
+            self.faults += unknown
+        return expression
+
+    def fault(self, path: Path, code: str, what: str, mend: str, *, key: bool = False) -> None:
+        self.faults.append(self.source.fault(path, code, what, mend, key=key))
+
+
+def compile_channel(
+    source: Source[ChannelFile], sources: Sources, maps: Maps
+) -> tuple[Channel | None, list[Fault]]:
+    """The channel, None when something is at fault, and all faults."""
+    model = source.model
+    faults = [*_unknown_feeds(source, sources), *_unknown_read(source, sources)]
+    reader = maps.reads.get(model.read)
+    if reader is None:
+        return None, faults
+    draft = Draft(source, reader, maps.private[model.read], faults=faults)
+    _check_kind(draft)
+    skips = _skips(draft)
+    same_line = _same_line(draft)
+    translations = _translations(draft, sources, maps)
+    effects = compile_effects(draft.source, draft.scope(), translations, sources, maps, draft.faults)
+    for name in model.expect:
+        if name not in model.deliver:
+            mend = did_you_mean(name, model.deliver)
+            draft.fault(("expect", name), "SIT025", f"there is no effect '{name}'", mend, key=True)
+    if any(fault.severity == "error" for fault in draft.faults):
+        return None, draft.faults
+    channel = Channel(
+        name=model.channel,
+        feeds=frozenset(model.from_),
+        reader=reader,
+        where=source.where("channel", key=True).rsplit(":", 1)[0],
+        skips=skips,
+        same_line=same_line,
+        credit_finds=tuple(tuple(names) for names in model.credit_finds),
+        no_original=model.no_original,
+        lane=model.lane,
+        translations=translations,
+        effects=effects,
+        expect=dict(model.expect),
+    )
+    return channel, draft.faults
+
+
+def _unknown_feeds(source: Source[ChannelFile], sources: Sources) -> Iterable[Fault]:
+    if sources.site is None:
+        return
+    known = sources.site.model.listeners
+    for place, feed in enumerate(source.model.from_):
+        if feed not in known:
+            yield source.fault(
+                ("from", place), "SIT020", f"there is no listener '{feed}'", did_you_mean(feed, known)
+            )
+
+
+def _unknown_read(source: Source[ChannelFile], sources: Sources) -> Iterable[Fault]:
+    name = source.model.read
+    if name not in sources.reads.names:
+        mend = did_you_mean(name, sources.reads.names)
+        yield source.fault(("read",), "SIT021", f"there is no read map '{name}'", mend)
+
+
+def _check_kind(draft: Draft) -> None:
+    """Usage and charges are delivered and told apart; encounters and merges are remembered."""
+    model, kind = draft.source.model, draft.reader.kind
+    if kind not in _POSTING:
+        if model.deliver:
+            mend = "take `deliver` out, or read supply-usage or charge"
+            draft.fault(("deliver",), "SIT046", f"{kind} is remembered, not delivered", mend, key=True)
+        return
+    if not model.deliver:
+        what, mend = f"{kind} is read but nothing is delivered", "say `deliver`, or skip with a reason"
+        draft.faults.append(draft.source.warning(("channel",), "SIT042", what, mend))
+    elif model.same_line is None:
+        what = "the channel delivers, but does not say what makes a line the same line twice"
+        draft.fault(("channel",), "SIT041", what, "add it: same_line: {by: source_id}")
+    if "lane" in model.model_fields_set and model.lane not in draft.reader.fields:
+        mend = f"add {model.lane} to fields of mappings/{draft.reader.name}.yaml"
+        draft.fault(("lane",), "SIT026", f"'{model.lane}' is not read", mend)
+
+
+def _skips(draft: Draft) -> tuple[Skip, ...]:
+    skips = []
+    for place, skip in enumerate(draft.source.model.skip):
+        when = draft.expression(("skip", place, "when"), skip.when, draft.scope(rows=False))
+        if when is not None:
+            skips.append(Skip(when, skip.because))
+    return tuple(skips)
+
+
+def _same_line(draft: Draft) -> SameLine:
+    model = draft.source.model
+    for place, finds in enumerate(model.credit_finds):
+        _check_fields(draft, ("credit_finds", place), finds)
+    same = model.same_line
+    if same is None:
+        return SameLine((), (), "hold", "hold")
+    _check_fields(draft, ("same_line", "by"), same.by)
+    _check_fields(draft, ("same_line", "otherwise"), same.otherwise or ())
+    return SameLine(tuple(same.by), tuple(same.otherwise or ()), same.changed, same.alike)
+
+
+def _check_fields(draft: Draft, path: Path, names: Iterable[str]) -> None:
+    """Keys are made of fields, by their plain names."""
+    scope = draft.scope(rows=False)
+    for place, name in enumerate(names):
+        if name in draft.reader.fields:
+            continue
+        here = (*path, place)
+        if name in CANONICAL[draft.reader.kind]:
+            code, what, mend = scope.unknown(name) or ("SIT026", f"'{name}' is not read", "")
+        else:
+            code, what, mend = (
+                "SIT026",
+                f"there is no field '{name}'",
+                did_you_mean(name, draft.reader.fields),
+            )
+        draft.fault(here, code, what, mend)
+
+
+def _translations(draft: Draft, sources: Sources, maps: Maps) -> tuple[Translation, ...]:
+    """The look-ups, in order: each may use those before it."""
+    found = []
+    for name in draft.source.model.translate:
+        translation = _translation(draft, name, sources, maps)
+        spec = maps.specs.get(draft.source.model.translate[name].table)
+        draft.rows[name] = frozenset({*spec.keys, *spec.columns}) if spec else None
+        if translation is not None:
+            found.append(translation)
+    return tuple(found)
+
+
+def _translation(draft: Draft, name: str, sources: Sources, maps: Maps) -> Translation | None:
+    path, model = ("translate", name), draft.source.model.translate[name]
+    if name in CANONICAL[draft.reader.kind] or name in draft.reader.fields or name in _RESERVED:
+        what = f"'{name}' is already the name of a field or of what every document has"
+        draft.fault(path, "SIT029", what, "call the look-up otherwise", key=True)
+    by = _by(draft, (*path, "by"), model.by)
+    spec = maps.specs.get(model.table)
+    if spec is None:
+        if model.table not in sources.tables.names:
+            mend = did_you_mean(model.table, sources.tables.names)
+            draft.fault((*path, "table"), "SIT023", f"there is no table '{model.table}'", mend)
+        return None
+    if len(by) != len(spec.keys):
+        draft.faults.append(keys_fault(draft.source, (*path, "by"), spec))
+    if model.missing == "default" and spec.default is None:
+        mend = f"give the table a default, or write missing: {spec.missing}"
+        draft.fault((*path, "missing"), "SIT049", f"table {spec.name} has no default row", mend)
+    table = maps.tables.get(model.table)
+    return Translation(
+        name=name,
+        table=model.table,
+        by=by,
+        as_of=model.as_of or spec.as_of,
+        missing=model.missing or spec.missing,
+        default=table.default if table else None,
+        owner=model.owner or spec.owner,
+    )
+
+
+def _by(draft: Draft, path: Path, texts: list[str]) -> tuple[Expression, ...]:
+    """Key expressions. What tells of a patient has no place in a code table: causes of holds show its
+    keys."""
+    scope, by = draft.scope(), []
+    for place, text in enumerate(texts):
+        expression = draft.expression((*path, place), text, scope)
+        if expression is None:
+            continue
+        by.append(expression)
+        for name in sorted(expression.names):
+            if scope.privacy(name) is not Privacy.REFUSED:
+                where = place_of(draft.source, (*path, place), expression, name)
+                mend = "look up by codes, departments, classes and units"
+                draft.faults.append(Fault(where, "SIT030", f"'{name}' tells of a patient", mend))
+    return tuple(by)

@@ -1,0 +1,149 @@
+"""From a site's files to its release, its environment and its tests: the way in for everybody else.
+
+    site = load_site(folder, "demo")
+    faults = check(site)                    every fault and warning of every file
+    release = compile_release(site)         raises SiteError with the same faults when one is an error
+    environment = compile_environment(site)
+    tests = compile_tests(site)
+
+Each call reads the site anew from its bytes; nothing is kept between calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+from engine.errors import Fault, SiteError
+from engine.site import channel_tests, environment
+from engine.site.channels import compile_channel
+from engine.site.files import SITE_FILE, Site, load_site, unpack_site
+from engine.site.lint import lint
+from engine.site.maps import Maps, compile_maps
+from engine.site.release import (
+    Batch,
+    Channel,
+    ChannelTest,
+    Destination,
+    Environment,
+    Listener,
+    Probe,
+    Release,
+    Retry,
+)
+from engine.site.schema.site import DestinationFile, ListenerFile
+from engine.site.sources import Sources, read_sources
+
+__all__ = [
+    "Site",
+    "check",
+    "compile_environment",
+    "compile_release",
+    "compile_tests",
+    "load_site",
+    "unpack_site",
+]
+
+
+def check(site: Site) -> list[Fault]:
+    """Every fault and warning of the site, all environments and tests included, in the order of files and
+    lines."""
+    sources = read_sources(site)
+    _, _, faults = _compile(site, sources, {})
+    faults += environment.check_environments(sources)
+    for source in sources.channels.sources.values():
+        faults += channel_tests.compile_tests(site, source)[1]
+    return list(SiteError(dict.fromkeys(faults)).faults)
+
+
+def compile_release(site: Site, table_csv: Mapping[str, bytes] | None = None) -> Release:
+    """The release. `table_csv`: table → rows that take the place of its file's (the store's versions).
+
+    Raises `SiteError` with all faults; warnings do not keep a release from being made.
+    """
+    sources = read_sources(site)
+    maps, channels, faults = _compile(site, sources, table_csv or {})
+    if any(fault.severity == "error" for fault in faults) or sources.site is None:
+        raise SiteError(dict.fromkeys(faults))
+    model = sources.site.model
+    return Release(
+        hash=site.hash,
+        site=model.site,
+        zone=ZoneInfo(model.time_zone),
+        currency=model.currency,
+        channels=tuple(channels),
+        listeners={name: _listener(name, listener) for name, listener in model.listeners.items()},
+        destinations={name: _destination(name, end) for name, end in model.destinations.items()},
+        tables=maps.tables,
+    )
+
+
+def compile_environment(site: Site) -> Environment:
+    """The environment named when the site was loaded, or its only one. Reads secrets.
+
+    Raises `UsageError` when it is not said which, `SiteError` when its file or its secrets are at fault.
+    """
+    return environment.compile_environment(site, read_sources(site))
+
+
+def compile_tests(site: Site) -> tuple[ChannelTest, ...]:
+    """The tests of all channels, in the order of files. Raises `SiteError` with the faults of the tests."""
+    tests: list[ChannelTest] = []
+    faults: list[Fault] = []
+    for source in read_sources(site).channels.sources.values():
+        found, wrong = channel_tests.compile_tests(site, source)
+        tests += found
+        faults += wrong
+    if faults:
+        raise SiteError(faults)
+    return tuple(tests)
+
+
+def _compile(
+    site: Site, sources: Sources, table_csv: Mapping[str, bytes]
+) -> tuple[Maps, list[Channel], list[Fault]]:
+    maps = compile_maps(site, sources, table_csv)
+    channels: list[Channel] = []
+    faults = [*sources.faults, *maps.faults]
+    for source in sources.channels.sources.values():
+        channel, wrong = compile_channel(source, sources, maps)
+        faults += wrong
+        if channel is not None:
+            channels.append(channel)
+    if SITE_FILE not in site.files:
+        faults.append(Fault(SITE_FILE, "SIT005", "there is no site here", "lay one out with `suture init`"))
+    faults += lint(sources, channels)
+    return maps, channels, faults
+
+
+def _listener(name: str, model: ListenerFile) -> Listener:
+    return Listener(
+        name=name,
+        kind=model.kind,
+        acks=model.acks,
+        accepts_test=model.accepts_test,
+        limit_bytes=model.limit,
+        tolerant=model.tolerant,
+        when_unable=model.when_unable,
+        default_charset=model.charset,
+        path=model.path,
+    )
+
+
+def _destination(name: str, model: DestinationFile) -> Destination:
+    return Destination(
+        name=name,
+        kind=model.kind,
+        settle=model.settle,
+        timeout=model.timeout,
+        concurrency=model.concurrency,
+        rate=model.rate,
+        idempotency_header=model.idempotency_header,
+        honours_idempotency=model.honours_idempotency,
+        probe=Probe(model.probe) if model.probe else None,
+        batch=Batch(model.batch.path, model.batch.most) if model.batch else None,
+        already_exists=tuple(model.already_exists),
+        document_field=model.document,
+        amount_field=model.amount,
+        retry=Retry(model.retry.first, model.retry.ceiling, model.retry.give_up_after),
+    )

@@ -1,0 +1,206 @@
+"""A channel's `deliver`: effects with their conditions, money and write maps. Faults say where, all at
+once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from engine.domain.posting import Measure
+from engine.errors import Fault
+from engine.mapping.expression import Expression
+from engine.mapping.translation import Translation
+from engine.mapping.writer import Leaf, WriteMap
+from engine.site.hints import did_you_mean
+from engine.site.maps import Maps
+from engine.site.names import DOCUMENT_NAMES, MESSAGE_NAMES, ORIGINAL, Privacy, Scope
+from engine.site.placing import expression_at, place_of, unknown_names
+from engine.site.release import EffectRule
+from engine.site.schema.channel import ChannelFile, DeliverFile
+from engine.site.schema.site import DestinationFile
+from engine.site.sources import Source, Sources
+from engine.site.yaml import Path
+
+MEASURES = {"far end": Measure.FAR_END, "stated": Measure.STATED, "quantity only": Measure.QUANTITY_ONLY}
+"""Words of `money`; anything else is an expression that prices the effect here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What every effect of a channel is compiled with."""
+
+    source: Source[ChannelFile]
+    scope: Scope
+    by_name: dict[str, Translation]
+    sources: Sources
+    maps: Maps
+    faults: list[Fault]
+
+    def fault(self, path: Path, code: str, what: str, mend: str) -> None:
+        self.faults.append(self.source.fault(path, code, what, mend))
+
+    def warn(self, path: Path, code: str, what: str, mend: str, *, key: bool = False) -> None:
+        self.faults.append(self.source.warning(path, code, what, mend, key=key))
+
+    def expression(self, path: Path, text: str | None) -> Expression | None:
+        if text is None:
+            return None
+        expression = expression_at(self.source, path, text, self.faults)
+        if expression is not None:
+            self.faults.extend(unknown_names(self.source, path, expression, self.scope))
+        return expression
+
+
+def compile_effects(
+    source: Source[ChannelFile],
+    scope: Scope,
+    translations: Sequence[Translation],
+    sources: Sources,
+    maps: Maps,
+    faults: list[Fault],
+) -> tuple[EffectRule, ...]:
+    """The effects of a channel, in order. Those at fault are left out and told in `faults`."""
+    desk = _Desk(
+        source, scope, {translation.name: translation for translation in translations}, sources, maps, faults
+    )
+    rules = (_effect(desk, name, model) for name, model in source.model.deliver.items())
+    return tuple(rule for rule in rules if rule is not None)
+
+
+def _effect(desk: _Desk, name: str, model: DeliverFile) -> EffectRule | None:
+    path = ("deliver", name)
+    when = desk.expression((*path, "when"), model.when)
+    quantity = desk.expression((*path, "quantity"), model.quantity)
+    destination = _destination(desk, path, model)
+    measure, price = _money(desk, path, model, destination)
+    write = _write_map(desk, (*path, "map"), model.map, model, destination)
+    undo = _write_map(desk, (*path, "undo"), model.undo, model, destination, ORIGINAL)
+    if model.undo is None and "credit" in desk.scope.fields:
+        mend = f"add undo: with a write map that takes '{name}' back"
+        desk.warn(path, "SIT040", "credits come in, but nothing undoes this effect", mend, key=True)
+    if write is None:
+        return None
+    own = (*(leaf.expression for leaf in write.leaves), when, quantity, price)
+    return EffectRule(
+        name=name,
+        destination=model.to,
+        when=when,
+        write=write,
+        undo=undo,
+        per=model.per,
+        holds_document=model.bad_line == "holds document",
+        measure=measure,
+        price=price,
+        quantity=quantity,
+        needs=_needs(desk, [expression for expression in own if expression is not None]),
+        owner=model.owner or desk.source.model.owner,
+        head=_head(desk.scope, write.leaves) if model.per == "message" else (),
+    )
+
+
+def _destination(desk: _Desk, path: Path, model: DeliverFile) -> DestinationFile | None:
+    if desk.sources.site is None:
+        return None
+    known = desk.sources.site.model.destinations
+    if model.to not in known:
+        what = f"there is no destination '{model.to}'"
+        desk.fault((*path, "to"), "SIT024", what, did_you_mean(model.to, known))
+    return known.get(model.to)
+
+
+def _money(
+    desk: _Desk, path: Path, model: DeliverFile, destination: DestinationFile | None
+) -> tuple[Measure, Expression | None]:
+    """Where the effect's money is said, and its price when that is here."""
+    here = (*path, "money")
+    measure = MEASURES.get(model.money)
+    if measure is None:
+        close = get_close_matches(model.money.replace("_", " "), MEASURES, 1, 0.8)
+        if close:
+            mend = f"did you mean '{close[0]}'?"
+            desk.fault(here, "SIT013", "'money' is neither of its words nor an expression", mend)
+            return Measure.PRICED_HERE, None
+        return Measure.PRICED_HERE, desk.expression(here, model.money)
+    if measure is Measure.FAR_END and destination is not None and destination.amount is None:
+        mend = f"say amount: for destination {model.to} in config/suture.yaml, or price it here"
+        desk.warn(here, "SIT047", f"'{model.to}' never says what a document is worth", mend)
+    if measure is Measure.STATED and not {"amount", "unit_amount"} & desk.scope.fields:
+        mend = f"add amount to fields of mappings/{desk.scope.reader}.yaml, or price it otherwise"
+        desk.fault(here, "SIT026", "no stated money is read", mend)
+    return measure, None
+
+
+def _write_map(
+    desk: _Desk,
+    path: Path,
+    name: str | None,
+    model: DeliverFile,
+    destination: DestinationFile | None,
+    *more: str,
+) -> WriteMap | None:
+    """A write map with every name provided and no more of the patient than the destination allows."""
+    if name is None:
+        return None
+    if name not in desk.sources.writes.names:
+        mend = did_you_mean(name, desk.sources.writes.names)
+        desk.fault(path, "SIT022", f"there is no write map '{name}'", mend)
+    write = desk.maps.writes.get(name)
+    if write is None:
+        return None
+    scope = replace(desk.scope, others=MESSAGE_NAMES | DOCUMENT_NAMES | {*more})
+    for leaf in write.leaves:
+        _check_leaf(desk, name, leaf, scope)
+        if destination is not None:
+            _check_privacy(desk, name, leaf, model.to, destination)
+    return write
+
+
+def _check_leaf(desk: _Desk, name: str, leaf: Leaf, scope: Scope) -> None:
+    """Names that nothing provides. A canonical field that this feed does not send is no fault where the key
+    may be left out or something stands in for it: write maps are shared by feeds."""
+    source = desk.sources.writes.sources[name]
+    optional = any(isinstance(part, str) and part.endswith("?") for part in leaf.node)
+    alone = leaf.expression.names == {leaf.expression.text.strip()}
+    for unknown in sorted(leaf.expression.names):
+        told = scope.unknown(unknown)
+        if told is None or (scope.merely_unread(unknown) and (optional or not alone)):
+            continue
+        code, what, mend = told
+        what += f" in channel {desk.source.name}"
+        desk.faults.append(Fault(place_of(source, leaf.node, leaf.expression, unknown), code, what, mend))
+
+
+def _check_privacy(desk: _Desk, name: str, leaf: Leaf, to: str, destination: DestinationFile) -> None:
+    allowed = Privacy[destination.patient_data.upper()]
+    source = desk.sources.writes.sources[name]
+    for used in sorted(leaf.expression.names):
+        needed = desk.scope.privacy(used)
+        if needed > allowed:
+            where = place_of(source, leaf.node, leaf.expression, used)
+            mend = f"take it out, or say patient_data: {needed.word} for {to} in config/suture.yaml"
+            desk.faults.append(Fault(where, "SIT031", f"'{used}' tells '{to}' of a patient", mend))
+
+
+def _needs(desk: _Desk, expressions: list[Expression]) -> frozenset[str]:
+    """Translations that the expressions use, with those that their look-ups use."""
+    needs: set[str] = set()
+    waiting = {root for expression in expressions for root in _roots(expression)}
+    while waiting:
+        name = waiting.pop()
+        if name in desk.by_name and name not in needs:
+            needs.add(name)
+            waiting.update(root for by in desk.by_name[name].by for root in by.roots)
+    return frozenset(needs)
+
+
+def _roots(expression: Expression) -> set[str]:
+    """First names, also those after `lines.`."""
+    return {name.removeprefix("lines.").partition(".")[0] for name in expression.names}
+
+
+def _head(scope: Scope, leaves: Sequence[Leaf]) -> tuple[Expression, ...]:
+    """What the document says outside its lines, of fields and translations."""
+    own = scope.fields | scope.rows.keys()
+    heads = (leaf.expression for leaf in leaves if not leaf.in_lines and leaf.expression.roots & own)
+    return tuple(dict.fromkeys(head for head in heads if "lines" not in head.roots))

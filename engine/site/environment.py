@@ -1,0 +1,190 @@
+"""`config/env/`: places and secrets of an environment, checked against the site and resolved when it is run.
+
+`check` needs no secret to be at hand; `compile_environment` reads them. No value is ever told in a fault.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.errors import Fault, SiteError, UsageError
+from engine.site.files import Site
+from engine.site.hints import did_you_mean
+from engine.site.release import Credentials, DestinationPlace, Environment, ListenerPlace
+from engine.site.schema.environment import DestinationPlaceFile, EnvironmentFile, ListenerPlaceFile
+from engine.site.schema.site import SiteFile
+from engine.site.sources import Source, Sources
+from engine.site.yaml import Path as NodePath
+
+_REFERENCE = re.compile(r"\$\{(secret|env):([A-Za-z0-9][A-Za-z0-9_.-]*)\}")
+_SECRETS = ("token", "password")
+_EVERYWHERE = ("0.0.0.0", "::")
+
+
+def check_environments(sources: Sources) -> list[Fault]:
+    """Faults of every environment file."""
+    if sources.site is None:
+        return []
+    return [
+        fault
+        for source in sources.environments.sources.values()
+        for fault in _check(source, sources.site.model)
+    ]
+
+
+def compile_environment(site: Site, sources: Sources) -> Environment:
+    """The environment that the site is to run in, secrets resolved.
+
+    Raises `UsageError` when it is not said which, `SiteError` with all faults of its file and its secrets.
+    """
+    source = _chosen(site, sources)
+    faults = list(_check(source, sources.site.model)) if sources.site else []
+    vault = _Vault(source, site.folder / source.model.secrets)
+    model = source.model
+    store = site.folder / model.store.removeprefix("sqlite:")
+    environment = Environment(
+        name=source.name,
+        store=store,
+        control=site.folder / model.control if model.control else store.with_suffix(".sock"),
+        listeners={name: _listener_place(vault, name, place) for name, place in model.listeners.items()},
+        destinations={
+            name: _destination_place(vault, name, place) for name, place in model.destinations.items()
+        },
+    )
+    faults += vault.faults
+    if faults:
+        raise SiteError(faults)
+    return environment
+
+
+def _chosen(site: Site, sources: Sources) -> Source[EnvironmentFile]:
+    names = sources.environments.names
+    name = site.environment or (next(iter(names)) if len(names) == 1 else None)
+    if name is None:
+        mend = f"name one: {', '.join(sorted(names))}" if names else "add config/env/NAME.yaml"
+        raise UsageError("SIT055", "it is not said in which environment to run", mend)
+    if name not in names:
+        raise UsageError("SIT055", f"there is no environment '{name}'", did_you_mean(name, names))
+    source = sources.environments.sources.get(name)
+    if source is None:
+        raise SiteError(
+            [fault for fault in sources.faults if fault.where.startswith(f"config/env/{name}.yaml")]
+        )
+    return source
+
+
+def _check(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
+    for section, known, placed in (
+        ("listeners", site.listeners.keys(), source.model.listeners.keys()),
+        ("destinations", site.destinations.keys(), source.model.destinations.keys()),
+    ):
+        thing = section.removesuffix("s")
+        for name in sorted(known - placed):
+            what = f"{thing} '{name}' has no place"
+            yield source.fault((section,), "SIT050", what, f"add {name}: below {section}", key=True)
+        for name in sorted(placed - known):
+            what = f"config/suture.yaml has no {thing} '{name}'"
+            yield source.fault((section, name), "SIT051", what, did_you_mean(name, known), key=True)
+    yield from _port_clashes(source)
+    yield from _logins(source, site)
+
+
+def _port_clashes(source: Source[EnvironmentFile]) -> Iterator[Fault]:
+    taken: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+    for name, place in source.model.listeners.items():
+        if place.port == 0:
+            continue
+        for other, host in taken[place.port]:
+            if place.host == host or host in _EVERYWHERE or place.host in _EVERYWHERE:
+                what = f"listener '{other}' has this port already"
+                yield source.fault(
+                    ("listeners", name, "port"), "SIT052", what, "give each listener its own port"
+                )
+                break
+        taken[place.port].append((name, place.host))
+
+
+def _logins(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
+    """Users without passwords, passwords where none is asked, secrets in clear."""
+    places: dict[str, dict[str, ListenerPlaceFile] | dict[str, DestinationPlaceFile]] = {
+        "listeners": source.model.listeners,
+        "destinations": source.model.destinations,
+    }
+    for section, entries in places.items():
+        for name, place in entries.items():
+            path = (section, name)
+            if (place.user is None) != (place.password is None):
+                what = f"'{name}' has one of user and password"
+                yield source.fault(path, "SIT056", what, "give both, or neither", key=True)
+            if isinstance(place, DestinationPlaceFile) and place.token and place.user:
+                what = f"'{name}' has a token and a user"
+                yield source.fault(path, "SIT056", what, "give one of them", key=True)
+            if (
+                section == "listeners"
+                and place.user
+                and name in site.listeners
+                and site.listeners[name].kind == "mllp"
+            ):
+                what = f"'{name}' is mllp, which asks for no user"
+                yield source.fault((*path, "user"), "SIT056", what, "take user and password out")
+            yield from _in_clear(source, path, place)
+
+
+def _in_clear(
+    source: Source[EnvironmentFile], path: NodePath, place: ListenerPlaceFile | DestinationPlaceFile
+) -> Iterator[Fault]:
+    for key in _SECRETS:
+        text = getattr(place, key, None)
+        if text is None or _REFERENCE.fullmatch(text):
+            continue
+        if text.startswith("${"):
+            what, mend = f"'{key}' names no secret", "write ${secret:NAME} or ${env:NAME}"
+            yield source.fault((*path, key), "SIT053", what, mend)
+        elif source.model.secrets_in_clear == "refused":
+            what = f"'{key}' stands here in clear"
+            mend = f"write ${{secret:NAME}} and put it in {source.model.secrets}/NAME, or write ${{env:NAME}}"
+            yield source.fault((*path, key), "SIT053", what, mend)
+
+
+class _Vault:
+    """Turns references to secrets into secrets; what it cannot find is a fault."""
+
+    def __init__(self, source: Source[EnvironmentFile], folder: Path) -> None:
+        self.faults: list[Fault] = []
+        self._source, self._folder = source, folder
+
+    def reveal(self, path: NodePath, text: str | None) -> str | None:
+        reference = _REFERENCE.fullmatch(text) if text is not None else None
+        if reference is None:
+            return text
+        kind, name = reference.groups()
+        found = os.environ.get(name) if kind == "env" else self._file(name)
+        if not found:
+            mend = f"set {name}" if kind == "env" else f"put it in {self._source.model.secrets}/{name}"
+            self.faults.append(self._source.fault(path, "SIT054", f"secret '{name}' is not at hand", mend))
+        return found
+
+    def credentials(self, path: NodePath, user: str | None, password: str | None) -> Credentials | None:
+        revealed = self.reveal((*path, "password"), password)
+        return Credentials(user, revealed) if user and revealed else None
+
+    def _file(self, name: str) -> str | None:
+        try:
+            return (self._folder / name).read_text("utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+
+def _listener_place(vault: _Vault, name: str, place: ListenerPlaceFile) -> ListenerPlace:
+    credentials = vault.credentials(("listeners", name), place.user, place.password)
+    return ListenerPlace(place.host, place.port, credentials)
+
+
+def _destination_place(vault: _Vault, name: str, place: DestinationPlaceFile) -> DestinationPlace:
+    path = ("destinations", name)
+    token = vault.reveal((*path, "token"), place.token)
+    return DestinationPlace(place.url.rstrip("/"), token, vault.credentials(path, place.user, place.password))

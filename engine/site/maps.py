@@ -1,0 +1,161 @@
+"""Code tables, read maps and write maps: from their files to their compiled selves. Knows no channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from engine.domain.event import FieldType, Kind
+from engine.errors import Fault, SiteError
+from engine.mapping.reader import From, Literal, Lookup, ReadMap, ReadSpec
+from engine.mapping.spec import SpecError
+from engine.mapping.writer import WriteMap, WriteSpec
+from engine.reference.table import Table, TableSpec, spec_faults
+from engine.reference.values import ColumnType
+from engine.site import placing
+from engine.site.files import Site
+from engine.site.hints import did_you_mean
+from engine.site.schema.mapping import (
+    ExtraFile,
+    FromFile,
+    LiteralFile,
+    LookupFile,
+    ReadFile,
+    TableFile,
+    WriteFile,
+)
+from engine.site.sources import Source, Sources
+
+
+@dataclass(slots=True)
+class Maps:
+    """What compiled. `specs` has every declared table, also those whose rows are at fault. `private`: read
+    map → its extra fields that tell of a patient."""
+
+    specs: dict[str, TableSpec] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+    reads: dict[str, ReadMap] = field(default_factory=dict)
+    private: dict[str, frozenset[str]] = field(default_factory=dict)
+    writes: dict[str, WriteMap] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def compile_maps(site: Site, sources: Sources, table_csv: Mapping[str, bytes]) -> Maps:
+    """Everything under `mappings/`. `table_csv`: table → rows to use in place of its file's."""
+    maps = Maps()
+    for table in sources.tables.sources.values():
+        _compile_table(maps, site, table, table_csv)
+    for read in sources.reads.sources.values():
+        _compile_read(maps, sources, read)
+    for write in sources.writes.sources.values():
+        _compile_write(maps, write)
+    return maps
+
+
+def csv_file(source: Source[TableFile]) -> str:
+    """Where a table's rows stand: beside its declaration."""
+    return source.document.file.removesuffix(".yaml") + ".csv"
+
+
+def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv: Mapping[str, bytes]) -> None:
+    model = source.model
+    spec = TableSpec(
+        name=source.name,
+        keys=tuple(model.keys),
+        columns={name: ColumnType(kind) for name, kind in model.columns.items()},
+        as_of=model.as_of,
+        missing=model.missing,
+        owner=model.owner,
+        default=model.default,
+    )
+    maps.specs[source.name] = spec
+    declared = spec_faults(spec)
+    for fault in declared:
+        maps.faults.append(source.fault(tuple(fault.where.split(".")), fault.code, fault.what, fault.mend))
+    file = csv_file(source)
+    rows = table_csv.get(source.name, site.files.get(file))
+    if rows is None:
+        mend = f"save its rows as {file}"
+        maps.faults.append(source.fault(("table",), "SIT005", "the table has no CSV file", mend))
+    elif not declared:
+        try:
+            maps.tables[source.name] = table = Table.compile(spec, rows, file)
+            maps.faults += table.warnings
+        except SiteError as error:
+            maps.faults += error.faults
+
+
+def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> None:
+    model = source.model
+    maps.private[source.name] = frozenset(
+        name for name, extra in model.extra.items() if not isinstance(extra, ExtraFile) or extra.patient_data
+    )
+    spec = ReadSpec(
+        name=source.name,
+        triggers=tuple(model.read),
+        kind=Kind(model.makes),
+        each=model.each,
+        fields={name: _origin(origin) for name, origin in model.fields.items()},
+        lines=model.lines,
+        extra={name: _extra_type(extra) for name, extra in model.extra.items()},
+    )
+    maps.faults += _lookup_faults(maps, sources, source)
+    try:
+        maps.reads[source.name] = ReadMap.compile(spec)
+    except SpecError as error:
+        maps.faults += placing.spec_faults(source, error)
+
+
+def _origin(origin: str | FromFile | LookupFile | LiteralFile) -> From | Lookup | Literal:
+    match origin:
+        case FromFile():
+            return From(origin.from_, origin.unique_per)
+        case LookupFile():
+            return Lookup(origin.table, tuple(origin.by), origin.take)
+        case LiteralFile():
+            return Literal(origin.text)
+        case _:
+            return From(origin)
+
+
+def _extra_type(extra: str | ExtraFile) -> FieldType:
+    return FieldType(extra.type if isinstance(extra, ExtraFile) else extra)
+
+
+def _lookup_faults(maps: Maps, sources: Sources, source: Source[ReadFile]) -> list[Fault]:
+    """Look-ups in tables that do not exist, by too few keys, or for a column that the table lacks."""
+    faults = []
+    for name, look in source.model.fields.items():
+        if not isinstance(look, LookupFile):
+            continue
+        path = ("fields", name)
+        spec = maps.specs.get(look.table)
+        if spec is None:
+            if look.table not in sources.tables.names:
+                mend = did_you_mean(look.table, sources.tables.names)
+                faults.append(
+                    source.fault((*path, "table"), "SIT023", f"there is no table '{look.table}'", mend)
+                )
+            continue
+        if len(look.by) != len(spec.keys):
+            faults.append(keys_fault(source, (*path, "by"), spec))
+        if look.take not in spec.columns:
+            mend = did_you_mean(look.take, spec.columns)
+            what = f"table {spec.name} has no column '{look.take}'"
+            faults.append(source.fault((*path, "take"), "SIT028", what, mend))
+    return faults
+
+
+def keys_fault(source: Source[BaseModel], path: tuple[str, ...], spec: TableSpec) -> Fault:
+    what = f"table {spec.name} has {len(spec.keys)} keys"
+    return source.fault(path, "SIT045", what, f"give one for each: [{', '.join(spec.keys)}]")
+
+
+def _compile_write(maps: Maps, source: Source[WriteFile]) -> None:
+    spec = WriteSpec(name=source.name, path=source.model.to, document=source.model.document)
+    try:
+        maps.writes[source.name] = WriteMap.compile(spec)
+    except SpecError as error:
+        maps.faults += placing.spec_faults(source, error)

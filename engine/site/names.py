@@ -1,0 +1,114 @@
+"""Which names an expression may use where, and what each gives away of a patient. Pure; knows no files.
+
+Fields come from the read map, rows from the channel's translations, the rest from the message and the
+document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from engine.domain.event import FIELDS, Kind
+from engine.mapping.expression import Expression
+from engine.site.hints import did_you_mean
+
+MESSAGE_NAMES = frozenset(
+    {"number", "encounter", "feed", "channel", "currency", "received_at", "posting_date"}
+)
+"""True of every line, whatever its map reads."""
+
+DOCUMENT_NAMES = frozenset({"reference", "quantity", "amount", "lines"})
+"""Beside those, what a write map may use."""
+
+_PARTS = {
+    "original": frozenset({"reference", "document"}),
+    "encounter": frozenset(
+        {"location", "class", "payer_class", "facility", "department", "room", "event", "visit", "account"}
+    ),
+}
+ORIGINAL = "original"
+"""The document that an undo map takes back."""
+
+CANONICAL = {
+    kind: frozenset(fields) | {f"{name[:-3]}_on" for name in fields if name.endswith("_at")}
+    for kind, fields in FIELDS.items()
+}
+"""Every name that a map of a kind might read."""
+
+
+class Privacy(IntEnum):
+    """What a name gives away of a patient: the least that a destination must allow."""
+
+    REFUSED = 0  # nothing
+    LIMITED = 1  # a device's serial number
+    ALLOWED = 2  # who it was, or when exactly
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+_WHO = frozenset(
+    {"account", "account_authority", "visit", "patient", "case", "source_id", "reverses_id", "performer"}
+    | {"used_at", "used_on", "occurred_at", "occurred_on", "merged_account", "merged_patient", "merged_visit"}
+)
+_DEVICE = frozenset({"serial"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The names of one place. `rows`: translation → its columns, None where they cannot be told. `private`:
+    extra fields that tell of a patient. `reader`: the read map's name, for mends."""
+
+    kind: Kind
+    reader: str
+    fields: frozenset[str]
+    private: frozenset[str]
+    rows: Mapping[str, frozenset[str] | None]
+    others: frozenset[str] = MESSAGE_NAMES
+
+    def unknown(self, name: str) -> tuple[str, str, str] | None:
+        """(code, what, mend) when nothing provides `name`, a dotted name; None when something does."""
+        root, _, part = name.partition(".")
+        if root in self.rows:
+            columns = self.rows[root]
+            if part and columns is not None and part not in columns:
+                return "SIT028", f"'{root}' has no column '{part}'", did_you_mean(part, columns)
+            return None
+        if root == "lines" and root in self.others:
+            return self.unknown(part) if part else None
+        if root in self.others and root in _PARTS:
+            parts = _PARTS[root]
+            return None if part in parts else ("SIT028", f"'{name}' is not known", did_you_mean(part, parts))
+        if root in self.fields or root in self.others:
+            return ("SIT028", f"'{root}' has no parts", f"write {root}") if part else None
+        if root in CANONICAL[self.kind]:
+            return "SIT026", f"'{root}' is not read", f"add it to fields of mappings/{self.reader}.yaml"
+        if root == ORIGINAL:
+            return "SIT029", "only an undo map has an original", "use reference, or move it to the undo map"
+        known = {*self.rows, *self.fields, *self.others}
+        return "SIT027", f"nothing provides '{root}'", did_you_mean(root, known)
+
+    def merely_unread(self, name: str) -> bool:
+        """The name is canonical, only this map does not read it: always missing, never wrong."""
+        root = name.removeprefix("lines.").partition(".")[0]
+        return root not in self.fields and root not in self.rows and root in CANONICAL[self.kind]
+
+    def privacy(self, name: str) -> Privacy:
+        """What `name` gives away."""
+        plain = name.removeprefix("lines.").removeprefix("encounter.")
+        root = plain.partition(".")[0]
+        if root in self.rows:
+            return Privacy.REFUSED
+        if root in _WHO or root in self.private:
+            return Privacy.ALLOWED
+        return Privacy.LIMITED if root in _DEVICE else Privacy.REFUSED
+
+
+def offset_of(expression: Expression, name: str) -> int:
+    """Where in the expression's text `name` stands, from 0."""
+    found = re.search(r"(?<![\w.'])" + re.escape(name) + r"(?![\w.])", expression.text)
+    return found.start() if found else 0

@@ -1,0 +1,63 @@
+"""Faults of expressions and maps, put where they stand in their file. Decides nothing."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from pydantic import BaseModel
+
+from engine.errors import Fault
+from engine.mapping.expression import Expression, ExpressionError, compile_expression
+from engine.mapping.spec import SpecError
+from engine.site.names import Scope, offset_of
+from engine.site.sources import Source
+from engine.site.yaml import Path
+
+_compiled = lru_cache(maxsize=4096)(compile_expression)
+
+
+def expression_at(source: Source[BaseModel], path: Path, text: str, faults: list[Fault]) -> Expression | None:
+    """The expression whose text stands at `path`, or None with its fault."""
+    try:
+        return _compiled(text)
+    except ExpressionError as error:
+        where = source.document.within(path, max(error.column - 1, 0))
+        faults.append(Fault(where, error.code, error.what, error.mend))
+        return None
+
+
+def unknown_names(source: Source[BaseModel], path: Path, expression: Expression, scope: Scope) -> list[Fault]:
+    """A fault for every name of the expression that nothing in `scope` provides."""
+    faults = []
+    for name in sorted(expression.names):
+        unknown = scope.unknown(name)
+        if unknown is not None:
+            code, what, mend = unknown
+            faults.append(Fault(place_of(source, path, expression, name), code, what, mend))
+    return faults
+
+
+def place_of(source: Source[BaseModel], path: Path, expression: Expression, name: str) -> str:
+    """`file:line:col` of a name inside the expression at `path`."""
+    return source.document.within(path, offset_of(expression, name))
+
+
+def spec_faults(source: Source[BaseModel], error: SpecError) -> list[Fault]:
+    """The faults of a map, each at the deepest node of its path that the file has."""
+    return [
+        Fault(
+            source.document.within(_existing(source, fault.path), fault.column - 1)
+            if fault.column
+            else source.where(*fault.path, key=True),
+            fault.code,
+            fault.what,
+            fault.mend,
+        )
+        for fault in error.faults
+    ]
+
+
+def _existing(source: Source[BaseModel], path: Path) -> Path:
+    while path and path not in source.document.values:
+        path = path[:-1]
+    return path

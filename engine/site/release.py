@@ -1,0 +1,243 @@
+"""What a site becomes: a frozen release and the environment it runs in. Values only; reads no file, knows no
+YAML.
+
+The release is the same in every environment and has a content hash. Ports, addresses and secrets are the
+environment's. Made by `engine.site.compile`; the pipeline steps with it, the adapters and listeners are set
+up by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from engine.domain.posting import Measure
+from engine.mapping.expression import Expression
+from engine.mapping.reader import ReadMap
+from engine.mapping.translation import Translation
+from engine.mapping.writer import WriteMap
+from engine.reference.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Lines for which `when` holds are filtered, counted under `because` with their money."""
+
+    when: Expression
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class SameLine:
+    """What makes a line the same line twice (rules of money, 2).
+
+    `by`: fields that identify it; strong when every one is present and the read map says where one of them is
+    unique. `otherwise`: the weak composite used when a field of `by` is absent; empty: all that the line
+    says. `changed`: hold | correct | new, for the same strong key with other content. `alike`: hold | new,
+    for the same weak key in another message.
+    """
+
+    by: tuple[str, ...]
+    otherwise: tuple[str, ...]
+    changed: str
+    alike: str
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRule:
+    """One entry of a channel's `deliver`: what a line does at a destination, and how it is written and
+    undone.
+
+    `when` None: always. `per`: message (one document for the lines of a message) | line (one for each).
+    `head`: what the document says outside its lines, of fields and translations; lines that differ in any of
+    it never share a document, else the first line's location or supplier would be said of all.
+    `holds_document`: one bad line holds the whole document, else it waits alone. `price` is set when
+    `measure` is PRICED_HERE. `quantity` None: the line's own. `needs`: translations that any of it depends
+    on, closed over chained `by`. `owner`: whose worklist gets holds that no table row mends.
+    """
+
+    name: str
+    destination: str
+    when: Expression | None
+    write: WriteMap
+    undo: WriteMap | None
+    per: str
+    holds_document: bool
+    measure: Measure
+    price: Expression | None
+    quantity: Expression | None
+    needs: frozenset[str]
+    owner: str
+    head: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One interface. `lane`: account | visit | patient | station. `no_original`: hold | post alone.
+    `expect`: effect → seconds from receipt after which it is late. `where`: file:line of the channel."""
+
+    name: str
+    feeds: frozenset[str]
+    reader: ReadMap
+    where: str
+    skips: tuple[Skip, ...]
+    same_line: SameLine
+    credit_finds: tuple[tuple[str, ...], ...]
+    no_original: str
+    lane: str
+    translations: tuple[Translation, ...]
+    effects: tuple[EffectRule, ...]
+    expect: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """GET `path`, `{reference}` filled in: 200 means applied, 404 absent, anything else unknown."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """POST of up to `most` documents at once to `path`."""
+
+    path: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Waits in seconds, doubling from `first` to `ceiling`. `give_up_after`: attempts; None: never."""
+
+    first: float
+    ceiling: float
+    give_up_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What a far end can do; the same in every environment. `settle`, `timeout`: seconds. `rate`: documents a
+    second, None unlimited. `already_exists`: `409` or `409 duplicate_reference`, replies that prove success.
+    `document_field`, `amount_field`: where the reply says its number and its money."""
+
+    name: str
+    kind: str
+    settle: float
+    timeout: float
+    concurrency: int
+    rate: float | None
+    idempotency_header: str | None
+    honours_idempotency: bool
+    probe: Probe | None
+    batch: Batch | None
+    already_exists: tuple[str, ...]
+    document_field: str
+    amount_field: str | None
+    retry: Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """How a feed is taken in. `kind`: mllp | hl7-http. `acks`: original | enhanced | by header.
+    `accepts_test`: MSH-11 T and D are taken. `tolerant`: loose MLLP framing. `when_unable`: close | AR.
+    `path`: of hl7-http."""
+
+    name: str
+    kind: str
+    acks: str
+    accepts_test: bool
+    limit_bytes: int
+    tolerant: bool
+    when_unable: str
+    default_charset: str | None
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Everything that steps a message, from one state of the site's files. `hash`: of all of them but
+    `config/env/`. `tables`: the compiled versions to translate with."""
+
+    hash: str
+    site: str
+    zone: ZoneInfo
+    currency: str
+    channels: tuple[Channel, ...]
+    listeners: dict[str, Listener]
+    destinations: dict[str, Destination]
+    tables: dict[str, Table]
+    _routes: dict[tuple[str, str], tuple[Channel, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        routes: dict[tuple[str, str], tuple[Channel, ...]] = {}
+        for channel in self.channels:
+            for feed in channel.feeds:
+                for trigger in channel.reader.triggers:
+                    routes[feed, trigger] = (*routes.get((feed, trigger), ()), channel)
+        object.__setattr__(self, "_routes", routes)
+
+    def channels_for(self, feed: str, trigger: str) -> tuple[Channel, ...]:
+        """Every channel that takes `trigger` (`DFT^P03`) from `feed`, in file order."""
+        return self._routes.get((feed, trigger), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user and password. Neither shows in reprs."""
+
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerPlace:
+    """Where a listener listens. `credentials`: HTTP Basic, None when anyone may send."""
+
+    host: str
+    port: int
+    credentials: Credentials | None
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationPlace:
+    """Where a destination is and how to be let in. `url` has no trailing slash; `token` is a bearer token."""
+
+    url: str
+    token: str | None = field(repr=False)
+    credentials: Credentials | None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One place the release runs in. `store`: SQLite file. `control`: local socket, beside the store."""
+
+    name: str
+    store: Path
+    control: Path
+    listeners: dict[str, ListenerPlace]
+    destinations: dict[str, DestinationPlace]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTest:
+    """One entry of a channel's `tests`. `given`: raw message. `received`: the clock of the test, None for
+    now.
+
+    `expect`: effect → the documents it must write, in order, as JSON trees; `"*"` stands for any value.
+    Effects that are not named must write nothing. `holds`: (effect, beginning of the cause). `state`: of the
+    message.
+    """
+
+    channel: str
+    name: str
+    where: str
+    given: bytes
+    received: datetime | None
+    expect: dict[str, list[object]]
+    holds: tuple[tuple[str, str], ...]
+    state: str | None
+
+    def __repr__(self) -> str:
+        return f"ChannelTest({self.where}, {self.name!r})"

@@ -1,0 +1,184 @@
+"""`channels/NAME.yaml`: one interface, from its feed to its deliveries, with its tests."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from engine.site.schema.base import Duration, ExpressionText, Model, Name, Text, Texts, Word, setting
+from engine.site.schema.mapping import AsOf, Missing
+
+State = Literal["routed", "filtered", "held", "duplicate", "refused"]
+
+
+class SkipFile(Model):
+    """Lines that are left out, and counted with their money."""
+
+    when: ExpressionText = setting("Which lines: an expression over fields.", example="class == 'P'")
+    because: Text = setting("The reason they are counted under.", example="pre-admission")
+
+
+class SameLineFile(Model):
+    """What makes a line the same line twice."""
+
+    by: Texts = setting("Fields that identify a line.", example="source_id")
+    otherwise: Texts | None = setting(
+        "Fields that identify a line which lacks one of `by`; left out: all that the line says, with "
+        "account, visit and patient.",
+        example="[account, code, used_at, quantity]",
+        default=None,
+    )
+    changed: Literal["hold", "correct", "new"] = setting(
+        "The same id comes with other content: ask a person, correct what was posted, or take it as new.",
+        example="hold",
+        default="hold",
+    )
+    alike: Literal["hold", "new"] = setting(
+        "A line without an id looks like an earlier one: ask a person, or take it as a second one.",
+        example="hold",
+        default="hold",
+    )
+
+
+class TranslateFile(Model):
+    """A look-up in a code table. Its columns are used as NAME.COLUMN."""
+
+    table: Name = setting("Code table.", example="items")
+    by: Annotated[list[ExpressionText], Field(min_length=1)] = setting(
+        "Expressions for its keys, in its order; earlier translations may be used.",
+        example="[facility, code]",
+    )
+    as_of: AsOf | None = setting(
+        "Day to look up on; left out: as the table says.", example="posting", default=None
+    )
+    missing: Missing | None = setting(
+        "What happens without a row; left out: as the table says.", example="hold", default=None
+    )
+    owner: Text | None = setting(
+        "Whose worklist; left out: as the table says.", example="finance", default=None
+    )
+
+
+class DeliverFile(Model):
+    """What a line does at a destination."""
+
+    to: Name = setting("Destination.", example="erp")
+    when: ExpressionText | None = setting(
+        "For which lines it is due; left out: for all.", example="item.stocked", default=None
+    )
+    map: Text = setting("Write map of the document.", example="erp/goods-issue")
+    undo: Text | None = setting(
+        "Write map of the document that takes it back; left out: a credit waits for a person.",
+        example="erp/goods-return",
+        default=None,
+    )
+    per: Literal["message", "line"] = setting(
+        "One document for the lines of a message that agree in its head, or one for each line.",
+        example="line",
+        default="message",
+    )
+    bad_line: Literal["waits alone", "holds document"] = setting(
+        "A line that cannot be written waits alone, or holds the whole document.",
+        example="holds document",
+        default="waits alone",
+    )
+    quantity: ExpressionText | None = setting(
+        "Quantity of this effect; left out: the line's.", example="quantity * pack.factor", default=None
+    )
+    money: ExpressionText = setting(
+        "Where the money is said: `far end` (in the reply), `stated` (in the message), `quantity only`, or "
+        "an expression that prices it here; there `quantity` is this effect's.",
+        example="quantity * price.price",
+    )
+    owner: Text | None = setting(
+        "Whose worklist gets holds that no table row mends; left out: the channel's owner.",
+        example="supply-chain",
+        default=None,
+    )
+
+
+class HoldFile(Model):
+    """An effect that a test expects to wait for a person or a row."""
+
+    effect: Name = setting("Effect of the channel.", example="issue")
+    cause: Text = setting("How the cause begins.", example="items")
+
+
+class TestFile(Model):
+    """A message and what must come of it."""
+
+    name: Text = setting("What the test shows, as a sentence.", example="three implants make one issue")
+    given: Text = setting("File with the message, from this folder.", example="samples/dft-implants.hl7")
+    received: Text | None = setting(
+        "When it comes in; left out: now.",
+        example="2026-11-20T10:15:00-06:00",
+        unit="ISO 8601 with offset",
+        default=None,
+    )
+    expect: dict[Name, Any] = setting(
+        "For each effect the documents it must write, in order: files, or documents in place. `*` stands for "
+        "any value. Effects that are not named must write nothing.",
+        example="{issue: samples/goods-issue.json}",
+        default={},
+    )
+    holds: list[HoldFile] = setting(
+        "Effects that must be held.", example="[{effect: issue, cause: items}]", default=[]
+    )
+    state: State | None = setting(
+        "Where the message must stand in the end.", example="filtered", default=None
+    )
+
+
+class ChannelFile(Model):
+    """One interface."""
+
+    channel: Name = setting("Name of the channel: that of the file.", example="or-usage")
+    about: Text = setting(
+        "What it is for, in a sentence.", example="What was used in theatre leaves stock, once."
+    )
+    owner: Text = setting(
+        "Whose worklist gets what no table row mends.", example="supply-chain", default="interface-team"
+    )
+    from_: Texts = setting("Listener or listeners it takes messages from.", example="ehr", alias="from")
+    read: Text = setting("Read map.", example="hl7/ehr-dft")
+    skip: list[SkipFile] = setting(
+        "Lines to leave out.", example="[{when: class == 'P', because: pre-admission}]", default=[]
+    )
+    same_line: SameLineFile | None = setting(
+        "What makes a line the same line twice; every channel that delivers says it.",
+        example="{by: source_id}",
+        default=None,
+    )
+    credit_finds: list[Texts] = setting(
+        "How a credit finds what it takes back: sets of fields, tried in order.",
+        example="[[reverses_id], [account, code, used_on]]",
+        default=[],
+    )
+    no_original: Literal["hold", "post alone"] = setting(
+        "A credit whose original is not known here: ask a person, or post it alone.",
+        example="hold",
+        default="hold",
+    )
+    lane: Literal["account", "visit", "patient", "station"] = setting(
+        "What must stay in order: documents of the same lane leave one after the other.",
+        example="account",
+        default="account",
+    )
+    translate: dict[Word, TranslateFile] = setting(
+        "Look-ups, in order.", example="{item: {table: items, by: [facility, code]}}", default={}
+    )
+    deliver: dict[Name, DeliverFile] = setting(
+        "Effects, by name.", example="{issue: {to: erp, map: erp/goods-issue, money: far end}}", default={}
+    )
+    expect: dict[Name, Duration] = setting(
+        "How soon after receipt each effect must be delivered; later is an alert.",
+        example="{issue: 15m}",
+        unit="time",
+        default={},
+    )
+    tests: list[TestFile] = setting(
+        "Messages and what must come of them.",
+        example="[{name: a vend leaves stock, given: samples/vend.hl7, expect: {issue: samples/vend.json}}]",
+        default=[],
+    )

@@ -1,0 +1,150 @@
+"""`mappings/`: read maps (`read:`), write maps (`write:`) and declarations of code tables (`table:`).
+
+What stands in a path, an expression or a document is understood by `engine.mapping`, not here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Tag
+
+from engine.site.schema.base import CommaList, ExpressionText, Model, Name, Path, Text, Texts, Word, setting
+
+FieldTypeName = Literal["text", "number", "money", "moment", "date", "flag"]
+ColumnTypeName = Literal["text", "number", "money", "ratio", "flag", "date"]
+AsOf = Literal["service", "posting", "received"]
+Missing = Literal["hold", "default", "skip"]
+
+
+class FromFile(Model):
+    """A field read from the message."""
+
+    from_: ExpressionText = setting("Path or expression.", example="FT1-2", alias="from")
+    unique_per: Literal["facility", "feed", "day"] | None = setting(
+        "Where the sender never gives this value twice: makes the key strong.",
+        example="facility",
+        default=None,
+    )
+
+
+class LookupFile(Model):
+    """A field looked up in a code table by other fields of this map."""
+
+    table: Name = setting("Code table.", example="feed-units")
+    by: Texts = setting("Fields that are its keys, in its order.", example="[code]")
+    take: Word = setting("Column to take.", example="unit", default="value")
+
+
+class LiteralFile(Model):
+    """A field that is always the same."""
+
+    text: Text = setting("The text.", example="EA")
+
+
+# Tags begin with ~ so that none is mistaken for a key of the file in the place of a fault.
+
+
+def _form_of_field(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "~short"
+    return next((f"~{key}" for key in ("table", "text") if key in value), "~from")
+
+
+FieldSource = Annotated[
+    Annotated[ExpressionText, Tag("~short")]
+    | Annotated[FromFile, Tag("~from")]
+    | Annotated[LookupFile, Tag("~table")]
+    | Annotated[LiteralFile, Tag("~text")],
+    Discriminator(_form_of_field),
+]
+
+
+class ExtraFile(Model):
+    """A field beyond the canonical ones."""
+
+    type: FieldTypeName = setting("How its text is understood.", example="text")
+    about: Text | None = setting("What it is.", example="Wing of the building", default=None)
+    patient_data: bool = setting(
+        "Whether it tells of a patient: then only a destination that allows it gets it.",
+        example="false",
+        default=True,
+    )
+
+
+Extra = Annotated[
+    Annotated[FieldTypeName, Tag("~short")] | Annotated[ExtraFile, Tag("~long")],
+    Discriminator(lambda value: "~long" if isinstance(value, dict) else "~short"),
+]
+
+
+class ReadFile(Model):
+    """How the messages of a feed are read into events."""
+
+    read: CommaList = setting("Message types, as MSH-9 says them.", example="DFT^P03, DFT^P11")
+    about: Text | None = setting("Which feed, in a sentence.", example="Charges of the EHR", default=None)
+    makes: Literal["supply-usage", "charge", "encounter", "merge"] = setting(
+        "Kind of event.", example="supply-usage"
+    )
+    each: Text | None = setting(
+        "Segment that begins a line; left out: the message is one event without lines.",
+        example="FT1",
+        default=None,
+    )
+    lines: Literal["delta", "snapshot"] = setting(
+        "delta: a message tells what is new. snapshot: it tells the whole case again.",
+        example="delta",
+        default="delta",
+    )
+    fields: dict[Word, FieldSource] = setting(
+        "Where each field stands: a path or expression, a look-up in a table, or a literal text.",
+        example="{account: PID-18.1, code: FT1-7.1}",
+    )
+    extra: dict[Word, Extra] = setting(
+        "Types of fields beyond the canonical ones.",
+        example="{wing: {type: text, patient_data: false}}",
+        default={},
+    )
+
+
+class WriteFile(Model):
+    """How a document for a destination is written."""
+
+    write: Literal["json"] = setting("What it is written as.", example="json")
+    about: Text | None = setting(
+        "What the document does.", example="Takes used items out of stock", default=None
+    )
+    to: Path = setting("Where it is posted, below the destination's url.", example="/goods-issues")
+    document: dict[str, Any] = setting(
+        "The document: texts are expressions, `{text: …}` is a literal, a key ending in ? is left out when "
+        "its value is missing.",
+        example="{reference: reference, lines: {each: lines, give: {item: item.item}}}",
+    )
+
+
+class TableFile(Model):
+    """A code table; its rows stand in the CSV file of the same name beside it."""
+
+    table: Name = setting("Name of the table: that of the file.", example="items")
+    about: Text | None = setting(
+        "What it says, in a sentence.", example="Item of the ERP for a code", default=None
+    )
+    keys: Texts = setting("Key columns. A cell `*` matches anything.", example="[facility, code]")
+    columns: dict[Word, ColumnTypeName] = setting(
+        "Value columns with their types. Text is never guessed at; a ratio is 12 or 1/50.",
+        example="{item: text, stocked: flag}",
+    )
+    as_of: AsOf = setting(
+        "The day on which a row must be valid: of service, of posting, or of receipt.",
+        example="service",
+        default="service",
+    )
+    missing: Missing = setting(
+        "What happens without a row: hold the line for the owner, take the default row, or skip the effect.",
+        example="hold",
+        default="hold",
+    )
+    owner: Text = setting("Whose worklist gets what no row is found for.", example="supply-chain")
+    default: dict[Word, Text] | None = setting(
+        "The row taken when none is found.", example='{factor: "1"}', default=None
+    )

@@ -1,0 +1,166 @@
+"""`config/suture.yaml`: what the site is, the same in every environment."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from engine.site.schema.base import Duration, Model, Name, Path, Size, Text, mistake, setting
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise mistake(
+            "is not a time zone", "use a name of the tz database, such as America/Chicago"
+        ) from None
+    return name
+
+
+def _with_reference(path: str) -> str:
+    if "{reference}" not in path:
+        raise mistake("asks for no document", "put {reference} where the document's reference belongs")
+    return path
+
+
+Zone = Annotated[Text, AfterValidator(_zone)]
+ProbePath = Annotated[Path, AfterValidator(_with_reference)]
+Already = Annotated[str, StringConstraints(pattern=r"^[1-5][0-9][0-9]( [A-Za-z0-9_.-]+)?$")]
+
+
+class ListenerFile(Model):
+    """A door where messages come in. Its port stands in `config/env/`."""
+
+    about: Text | None = setting(
+        "What comes in here, in a sentence.", example="Charges of the EHR", default=None
+    )
+    kind: Literal["mllp", "hl7-http"] = setting("How messages are carried.", example="mllp")
+    acks: Literal["original", "enhanced", "by header"] = setting(
+        "Which acknowledgment the sender waits for: AA (original), CA (enhanced), or as MSH-15 and -16 ask.",
+        example="original",
+        default="original",
+    )
+    accepts_test: bool = setting(
+        "Whether messages marked as test or training (MSH-11 T or D) are taken; otherwise they get AR.",
+        example="false",
+        default=False,
+    )
+    limit: Size = setting(
+        "The longest message taken.", example="16 MiB", unit="KiB or MiB", default=16 * 1024 * 1024
+    )
+    tolerant: bool = setting(
+        "Whether loose MLLP framing is taken: an end block without its carriage return, or both swapped.",
+        example="true",
+        default=False,
+    )
+    when_unable: Literal["close", "AR"] = setting(
+        "What a sender meets while the store cannot commit: no answer and a closed door, or AR.",
+        example="close",
+        default="close",
+    )
+    charset: Text | None = setting(
+        "How a message is read whose MSH-18 is empty; left out: UTF-8, else Windows 1252.",
+        example="8859/1",
+        default=None,
+    )
+    path: Path = setting("Below which path hl7-http takes messages.", example="/hl7", default="/hl7")
+
+
+class BatchFile(Model):
+    """Many documents in one request."""
+
+    path: Path = setting("Where batches are posted.", example="/batch")
+    most: Annotated[int, Field(ge=2, le=1000)] = setting(
+        "The most documents in one batch.", example="50", unit="documents"
+    )
+
+
+class RetryFile(Model):
+    """How long to wait between tries. Waits double from `first` up to `ceiling`."""
+
+    first: Duration = setting("The first wait.", example="2s", unit="time", default=2.0)
+    ceiling: Duration = setting("The longest wait.", example="15m", unit="time", default=900.0)
+    give_up_after: Annotated[int, Field(ge=1)] | None = setting(
+        "After how many tries a person is asked; left out: never.", example="50", unit="tries", default=None
+    )
+
+
+class DestinationFile(Model):
+    """A far end that documents are posted to. Its address stands in `config/env/`."""
+
+    about: Text | None = setting("What it is, in a sentence.", example="Materials management", default=None)
+    kind: Literal["http"] = setting("How documents are carried.", example="http")
+    settle: Duration = setting(
+        "How long to wait before asking after an unknown outcome; never less than its longest processing.",
+        example="30s",
+        unit="time",
+    )
+    timeout: Duration = setting("How long to wait for an answer.", example="10s", unit="time", default=10.0)
+    concurrency: Annotated[int, Field(ge=1, le=256)] = setting(
+        "How many requests may be under way at once.", example="8", unit="requests", default=8
+    )
+    rate: Annotated[int, Field(ge=1)] | None = setting(
+        "The most documents in a second; left out: no limit.",
+        example="200",
+        unit="documents a second",
+        default=None,
+    )
+    probe: ProbePath | None = setting(
+        "Where to ask for a document by our reference: 200 applied, 404 absent; left out: nowhere.",
+        example="/documents/{reference}",
+        default=None,
+    )
+    batch: BatchFile | None = setting(
+        "How many documents go in one request; left out: one by one.",
+        example="{path: /batch, most: 50}",
+        default=None,
+    )
+    idempotency_header: Text | None = setting(
+        "Header that carries our reference.", example="Idempotency-Key", default=None
+    )
+    honours_idempotency: bool = setting(
+        "Whether it books the same reference once only, as `suture doctor` has shown. Then an unknown "
+        "outcome may be settled by sending again.",
+        example="true",
+        default=False,
+    )
+    already_exists: list[Already] = setting(
+        "Refusals that prove success: a status, or a status and the error code in the reply.",
+        example="[409 duplicate_reference]",
+        default=[],
+    )
+    document: Text = setting(
+        "Field of the reply with its document number.", example="document", default="document"
+    )
+    amount: Text | None = setting(
+        "Field of the reply with the money it booked; left out: it does not say.",
+        example="value",
+        default=None,
+    )
+    patient_data: Literal["refused", "limited", "allowed"] = setting(
+        "What may be sent to it: nothing of a patient; limited: serial numbers of devices; or all that its "
+        "write maps name.",
+        example="allowed",
+        default="refused",
+    )
+    retry: RetryFile = setting("When to try again.", example="{first: 2s, ceiling: 15m}", default=RetryFile())
+
+
+class SiteFile(Model):
+    """What the site is. Its hash, with the channels and mappings, is the release."""
+
+    site: Name = setting("Name of the site.", example="north-general")
+    about: Text | None = setting("What it is, in a sentence.", example="North General Hospital", default=None)
+    time_zone: Zone = setting(
+        "Time zone of message times that carry none, and of posting dates.", example="Europe/Berlin"
+    )
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = setting(
+        "Currency of money that names none.", example="USD", unit="ISO 4217"
+    )
+    listeners: dict[Name, ListenerFile] = setting("The doors, by name.", example="{ehr: {kind: mllp}}")
+    destinations: dict[Name, DestinationFile] = setting(
+        "The far ends, by name.", example="{erp: {kind: http, settle: 30s}}"
+    )

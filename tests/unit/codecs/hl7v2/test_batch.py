@@ -1,0 +1,59 @@
+"""Files taken apart."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.codecs.hl7v2.batch import split_messages
+
+ONE = b"MSH|^~\\&|a\rPID|1\r"
+TWO = b"MSH|^~\\&|b\rPID|2\r"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        ONE + TWO,
+        (ONE + TWO).replace(b"\r", b"\n"),
+        (ONE + TWO).replace(b"\r", b"\r\n\r\n"),
+        b"FHS|^~\\&|\rBHS|^~\\&|\r" + ONE + TWO + b"BTS|2\rFTS|1\r",
+        b"\xef\xbb\xbfFHS|^~\\&\r\n" + ONE + b"BTS\rBHS|\r" + TWO + b"FTS\r",
+        b"// exported\n" + ONE + b"\n// second\n" + TWO,
+        b"\x0b" + ONE + b"\x1c\r\x0b" + TWO + b"\x1c\r",
+        b"\xef\xbb\xbf" + ONE + b" \r  " + TWO,
+        ONE + TWO[:-1],
+    ],
+)
+def test_each_message_comes_out_whole_and_in_order(raw: bytes) -> None:
+    assert split_messages(raw) == [ONE, TWO]
+
+
+def test_what_stands_before_the_first_message_is_not_lost() -> None:
+    assert split_messages(b"PID|0\rPV1|0\r" + ONE) == [b"PID|0\rPV1|0\r", ONE]
+
+
+def test_text_that_only_looks_like_an_envelope_is_kept() -> None:
+    assert split_messages(b"MSH|^~\\&|a\rNTE|1||x\nBTS are counts\nMSHA\n") == [
+        b"MSH|^~\\&|a\rNTE|1||x\rBTS are counts\rMSHA\r"
+    ]
+
+
+def test_lower_case_headers_begin_messages_too() -> None:
+    assert split_messages(b"msh|^~\\&|a\rmsh|^~\\&|b\r") == [b"msh|^~\\&|a\r", b"msh|^~\\&|b\r"]
+
+
+@pytest.mark.parametrize("raw", [b"", b"\r\n \r\n", b"// nothing\n", b"FHS|^~\\&\rFTS|0\r", b"\xef\xbb\xbf"])
+def test_a_file_without_messages_gives_none(raw: bytes) -> None:
+    assert split_messages(raw) == []
+
+
+def test_a_wide_file_stays_in_one_piece() -> None:
+    raw = "MSH|^~\\&|a\r".encode("utf-16")
+    assert split_messages(raw) == [raw]
+
+
+@given(st.lists(st.sampled_from([ONE, TWO]), max_size=6), st.sampled_from([b"\r", b"\n", b"\r\n"]))
+def test_nothing_is_lost_or_doubled(messages: list[bytes], end: bytes) -> None:
+    assert split_messages(b"".join(messages).replace(b"\r", end)) == messages

@@ -1,0 +1,70 @@
+"""What belongs to one repetition."""
+
+from __future__ import annotations
+
+from engine.codecs.hl7v2.group import groups
+from engine.codecs.hl7v2.lexer import Message
+
+HEAD = "MSH|^~\\&|EHR|NORTH|||20261120||DFT^P03|1|P|2.5\rPID|1\rPV1|1\r"
+
+
+def parse(body: str, trigger: str = "P03") -> Message:
+    return Message.parse((HEAD.replace("P03", trigger) + body).encode())
+
+
+def own(message: Message, anchor: str = "FT1") -> list[list[str]]:
+    return [[segment.text for found in group.own.values() for segment in found] for group in groups(message, anchor)]
+
+
+def shared(message: Message, anchor: str = "FT1") -> list[str]:
+    return sorted(groups(message, anchor)[0].shared)
+
+
+def test_a_group_is_an_anchor_and_what_follows_it() -> None:
+    message = parse("FT1|1\rZPM|a\rNTE|x\rFT1|2\rFT1|3\rNTE|y\rNTE|z")
+    assert own(message) == [["FT1|1", "ZPM|a", "NTE|x"], ["FT1|2"], ["FT1|3", "NTE|y", "NTE|z"]]
+    assert [group.number for group in groups(message, "FT1")] == [1, 2, 3]
+    assert shared(message) == ["MSH", "PID", "PV1"]
+
+
+def test_no_anchor_no_groups() -> None:
+    assert groups(parse("ZPM|1"), "FT1") == []
+
+
+def test_an_id_that_occurs_in_a_group_is_never_the_messages() -> None:
+    message = parse("NTE|about the patient\rFT1|1\rFT1|2\rNTE|about the line")
+    first, second = groups(message, "FT1")
+    assert first.find("NTE") is None
+    assert [segment.text for segment in second.find("NTE") or ()] == ["NTE|about the line"]
+
+
+def test_the_accounts_segments_behind_the_last_charge_are_the_messages() -> None:
+    message = parse("FT1|1\rPR1|1\rFT1|2\rPR1|2\rDG1|1\rGT1|1\rIN1|1\rZIN|1")
+    assert own(message) == [["FT1|1", "PR1|1"], ["FT1|2", "PR1|2"]]
+    assert shared(message) == ["DG1", "GT1", "IN1", "MSH", "PID", "PV1", "ZIN"]
+
+
+def test_in_p11_they_belong_to_their_charge() -> None:
+    message = parse("FT1|1\rFT1|2\rIN1|1", trigger="P11")
+    assert own(message) == [["FT1|1"], ["FT1|2", "IN1|1"]]
+
+
+def test_where_an_earlier_charge_has_one_they_belong_to_their_charges() -> None:
+    message = parse("FT1|1\rDG1|1\rFT1|2\rDG1|2\rIN1|2")
+    assert own(message) == [["FT1|1", "DG1|1"], ["FT1|2", "DG1|2", "IN1|2"]]
+
+
+def test_orders_keep_their_diagnoses() -> None:
+    message = parse("ORC|1\rRQD|1\rDG1|1\rORC|2\rRQD|2\rDG1|2")
+    assert own(message, "ORC") == [["ORC|1", "RQD|1", "DG1|1"], ["ORC|2", "RQD|2", "DG1|2"]]
+
+
+def test_every_segment_is_in_one_group_or_shared() -> None:
+    message = parse("FT1|1\rZPM|a\rFT1|2\rIN1|1\rGT1|2")
+    found = groups(message, "FT1")
+    counted = sum(len(s) for group in found for s in group.own.values()) + sum(map(len, found[0].shared.values()))
+    assert counted == len(message)
+
+
+def test_the_repr_shows_no_content() -> None:
+    assert repr(groups(parse("FT1|SECRET\rNTE|x"), "FT1")[0]) == "Group(FT1[1], 2 segments)"

@@ -1,0 +1,108 @@
+"""Dates and times with the precision they were sent with."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.codecs.hl7v2.timestamp import Precision, TimestampError, parse_timestamp
+
+CHICAGO = ZoneInfo("America/Chicago")
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type,misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "instant", "day", "precision"),
+    [
+        ("2026", None, None, Precision.YEAR),
+        ("202611", None, None, Precision.MONTH),
+        ("20261120", None, date(2026, 11, 20), Precision.DAY),
+        ("20261120+0100", None, date(2026, 11, 20), Precision.DAY),
+        ("2026112010", utc(2026, 11, 20, 16), date(2026, 11, 20), Precision.HOUR),
+        ("202611201015", utc(2026, 11, 20, 16, 15), date(2026, 11, 20), Precision.MINUTE),
+        ("20261120101502", utc(2026, 11, 20, 16, 15, 2), date(2026, 11, 20), Precision.SECOND),
+        ("20261120101502.5", utc(2026, 11, 20, 16, 15, 2, 500000), date(2026, 11, 20), Precision.FRACTION),
+        ("20261120101502.1234", utc(2026, 11, 20, 16, 15, 2, 123400), date(2026, 11, 20), Precision.FRACTION),
+        ("2026112010150212", utc(2026, 11, 20, 16, 15, 2, 120000), date(2026, 11, 20), Precision.FRACTION),
+        ("20261120101502123", utc(2026, 11, 20, 16, 15, 2, 123000), date(2026, 11, 20), Precision.FRACTION),
+        ("20261120101502+0215", utc(2026, 11, 20, 8, 0, 2), date(2026, 11, 20), Precision.SECOND),
+        ("20261120101502-05:00", utc(2026, 11, 20, 15, 15, 2), date(2026, 11, 20), Precision.SECOND),
+        ("202611200030+0000", utc(2026, 11, 20, 0, 30), date(2026, 11, 19), Precision.MINUTE),
+        ("202607011200", utc(2026, 7, 1, 17), date(2026, 7, 1), Precision.MINUTE),
+        (" 20261120 ", None, date(2026, 11, 20), Precision.DAY),
+        ("20240229", None, date(2024, 2, 29), Precision.DAY),
+    ],
+)
+def test_as_much_is_known_as_was_sent(text: str, instant: datetime | None, day: date | None, precision: Precision) -> None:
+    assert parse_timestamp(text, CHICAGO) == (instant, day, precision)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "00000000",
+        "Aug 15, 1942",
+        "2026-11-20",
+        "20261120T1015",
+        "20261",
+        "2026112",
+        "202611201",
+        "20261120101",
+        "20261301",
+        "20260230",
+        "2026112024",
+        "202611201060",
+        "20261120.5",
+        "202611201015.5",
+        "20261120101502.",
+        "20261120101502+25",
+        "20261120101502+0160",
+        "20261120101502+9900",
+        "00010101000000+1400",
+        "２０２６",
+        "20261120101502Z",
+        "2026112010150212345678901",
+    ],
+)
+def test_what_is_no_date_is_refused_without_being_echoed(text: str) -> None:
+    with pytest.raises(TimestampError) as caught:
+        parse_timestamp(text, CHICAGO)
+    assert not text or text not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_the_hour_that_happens_twice_is_taken_as_its_first_passing() -> None:
+    assert parse_timestamp("202611010130", CHICAGO).instant == utc(2026, 11, 1, 6, 30)
+    assert parse_timestamp("202611010130-0600", CHICAGO).instant == utc(2026, 11, 1, 7, 30)
+
+
+def test_a_time_in_the_skipped_hour_is_later_by_the_gap_and_keeps_its_date() -> None:
+    skipped = parse_timestamp("202603080230", CHICAGO)
+    assert skipped.instant == utc(2026, 3, 8, 8, 30)
+    assert skipped.date == date(2026, 3, 8)
+
+
+@given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1)), st.integers(-840, 840))
+def test_an_offset_says_the_instant_whatever_the_zone(moment: datetime, minutes: int) -> None:
+    sign, away = "-" if minutes < 0 else "+", abs(minutes)
+    text = f"{moment:%Y%m%d%H%M%S.%f}{sign}{away // 60:02}{away % 60:02}"
+    read = parse_timestamp(text, CHICAGO)
+    assert read.instant == moment.replace(tzinfo=UTC) - timedelta(minutes=minutes)
+    assert read.instant is not None
+    assert read.date == read.instant.astimezone(CHICAGO).date()
+
+
+@given(st.text(alphabet="0123456789.+-:", max_size=30))
+def test_no_text_raises_anything_else(text: str) -> None:
+    try:
+        parse_timestamp(text, CHICAGO)
+    except TimestampError:
+        return
