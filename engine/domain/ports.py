@@ -116,6 +116,10 @@ class Reader(Protocol):
         """Messages with held effects of that owner and cause (None: any), in id order, id > `after`."""
         ...
 
+    async def held_deliveries(self, destination: str | None, limit: int) -> list[int]:
+        """Ids of HELD deliveries (None: of any destination), oldest first."""
+        ...
+
     async def message_counts(self) -> dict[tuple[str, str], int]:
         """(feed, state word) → messages."""
         ...

@@ -43,7 +43,8 @@ class EffectState(IntEnum):
 
     ROUTED = 1
     HELD = 2
-    CANCELLED = 3  # found not due, or superseded, or dropped by a person
+    CANCELLED = 3  # found not due, or cancelled before it left, or dropped by a person
+    SUPERSEDED = 4  # a replay has an effect in its place; no longer expected (rules of money, 24)
 
     @property
     def word(self) -> str:
@@ -79,7 +80,13 @@ DELIVERY_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
     ),
     DeliveryState.WAITING: frozenset({DeliveryState.SENDING, DeliveryState.HELD, DeliveryState.CANCELLED}),
     DeliveryState.UNKNOWN: frozenset(
-        {DeliveryState.DELIVERED, DeliveryState.WAITING, DeliveryState.SENDING, DeliveryState.HELD}
+        {  # UNKNOWN again: asked, and the question itself failed
+            DeliveryState.DELIVERED,
+            DeliveryState.WAITING,
+            DeliveryState.SENDING,
+            DeliveryState.UNKNOWN,
+            DeliveryState.HELD,
+        }
     ),
     DeliveryState.HELD: frozenset({DeliveryState.READY, DeliveryState.CANCELLED, DeliveryState.DELIVERED}),
     DeliveryState.DELIVERED: frozenset(),

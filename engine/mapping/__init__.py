@@ -1,4 +1,5 @@
-"""How a message is read, translated and written. Pure: no I/O, no clock, no Python reachable from a site's text.
+"""How a message is read, translated and written. Pure: no I/O, no clock, no Python reachable from a site's
+text.
 
 grammar      the text of an expression → its tree
 operators    what + < and their kin do with values; functions: what upper() and its kin do

@@ -1,9 +1,8 @@
 """A tree as Python source, for expressions, read maps and write maps alike. Never lets text become code.
 
-Only three things of a site's text reach the source: names as quoted keys of `.get(…)`, texts as quoted literals, and
-neither as anything else. Values, paths and functions are bound to names of our own making. The result is compiled
-once a release and runs without builtins.
-"""
+Only three things of a site's text reach the source: names as quoted keys of `.get(…)`, texts as quoted
+literals, and neither as anything else. Values, paths and functions are bound to names of our own making.
+The result is compiled once a release and runs without builtins."""
 
 from __future__ import annotations
 
@@ -44,18 +43,21 @@ _BINDINGS: dict[str, object] = {
     "_truth": operators.truth,
     "_settled": operators.settled,
     "str": str,
+    "enumerate": enumerate,
 }
 
 
 class Emitted(NamedTuple):
-    """Python source of one value. `kind`: flag | text (both perhaps None) | literal | any: what is known of it."""
+    """Python source of one value. `kind`: flag | text (both perhaps None) | literal | any: what is known of
+    it."""
 
     source: str
     kind: str
 
 
 class Emitter:
-    """Builds one function. `root`: how a first name is read: NAME → source; `path`: arguments of a path's reader."""
+    """Builds one function. `root`: how a first name is read: NAME → source; `path`: arguments of a path's
+    reader."""
 
     def __init__(self, root: Callable[[str], str], path: str = "") -> None:
         self.root = root
@@ -131,7 +133,8 @@ class Emitter:
         return source
 
     def _read(self, node: Path) -> str:
-        """A path's value without blanks around it; HL7's null and what is not there are falsy, and missing."""
+        """A path's value without blanks around it; HL7's null and what is not there are falsy, and
+        missing."""
         text = self.fresh("t")
         return (
             f"(({text}.strip() or None) if ({text} := {self.bind(node.path.read)}({self._path})) else None)"

@@ -2,10 +2,10 @@
 
     item.stocked and class in ['I', 'O']        quantity * unit.factor        FT1-10, else 1
 
-Never reaches Python: names are keys of the namespace, functions are those of `engine.mapping.functions`. A missing
-value (None) makes arithmetic missing and comparisons false; `A else B` takes the first that is present. Numbers are
-exact: a result without exact decimals is a fault, unless it is rounded. `grammar` has the syntax.
-"""
+Never reaches Python: names are keys of the namespace, functions are those of `engine.mapping.functions`. A
+missing value (None) makes arithmetic missing and comparisons false; `A else B` takes the first that is
+present. Numbers are exact: a result without exact decimals is a fault, unless it is rounded. `grammar` has
+the syntax."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ _Evaluate = Callable[[Mapping[str, object]], object]
 class Expression:
     """A compiled expression: call it with a namespace (name → value, row, or None when missing).
 
-    `text`: as written. `names`: full dotted names; `roots`: their first parts; `paths`: HL7 paths, of read maps,
-    which alone can evaluate them. `tree`: for those that compile it into a map.
-    """
+    `text`: as written. `names`: full dotted names; `roots`: their first parts; `paths`: HL7 paths, of read
+    maps, which alone can evaluate them. `tree`: for those that compile it into a map."""
 
     __slots__ = ("_evaluate", "names", "paths", "roots", "text", "tree")
 

@@ -14,8 +14,8 @@ class ExpressionError(SutureError):
 
 
 class EvaluationFault(SutureError):
-    """A value does not fit where it is used. `where`: the expression's text, after the document's path in a write
-    map. `line`: index of the line at fault, where there is one."""
+    """A value does not fit where it is used. `where`: the expression's text, after the document's path in a
+    write map. `line`: index of the line at fault, where there is one."""
 
     def __init__(
         self, code: str, what: str, mend: str = "", where: str = "", line: int | None = None

@@ -20,7 +20,8 @@ _MANY = 50
 
 
 class Function(NamedTuple):
-    """`signature`, `meaning` and `example` are for people; `least` and `most` bound the number of arguments."""
+    """`signature`, `meaning` and `example` are for people; `least` and `most` bound the number of
+    arguments."""
 
     call: Callable[..., object]
     least: int
@@ -131,7 +132,8 @@ def _number(value: object) -> object:
 
 
 def _date(value: object) -> object:
-    """From `2026-11-20` or `20261120`. A moment has no day without a zone: its field has an `_on` beside it."""
+    """From `2026-11-20` or `20261120`. A moment has no day without a zone: its field has an `_on` beside
+    it."""
     if value is None or kind_of(value) == "date":
         return value
     text = _text(value, "date")

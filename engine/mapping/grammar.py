@@ -1,4 +1,5 @@
-"""The text of an expression as a tree. Knows no values and no Python; raises `ExpressionError` and nothing else.
+"""The text of an expression as a tree. Knows no values and no Python; raises `ExpressionError` and nothing
+else.
 
     else        = or { [","] "else" or }
     or          = and { "or" and }          and = not { "and" not }          not = "not" not | comparison
@@ -9,9 +10,8 @@
     primary     = 'text' | number | true | false | none | dotted.name | PATH | name "(" else { "," else } ")"
                 | "(" else ")"
 
-A quote in a text is doubled: `'O''Neil'`. A name before `(` is a function, else a name, so fields may be called
-`number` or `date`. HL7 paths (`FT1-7.1`, `PID-3[type=MR].1`) are primaries in read maps only.
-"""
+A quote in a text is doubled: `'O''Neil'`. A name before `(` is a function, else a name, so fields may be
+called `number` or `date`. HL7 paths (`FT1-7.1`, `PID-3[type=MR].1`) are primaries in read maps only."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from engine.mapping.functions import FUNCTIONS, Function
 
 LONGEST = 2000
 DEEPEST = 30
-"""Bounds of one expression: characters, and operators within operators. Both far above what people can read."""
+"""Bounds of one expression: characters, and operators within operators. Both far above what people can
+read."""
 
 WORDS = frozenset({"and", "or", "not", "in", "is", "else", "true", "false", "none"})
 """Names that cannot be fields."""
@@ -109,7 +110,7 @@ _TOKENS = (
     r"|(?P<name>[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*)"
     r"|(?P<mark>[=!<>]=|[<>+\-*/()\[\],])"
 )
-_TOKEN, _TOKEN_OR_PATH = re.compile(_TOKENS), re.compile(f"{_PATH}|{_TOKENS}")
+_TOKEN, _TOKEN_OR_PATH, _PATH_ALONE = re.compile(_TOKENS), re.compile(f"{_PATH}|{_TOKENS}"), re.compile(_PATH)
 _BLANK = re.compile(r"[ \t\r\n]*")
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _MENDS = {
@@ -135,6 +136,11 @@ def _tokens(text: str, paths: bool) -> list[_Token]:
     at = _end_of_blank(text, 0)
     while at < len(text):
         found = pattern.match(text, at)
+        if not paths and _PATH_ALONE.match(text, at):
+            what = "HL7 paths stand in read maps only"
+            raise ExpressionError(
+                what, at + 1, "read it there as a field and write the field's name", "MAP004"
+            )
         if found is None:
             mend = _MENDS.get(text[at], "")
             raise ExpressionError("this character does not belong here", at + 1, mend)

@@ -1,13 +1,13 @@
 """What the operators of the language do with values. Exact: never a float, never a rounded digit. Pure.
 
-A value is text, a number (Decimal, int or Fraction), a flag, a date, a moment or None, which is missing. A missing
-operand makes arithmetic missing and comparisons false. Whatever else does not fit is an `EvaluationFault`, which
-names kinds and never values.
-"""
+A value is text, a number (Decimal, int or Fraction), a flag, a date, a moment or None, which is missing. A
+missing operand makes arithmetic missing and comparisons false. Whatever else does not fit is an
+`EvaluationFault`, which names kinds and never values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 from fractions import Fraction
@@ -64,16 +64,24 @@ def subtract(left: object, right: object) -> object:
 
 
 def multiply(left: object, right: object) -> object:
+    if isinstance(left, Fraction) and isinstance(right, Decimal):
+        left, right = right, left
+    if isinstance(left, Decimal) and isinstance(right, Fraction):
+        with suppress(ArithmeticError):  # a unit's factor: nearly always with exact decimals
+            return EXACT.divide(EXACT.multiply(left, Decimal(right.numerator)), Decimal(right.denominator))
     return _calculate("*", left, right)
 
 
 def divide(left: object, right: object) -> object:
-    """A Fraction, which `settled` makes a Decimal of; `round` may come before."""
+    """A Fraction where the decimals do not end: `round` may come before `settled` refuses it."""
     if left is None or right is None:
         return None
     dividend, divisor = number_of(left, "/"), number_of(right, "/")
     if divisor == 0:
-        raise EvaluationFault("MAP011", "division by zero", "check the divisor with `else` or `when`")
+        raise EvaluationFault("MAP011", "division by zero", "check the divisor with `when` or `skip`")
+    if isinstance(dividend, Decimal) and isinstance(divisor, Decimal):
+        with suppress(ArithmeticError):
+            return EXACT.divide(dividend, divisor)
     return Fraction(dividend) / Fraction(divisor)
 
 

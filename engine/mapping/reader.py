@@ -1,77 +1,117 @@
-"""SKELETON, being filled in: signatures are final.
+"""Read maps: how a feed's messages become events. Never raises for content: what cannot be understood is
+said.
 
-Read maps: how a feed's messages are read into events.
-"""
+A field is read from a path or expression, looked up in a table by other fields, or always the same text.
+Fields whose segments repeat with the anchor (`each: FT1`) are read for every line, all others once a
+message. A value that cannot be understood is None and a `LineFault`, and the line is held later.
+
+`sources` checks what a map says, `reading` writes the functions it is compiled to, `fields` makes values of
+text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from engine.domain.event import Event, FieldSpec, FieldType, Kind
+from engine.codecs.hl7v2.lexer import Message
+from engine.codecs.hl7v2.path import Group, groups
+from engine.domain.event import FIELDS, Event, Fields, FieldSpec, FieldType, Line, LineFault
+from engine.mapping.fields import Moment
+from engine.mapping.reading import Plan, Sent
+from engine.mapping.sources import From, Literal, Lookup, ReadSpec, Source, sources_of
 from engine.reference.table import Table
 
+__all__ = ["From", "Literal", "Lookup", "ReadMap", "ReadSpec"]
 
-@dataclass(frozen=True, slots=True)
-class From:
-    """A path or expression. `unique_per`: facility | feed | day | None."""
-
-    text: str
-    unique_per: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """A table's column `take` by fields of this map, as of the event's day."""
-
-    table: str
-    by: tuple[str, ...]
-    take: str = "value"
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """Always this text."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadSpec:
-    """A read map as its YAML says it. `triggers`: `DFT^P03`. `each`: anchor segment of a line, None: the message is
-    the line. `lines`: delta | snapshot. `extra`: fields beyond those of the kind."""
-
-    name: str
-    triggers: tuple[str, ...]
-    kind: Kind
-    each: str | None
-    fields: Mapping[str, From | Lookup | Literal]
-    lines: str = "delta"
-    extra: Mapping[str, FieldType] = field(default_factory=dict)
+_OF_SENDING = frozenset({"MSH", "EVN"})
+"""Segments that differ when a message is sent again: never a part of what a line says."""
 
 
 class ReadMap:
-    """A compiled read map. `fields`: every name an event of this map has → its spec (moments give `_on` too).
-    `tables`: names of tables it looks up in. `unique_per`: field → facility | feed | day."""
+    """A compiled read map. `triggers`: `DFT^P03`…; `anchor`: segment that begins a line, or None; `lines`:
+    delta or snapshot. `fields`: every name that its lines have, moments with their `_on`. `unique_per`:
+    field → facility, feed or day. `tables`: those it looks up in. `sources`: where each field comes from,
+    in the order of reading."""
 
-    __slots__ = ("anchor", "fields", "kind", "lines", "name", "tables", "triggers", "unique_per")
-    name: str
-    triggers: frozenset[str]
-    kind: Kind
-    anchor: str | None
-    lines: str
-    unique_per: dict[str, str]
-    fields: dict[str, FieldSpec]
-    tables: frozenset[str]
+    __slots__ = (
+        "_plans",
+        "_segments",
+        "anchor",
+        "fields",
+        "kind",
+        "lines",
+        "name",
+        "sources",
+        "tables",
+        "triggers",
+        "unique_per",
+    )
+
+    def __init__(self, spec: ReadSpec) -> None:
+        self.name, self.kind, self.anchor, self.lines = spec.name, spec.kind, spec.each, spec.lines
+        self.triggers = frozenset(spec.triggers)
+        self.sources = sources_of(spec)
+        self.fields = _field_specs(spec, self.sources)
+        self.unique_per = {
+            source.name: source.origin.unique_per
+            for source in self.sources
+            if isinstance(source.origin, From) and source.origin.unique_per
+        }
+        origins = [source.origin for source in self.sources]
+        self.tables = frozenset(origin.table for origin in origins if isinstance(origin, Lookup))
+        self._segments = frozenset(node.path.segment for source in self.sources for node in source.paths)
+        self._plans: dict[frozenset[str], Plan] = {}
 
     @classmethod
     def compile(cls, spec: ReadSpec) -> ReadMap:
-        """Raises `SpecError` with all faults; paths begin with `fields`, `read`, `each`, `lines` or `extra`."""
-        raise NotImplementedError
+        """Raises `SpecError` with all faults; their paths begin with `read`, `each`, `fields` or `extra`."""
+        return cls(spec)
 
-    def read(self, message: Any, zone: ZoneInfo, tables: Mapping[str, Table], received: date) -> Event:
-        """Never raises for content: what cannot be understood is a LineFault and None."""
-        raise NotImplementedError
+    def read(self, message: Message, zone: ZoneInfo, tables: Mapping[str, Table], received: date) -> Event:
+        """The event that `message` is. `zone`: of times without an offset; `received`: local day of receipt.
+
+        An event whose anchor does not occur in the message has no lines.
+        """
+        found = self._groups(message)
+        if not found:
+            return Event(self.kind, ())
+        plan = self._plan(found)
+        shared: Fields = {}
+        doubts: list[LineFault] = []
+        moments: dict[str, Moment] = {}
+        plan.shared(message, found[0], zone, tables, received, shared, [], doubts, moments)
+        lines = []
+        for number, group in enumerate(found, 1):
+            fields, faults = shared.copy(), doubts.copy()
+            sent: Sent = []
+            plan.own(message, group, zone, tables, received, fields, sent, faults, moments)
+            lines.append(Line(number, fields, tuple(sent), tuple(faults)))
+        return Event(self.kind, tuple(lines))
+
+    def _groups(self, message: Message) -> Sequence[Group | None]:
+        """One for each line; without an anchor the whole message is one."""
+        return (None,) if self.anchor is None else groups(message, self.anchor)
+
+    def _plan(self, found: Sequence[Group | None]) -> Plan:
+        """The functions for messages in which the same segments of this map belong to lines."""
+        own = [group.own for group in found if group is not None]
+        repeated = self._segments & set().union(*own) if own else self._segments - _OF_SENDING
+        plan = self._plans.get(repeated)
+        if plan is None:
+            plan = self._plans[repeated] = Plan(self.sources, repeated)
+        return plan
+
+    def __repr__(self) -> str:
+        return f"ReadMap({self.name}, {len(self.fields)} fields)"
+
+
+def _field_specs(spec: ReadSpec, sources: tuple[Source, ...]) -> dict[str, FieldSpec]:
+    canonical = FIELDS[spec.kind]
+    specs: dict[str, FieldSpec] = {}
+    for source in sources:
+        known = canonical.get(source.name) or FieldSpec(source.type, "a field of this map", "")
+        specs[source.name] = known
+        for name in source.names[1:]:
+            specs[name] = FieldSpec(FieldType.DATE, f"local day of {source.name}", known.example)
+    return specs

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Protocol, cast
 
 from engine.clock import Clock, to_datetime
-from engine.codecs.hl7v2.ack import AckError, accept_answer, build_ack
-from engine.codecs.hl7v2.charset import codec_of
-from engine.codecs.hl7v2.lexer import Header, peek
+from engine.codecs.hl7v2.ack import AckCode, AckError, Outcome, Setting, accept_answer, build_ack
+from engine.codecs.hl7v2.header import Header, peek
+from engine.codecs.hl7v2.lexer import check_readable
 from engine.domain.changes import Answered, Kept, Received
 from engine.domain.message import Answer, Arrival, Inbound
 from engine.domain.ports import Writer
@@ -60,7 +61,7 @@ class Intake:
         header: Header | None = None
         refusal: MessageError | None = None
         try:
-            header = peek(arrival.raw)
+            header = peek(arrival.raw, arrival.charset, listener.default_charset)
             admit(listener, header, arrival)
         except MessageError as error:
             refusal = error
@@ -105,13 +106,13 @@ class Intake:
 
     def _ack(self, header: Header | None, refusal: MessageError | None, kept: Kept, received: Received) -> Answer:
         code = kept.first[1] if kept.first else received.answered
-        if not code:
+        if not code or header is None:
             return SILENCE
         self._acks += 1
         errors = [AckError.of(refusal.where, refusal.hl7_code, refusal.what)] if refusal else []
         ack = build_ack(
             header,
-            code,
+            cast(AckCode, code),
             now=to_datetime(received.received_us),
             control_id=f"S{received.received_us}{self._acks % 1000:03d}",
             text=refusal.what if refusal else "",
@@ -120,8 +121,8 @@ class Intake:
         return Answer(ack, code)
 
 
-class IntakeObserver:
-    """What is told to logs and metrics about the door. The default says nothing."""
+class IntakeObserver(Protocol):
+    """What is told to logs and metrics about the door. Never content."""
 
     def received(self, feed: str, kept: Kept, received: Received) -> None: ...
 
@@ -146,21 +147,7 @@ def admit(listener: Listener, header: Header, arrival: Arrival) -> None:
             mend="send MSH-11 P, or set accepts_test",
             hl7_code=202,
         )
-    _readable(header, arrival, listener)
-
-
-def _readable(header: Header, arrival: Arrival, listener: Listener) -> None:
-    codec = codec_of(arrival.charset or header.charset or listener.default_charset or "")
-    try:
-        arrival.raw.decode(codec)
-    except UnicodeDecodeError as error:
-        raise MessageError(
-            "INT005",
-            f"byte {error.start + 1} is not in the character set that MSH-18 names",
-            where="MSH-18",
-            mend="name the character set that is sent",
-            hl7_code=102,
-        ) from None
+    check_readable(arrival.raw, arrival.charset, listener.default_charset)
 
 
 def _received(
@@ -187,8 +174,14 @@ def _received(
 
 def _code(header: Header | None, refusal: MessageError | None, listener: Listener) -> str:
     """The acknowledgment code, '' for silence (rules of money, 27)."""
-    outcome = "accepted" if refusal is None else ("rejected" if refusal.hl7_code in (200, 201, 202, 203) else "error")
-    return accept_answer(header, listener.acks, outcome)
+    return accept_answer(header, cast(Setting, listener.acks), _outcome(header, refusal))
+
+
+def _outcome(header: Header | None, refusal: MessageError | None) -> Outcome:
+    """Refused by its header is AR, by its content AE."""
+    if refusal is None:
+        return "accepted"
+    return "rejected" if header is None or refusal.where.startswith("MSH") else "error"
 
 
 def _look_at(done: asyncio.Future[list[Answered]]) -> None:

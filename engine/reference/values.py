@@ -19,6 +19,8 @@ from engine.domain.money import CENT, parse_decimal, plain
 Cell = Value | Fraction
 
 _WIDE = Context(prec=40)  # parse_decimal lets 30 digits in; two more for cents must not be lost
+_USUAL = 18  # digits of a whole number, which needs no care
+_CENTS = re.compile(r"[0-9]{1,16}\.[0-9]{2}")  # money as nearly everybody writes it
 _RATIO = re.compile(r"[0-9]{1,12}(?:/[0-9]{1,12}|\.[0-9]{1,12})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -43,11 +45,15 @@ class CellType(NamedTuple):
 
 def number(text: str) -> Decimal:
     """A decimal number without needless zeros: '3.00' → 3."""
+    if text.isascii() and text.isdigit() and len(text) <= _USUAL:
+        return Decimal(text)
     return Decimal(plain(parse_decimal(text)))
 
 
 def money(text: str) -> Decimal:
     """A decimal number with two decimals, or more where needed: '12.5' → 12.50, '0.125' → 0.125."""
+    if _CENTS.fullmatch(text):
+        return Decimal(text)
     amount = number(text)
     exponent = amount.as_tuple().exponent
     return _WIDE.quantize(amount, CENT) if isinstance(exponent, int) and exponent > -2 else amount

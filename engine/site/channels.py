@@ -9,11 +9,12 @@ from engine.domain.event import Kind
 from engine.errors import Fault
 from engine.mapping.expression import Expression
 from engine.mapping.reader import ReadMap
+from engine.mapping.sources import RESERVED
 from engine.mapping.translation import Translation
 from engine.site.deliveries import compile_effects
 from engine.site.hints import did_you_mean
 from engine.site.maps import Maps, keys_fault
-from engine.site.names import CANONICAL, DOCUMENT_NAMES, MESSAGE_NAMES, ORIGINAL, Privacy, Scope
+from engine.site.names import CANONICAL, Privacy, Scope
 from engine.site.placing import expression_at, place_of, unknown_names
 from engine.site.release import Channel, SameLine, Skip
 from engine.site.schema.channel import ChannelFile
@@ -21,7 +22,6 @@ from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
 
 _POSTING = (Kind.USAGE, Kind.CHARGE)
-_RESERVED = MESSAGE_NAMES | DOCUMENT_NAMES | {ORIGINAL}
 
 
 @dataclass(slots=True)
@@ -179,7 +179,7 @@ def _translations(draft: Draft, sources: Sources, maps: Maps) -> tuple[Translati
 
 def _translation(draft: Draft, name: str, sources: Sources, maps: Maps) -> Translation | None:
     path, model = ("translate", name), draft.source.model.translate[name]
-    if name in CANONICAL[draft.reader.kind] or name in draft.reader.fields or name in _RESERVED:
+    if name in CANONICAL[draft.reader.kind] or name in draft.reader.fields or name in RESERVED:
         what = f"'{name}' is already the name of a field or of what every document has"
         draft.fault(path, "SIT029", what, "call the look-up otherwise", key=True)
     by = _by(draft, (*path, "by"), model.by)

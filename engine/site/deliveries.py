@@ -202,5 +202,6 @@ def _roots(expression: Expression) -> set[str]:
 def _head(scope: Scope, leaves: Sequence[Leaf]) -> tuple[Expression, ...]:
     """What the document says outside its lines, of fields and translations."""
     own = scope.fields | scope.rows.keys()
-    heads = (leaf.expression for leaf in leaves if not leaf.in_lines and leaf.expression.roots & own)
-    return tuple(dict.fromkeys(head for head in heads if "lines" not in head.roots))
+    outer = [leaf.expression for leaf in leaves if not leaf.in_lines]
+    heads = {one.text: one for one in outer if one.roots & own and "lines" not in one.roots}
+    return tuple(heads.values())

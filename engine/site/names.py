@@ -13,6 +13,7 @@ from enum import IntEnum
 
 from engine.domain.event import FIELDS, Kind
 from engine.mapping.expression import Expression
+from engine.mapping.sources import PATIENT_FIELDS
 from engine.site.hints import did_you_mean
 
 MESSAGE_NAMES = frozenset(
@@ -51,11 +52,15 @@ class Privacy(IntEnum):
         return self.name.lower()
 
 
-_WHO = frozenset(
-    {"account", "account_authority", "visit", "patient", "case", "source_id", "reverses_id", "performer"}
-    | {"used_at", "used_on", "occurred_at", "occurred_on", "merged_account", "merged_patient", "merged_visit"}
-)
 _DEVICE = frozenset({"serial"})
+_WHO = (PATIENT_FIELDS - _DEVICE) | {
+    "account_authority",
+    "performer",
+    "used_at",
+    "used_on",
+    "occurred_at",
+    "occurred_on",
+}
 
 
 @dataclass(frozen=True, slots=True)

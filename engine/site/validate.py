@@ -132,16 +132,16 @@ def models_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
         if not named:  # a name in a mapping or a place in a list: the models are those of its values already
             continue
         for annotation in named:
-            inner += _models_in(annotation)
+            inner += models_in(annotation)
         models = inner
     return models
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in get_args(annotation):
-        yield from _models_in(argument)
+        yield from models_in(argument)
 
 
 def _last(path: Path) -> str:

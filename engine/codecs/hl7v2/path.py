@@ -7,8 +7,8 @@
 
 A path names one value. What it leaves out is the first: `PV1-2` is the first component of the first
 repetition, so a map keeps its meaning when a sender begins to write `I^Inpatient` where it wrote `I`. Values
-are unescaped; MSH-1 and MSH-2 are given as they stand. A value that is not there, or empty, is None. `""` is
-`NULL`: the sender deletes the value; where a whole field is `""`, so is each of its parts.
+are unescaped; MSH-1 and MSH-2 are given as they stand. A value that is not there, or empty, or blank, is
+None. `""` is `NULL`: the sender deletes the value; where a whole field is `""`, so is each of its parts.
 
 Read within a `Group`, a path looks where `engine.codecs.hl7v2.group` says; `[n]` counts in the group, except
 at the anchor itself, where it counts in the message. Source: HL7 v2.8.2 §2.5 and §2.10.5 (how a value grows
@@ -235,7 +235,7 @@ def _cut(name: str, number: int, repetition: int | Selector, component: int, sub
             return NULL
         if escape_mark in text:
             text = unescape(text, message.delimiters, message.codec)
-        return text or None
+        return None if text.isspace() else text or None
 
     return cut
 

@@ -67,6 +67,11 @@ def _expression_text(value: object) -> object:
     return str(value) if isinstance(value, int) else value
 
 
+def _said(kind: str, **schema: Any) -> WithJsonSchema:
+    """How a value with forms of its own is shown: `kind` in the reference, `schema` to editors."""
+    return WithJsonSchema({"title": kind, **schema})
+
+
 _TEXTS: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -75,17 +80,22 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 """What can stand in an expression: a field, a column or a translation."""
 Duration = Annotated[
-    float, BeforeValidator(_seconds), WithJsonSchema({"type": "string", "pattern": "^[0-9.]+ *(ms|s|m|h|d)$"})
+    float,
+    BeforeValidator(_seconds),
+    _said("length of time", type="string", pattern="^[0-9.]+ *(ms|s|m|h|d)$"),
 ]
-Size = Annotated[
-    int, BeforeValidator(_bytes), WithJsonSchema({"type": "string", "pattern": "^[0-9]+ *(KiB|MiB)$"})
+Size = Annotated[int, BeforeValidator(_bytes), _said("size", type="string", pattern="^[0-9]+ *(KiB|MiB)$")]
+Texts = Annotated[
+    list[Text], BeforeValidator(_as_list), Field(min_length=1), _said("text or list of text", **_TEXTS)
 ]
-Texts = Annotated[list[Text], BeforeValidator(_as_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
-"""One text, or a list of them."""
-CommaList = Annotated[list[Text], BeforeValidator(_comma_list), Field(min_length=1), WithJsonSchema(_TEXTS)]
-"""Texts with commas between, or a list of them."""
+CommaList = Annotated[
+    list[Text],
+    BeforeValidator(_comma_list),
+    Field(min_length=1),
+    _said("text with commas, or list of text", **_TEXTS),
+]
 ExpressionText = Annotated[
-    str, BeforeValidator(_expression_text), WithJsonSchema({"type": ["string", "integer", "boolean"]})
+    str, BeforeValidator(_expression_text), _said("expression", type=["string", "integer", "boolean"])
 ]
 Path = Annotated[str, StringConstraints(pattern=r"^/[^\s]*$")]
 """Of a URL, beginning with a slash."""

@@ -174,7 +174,7 @@ class ChannelFile(Model):
     expect: dict[Name, Duration] = setting(
         "How soon after receipt each effect must be delivered; later is an alert.",
         example="{issue: 15m}",
-        unit="time",
+        unit="ms, s, m, h or d",
         default={},
     )
     tests: list[TestFile] = setting(

@@ -81,8 +81,8 @@ class BatchFile(Model):
 class RetryFile(Model):
     """How long to wait between tries. Waits double from `first` up to `ceiling`."""
 
-    first: Duration = setting("The first wait.", example="2s", unit="time", default=2.0)
-    ceiling: Duration = setting("The longest wait.", example="15m", unit="time", default=900.0)
+    first: Duration = setting("The first wait.", example="2s", unit="ms, s, m, h or d", default=2.0)
+    ceiling: Duration = setting("The longest wait.", example="15m", unit="ms, s, m, h or d", default=900.0)
     give_up_after: Annotated[int, Field(ge=1)] | None = setting(
         "After how many tries a person is asked; left out: never.", example="50", unit="tries", default=None
     )
@@ -96,9 +96,11 @@ class DestinationFile(Model):
     settle: Duration = setting(
         "How long to wait before asking after an unknown outcome; never less than its longest processing.",
         example="30s",
-        unit="time",
+        unit="ms, s, m, h or d",
     )
-    timeout: Duration = setting("How long to wait for an answer.", example="10s", unit="time", default=10.0)
+    timeout: Duration = setting(
+        "How long to wait for an answer.", example="10s", unit="ms, s, m, h or d", default=10.0
+    )
     concurrency: Annotated[int, Field(ge=1, le=256)] = setting(
         "How many requests may be under way at once.", example="8", unit="requests", default=8
     )

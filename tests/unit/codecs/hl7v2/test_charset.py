@@ -50,7 +50,16 @@ def test_the_feeds_own_set_yields_to_a_stated_one() -> None:
 
 
 def test_every_codec_named_exists() -> None:
-    for name in ("8859/9", "ISO IR13", "ISO IR14", "ISO IR159", "BIG-5", "KS X 1001", "GB 18030-2000", "UTF8"):
+    for name in (
+        "8859/9",
+        "ISO IR13",
+        "ISO IR14",
+        "ISO IR159",
+        "BIG-5",
+        "KS X 1001",
+        "GB 18030-2000",
+        "UTF8",
+    ):
         codec = codec_of(name)
         assert codec is not None
         assert decode(b"plain", (codec,)) == ("plain", codec)

@@ -28,7 +28,8 @@ def test_delimiters_are_read_as_sent(separator: str, encoding: str, expected: De
 
 
 @pytest.mark.parametrize(
-    ("separator", "encoding"), [("|", "^^\\&"), ("|", "^~\\|"), ("|", "ADT"), ("A", "^~\\&"), ("|", "^ \\&"), ("|", '"~\\&')]
+    ("separator", "encoding"),
+    [("|", "^^\\&"), ("|", "^~\\|"), ("|", "ADT"), ("A", "^~\\&"), ("|", "^ \\&"), ("|", '"~\\&')],
 )
 def test_delimiters_that_cannot_delimit_are_refused(separator: str, encoding: str) -> None:
     with pytest.raises(MessageError) as caught:

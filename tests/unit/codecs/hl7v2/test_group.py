@@ -13,7 +13,10 @@ def parse(body: str, trigger: str = "P03") -> Message:
 
 
 def own(message: Message, anchor: str = "FT1") -> list[list[str]]:
-    return [[segment.text for found in group.own.values() for segment in found] for group in groups(message, anchor)]
+    return [
+        [segment.text for found in group.own.values() for segment in found]
+        for group in groups(message, anchor)
+    ]
 
 
 def shared(message: Message, anchor: str = "FT1") -> list[str]:
@@ -62,7 +65,9 @@ def test_orders_keep_their_diagnoses() -> None:
 def test_every_segment_is_in_one_group_or_shared() -> None:
     message = parse("FT1|1\rZPM|a\rFT1|2\rIN1|1\rGT1|2")
     found = groups(message, "FT1")
-    counted = sum(len(s) for group in found for s in group.own.values()) + sum(map(len, found[0].shared.values()))
+    counted = sum(len(s) for group in found for s in group.own.values()) + sum(
+        map(len, found[0].shared.values())
+    )
     assert counted == len(message)
 
 

@@ -30,7 +30,9 @@ def test_every_part_of_the_header_is_named() -> None:
 
 def test_what_the_sender_left_out_is_empty() -> None:
     header = peek(b"MSH|^~\\&")
-    assert header.control_id == header.event == header.version == header.processing_mode == header.app_ack == ""
+    assert (
+        header.control_id == header.event == header.version == header.processing_mode == header.app_ack == ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,9 +91,15 @@ def test_a_wide_header_is_read(codec: str) -> None:
 
 @pytest.mark.parametrize(
     ("declared", "codec", "name"),
-    [("BIG-5", "big5", b"\xa4|"), ("GB 18030-2000", "gb18030", b"\x81|"), ("ISO IR87", "iso2022_jp", b"\x1b$B0|\x1b(B")],
+    [
+        ("BIG-5", "big5", b"\xa4|"),
+        ("GB 18030-2000", "gb18030", b"\x81|"),
+        ("ISO IR87", "iso2022_jp", b"\x1b$B0|\x1b(B"),
+    ],
 )
-def test_separators_inside_double_byte_characters_do_not_part_fields(declared: str, codec: str, name: bytes) -> None:
+def test_separators_inside_double_byte_characters_do_not_part_fields(
+    declared: str, codec: str, name: bytes
+) -> None:
     raw = b"MSH|^~\\&|" + name + f"|F|||||DFT^P03|9|P|2.5||||||{declared}\rPID|1".encode()
     header = peek(raw)
     assert (header.sending_app, header.sending_facility, header.control_id) == (name.decode(codec), "F", "9")

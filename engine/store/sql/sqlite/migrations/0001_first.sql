@@ -73,6 +73,7 @@ CREATE TABLE message (
     patient BLOB
 ) STRICT;
 CREATE INDEX message_pending ON message (id) WHERE state = 0;
+CREATE INDEX message_held ON message (id) WHERE state = 3;
 CREATE INDEX message_control ON message (control_id);
 CREATE INDEX message_account ON message (account) WHERE account IS NOT NULL;
 CREATE INDEX message_patient ON message (patient) WHERE patient IS NOT NULL;
@@ -111,7 +112,7 @@ CREATE TABLE line (
     currency TEXT NOT NULL
 ) STRICT;
 CREATE INDEX line_message ON line (message_id);
-CREATE INDEX line_held ON line (reason, message_id) WHERE state = 3;
+CREATE INDEX line_held ON line (message_id) WHERE state = 3;
 
 CREATE TABLE line_find (                 -- how a credit without an id finds its original (credit_finds)
     key BLOB NOT NULL,
@@ -146,12 +147,18 @@ CREATE INDEX effect_held ON effect (owner, cause, message_id) WHERE held_us IS N
 CREATE INDEX effect_delivery ON effect (delivery_id) WHERE delivery_id IS NOT NULL;
 CREATE INDEX effect_reverses ON effect (reverses) WHERE reverses IS NOT NULL;
 
-CREATE VIEW held AS                      -- all that waits for a person; a line whose effects cannot be told stands itself
+CREATE VIEW held AS                      -- all that waits for a person: effects, else the line, else the message
 SELECT owner, cause, message_id, line_id, id AS effect_id, amount, held_us
 FROM effect WHERE held_us IS NOT NULL
 UNION ALL
-SELECT '', line.reason, line.message_id, line.id, NULL, NULL, message.stepped_us
-FROM line JOIN message ON message.id = line.message_id WHERE line.state = 3;
+SELECT 'interface', line.reason, line.message_id, line.id, NULL, NULL, coalesce(message.stepped_us, message.received_us)
+FROM line JOIN message ON message.id = line.message_id
+WHERE line.state = 3
+    AND NOT EXISTS (SELECT 1 FROM effect WHERE effect.message_id = line.message_id AND effect.line_id = line.id)
+UNION ALL
+SELECT 'interface', reason, id, NULL, NULL, NULL, coalesce(stepped_us, received_us)
+FROM message
+WHERE state = 3 AND NOT EXISTS (SELECT 1 FROM line WHERE line.message_id = message.id);
 
 -- Outbox -----------------------------------------------------------------------------------------------------
 CREATE TABLE delivery (

@@ -1,0 +1,105 @@
+"""What was read for a field, as the value that its type says. Raises `EvaluationFault` without the text;
+pure.
+
+Takes text as it was sent, or what an expression made of it. `reading` calls it for every field but plain
+texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from engine.codecs.hl7v2.timestamp import TimestampError, parse_timestamp
+from engine.domain.event import FieldType, Value
+from engine.mapping.faults import EvaluationFault
+from engine.mapping.operators import kind_of
+from engine.reference import values
+
+Moment = tuple[datetime | None, date]
+"""The instant in UTC, None where only a day was sent, and the day in the feed's zone."""
+
+_FLAGS = dict.fromkeys(("Y", "YES", "T", "TRUE", "1"), True) | dict.fromkeys(
+    ("N", "NO", "F", "FALSE", "0"), False
+)
+
+
+def number(value: object) -> Decimal:
+    """A decimal number, without needless zeros."""
+    return _decimal(value, values.number)
+
+
+def money(value: object) -> Decimal:
+    """A decimal number with two decimals at least."""
+    return _decimal(value, values.money)
+
+
+def flag(value: object) -> bool:
+    """Y, YES, T, TRUE, 1 or their opposites, in any case: HL7 table 0136 and what is sent for it."""
+    if isinstance(value, bool):
+        return value
+    found = _FLAGS.get(value.upper()) if isinstance(value, str) else None
+    if found is None:
+        raise EvaluationFault("MAP032", f"this {kind_of(value)} is no flag", "compare it: FT1-6 == 'CD'")
+    return found
+
+
+def day(value: object, zone: ZoneInfo) -> date:
+    """A date; of a time, its day in `zone`."""
+    return _moment(value, zone)[1]
+
+
+def moment(value: object, zone: ZoneInfo, known: dict[str, Moment]) -> Moment:
+    """A moment or a day. `known`: those of this message, which its lines mostly repeat; added to."""
+    if not isinstance(value, str):
+        return _moment(value, zone)
+    found = known.get(value)
+    if found is None:
+        found = known[value] = _moment(value, zone)
+    return found
+
+
+def constant(kind: FieldType, text: str) -> Value:
+    """A field that a map says once and for all."""
+    match kind:
+        case FieldType.NUMBER:
+            return number(text)
+        case FieldType.MONEY:
+            return money(text)
+        case FieldType.FLAG:
+            return flag(text)
+        case FieldType.DATE:
+            return day(text, ZoneInfo("UTC"))
+        case FieldType.MOMENT:
+            raise EvaluationFault("MAP031", "a moment is never always the same", "read it from the message")
+        case _:
+            return text
+
+
+def _decimal(value: object, read: Callable[[str], Decimal]) -> Decimal:
+    try:
+        if isinstance(value, str):
+            return read(value)
+        if isinstance(value, Decimal | int) and not isinstance(value, bool):
+            return read(format(Decimal(value), "f"))
+    except ValueError:
+        pass
+    mend = "map where the number stands; HL7 writes 1250.5"
+    raise EvaluationFault("MAP030", f"this {kind_of(value)} is no number", mend)
+
+
+def _moment(value: object, zone: ZoneInfo) -> Moment:
+    if isinstance(value, datetime):
+        return value, value.astimezone(zone).date()
+    if isinstance(value, date):
+        return None, value
+    if not isinstance(value, str):
+        raise EvaluationFault("MAP031", f"this {kind_of(value)} is no date or time", "map where it stands")
+    try:
+        stamp = parse_timestamp(value, zone)
+    except TimestampError as error:
+        raise EvaluationFault("MAP031", f"this is no date or time: {error}", "map where it stands") from None
+    if stamp.date is None:
+        raise EvaluationFault("MAP031", "a year or month alone is no day", "ask the sender for the day")
+    return stamp.instant, stamp.date

@@ -1,0 +1,247 @@
+"""Where the fields of a read map come from, as its YAML says it, checked and put in the order to read them.
+
+`reader` and `reading` take it from here. Knows no message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from engine.domain.event import FIELDS, FieldType, Kind
+from engine.mapping import fields
+from engine.mapping.emitter import names_in, walk
+from engine.mapping.faults import EvaluationFault, ExpressionError
+from engine.mapping.grammar import WORDS, Node, Path, parse
+from engine.mapping.spec import NodePath, SpecError, SpecFault
+
+PATIENT_FIELDS = frozenset(
+    {"account", "visit", "patient", "case", "serial", "source_id", "reverses_id"}
+    | {"merged_account", "merged_patient", "merged_visit"}
+)
+"""Fields that tell of a patient: no keys of a table, since the causes on worklists show keys."""
+
+RESERVED = frozenset(
+    {"number", "encounter", "feed", "channel", "currency", "received_at", "posting_date", "reference"}
+    | {"lines", "original"}
+)
+"""Names that stand for something else where fields are used."""
+
+FACILITY = "MSH-4.1"
+"""Where the facility is read when a map does not say."""
+
+_TRIGGER = re.compile(r"[A-Z][A-Z0-9]{2}(\^[A-Z0-9]{3})?")
+_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """A path or expression. `unique_per`: facility | feed | day, or None."""
+
+    text: str
+    unique_per: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The column `take` of a table, by fields of this map that are its keys, as of the table's day."""
+
+    table: str
+    by: tuple[str, ...]
+    take: str = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """Always this text."""
+
+    text: str
+
+
+Origin = From | Lookup | Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSpec:
+    """A read map as its YAML says it. `triggers`: `DFT^P03`, or `DFT` of a type without triggers. `each`:
+    segment that begins a line, None: the message is one. `lines`: delta | snapshot. `extra`: fields beyond
+    the kind's."""
+
+    name: str
+    triggers: tuple[str, ...]
+    kind: Kind
+    each: str | None
+    fields: Mapping[str, Origin]
+    lines: str = "delta"
+    extra: Mapping[str, FieldType] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One field: its type and where it comes from. `tree`: of a `From`. `needs`: fields to read before it."""
+
+    name: str
+    type: FieldType
+    origin: Origin
+    tree: Node | None
+    needs: frozenset[str]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The HL7 paths it is read from, as written."""
+        return tuple(node for node in walk(self.tree) if isinstance(node, Path)) if self.tree else ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that a line has from it: its own, and that of a moment's local day."""
+        return names_of(self.name, self.type)
+
+
+def names_of(name: str, kind: FieldType) -> tuple[str, ...]:
+    """`used_at` of a moment gives `used_on` as well."""
+    return (name, f"{name.removesuffix('_at')}_on") if kind is FieldType.MOMENT else (name,)
+
+
+def sources_of(spec: ReadSpec) -> tuple[Source, ...]:
+    """The fields of a map, each after those it needs, else as written. Raises `SpecError` with all faults."""
+    checker = _Checker(spec)
+    sources = checker.sources()
+    if checker.faults:
+        raise SpecError(checker.faults)
+    return sources
+
+
+class _Checker:
+    """Finds every fault of a read map."""
+
+    def __init__(self, spec: ReadSpec) -> None:
+        self.spec = spec
+        self.faults: list[SpecFault] = []
+        canonical = {name: field_spec.type for name, field_spec in FIELDS[spec.kind].items()}
+        self._types: dict[str, FieldType] = {**spec.extra, **canonical}
+        self._owners = {name: owner for owner, kind in self._types.items() for name in names_of(owner, kind)}
+
+    def sources(self) -> tuple[Source, ...]:
+        self._check_message()
+        for name, kind in self.spec.extra.items():
+            self._check_extra(name, kind)
+        origins: dict[str, Origin] = dict(self.spec.fields)
+        origins.setdefault("facility", From(FACILITY))
+        found = {name: self._source(name, origin) for name, origin in origins.items()}
+        return self._ordered({name: source for name, source in found.items() if source})
+
+    def _check_message(self) -> None:
+        for trigger in self.spec.triggers:
+            if not _TRIGGER.fullmatch(trigger):
+                self._fault(("read",), "MAP042", f"'{trigger}' is no message type", "write DFT^P03")
+        if self.spec.each is not None and not _SEGMENT.fullmatch(self.spec.each):
+            self._fault(("each",), "MAP043", f"'{self.spec.each}' is no segment", "write FT1")
+
+    def _check_extra(self, name: str, kind: FieldType) -> None:
+        path = ("extra", name)
+        if name in FIELDS[self.spec.kind]:
+            self._fault(
+                path, "MAP044", f"'{name}' is a field of every {self.spec.kind}", "leave it out of extra"
+            )
+        elif name in WORDS | RESERVED or self._owners.get(name, name) != name:
+            self._fault(path, "MAP044", f"'{name}' means something else already", "call it otherwise")
+        elif kind is FieldType.MOMENT and not name.endswith("_at"):
+            mend = f"call it {name}_at; the day is then {name}_on"
+            self._fault(path, "MAP044", "the name of a moment ends in _at", mend)
+        elif name not in self.spec.fields:
+            self._fault(path, "MAP044", f"'{name}' is never read", "add it to fields")
+
+    def _source(self, name: str, origin: Origin) -> Source | None:
+        """The field, or None with its faults."""
+        kind, path = self._types.get(name), ("fields", name)
+        if kind is None:
+            owner = self._owners.get(name)
+            mend = f"read {owner}: it gives {name} as well" if owner else _did_you_mean(name, self._types)
+            mend = mend or "declare it under extra"
+            self._fault(path, "MAP040", f"there is no field '{name}' in a map of {self.spec.kind}", mend)
+            return None
+        match origin:
+            case From():
+                tree = self._tree((*path, "from"), origin.text)
+                return Source(name, kind, origin, tree, self._needs(path, tree)) if tree else None
+            case Lookup():
+                return Source(name, kind, origin, None, self._keys(path, origin))
+            case Literal():
+                self._check_literal((*path, "text"), kind, origin.text)
+                return Source(name, kind, origin, None, frozenset())
+
+    def _tree(self, path: NodePath, text: str) -> Node | None:
+        try:
+            return parse(text, paths=True)
+        except ExpressionError as error:
+            self.faults.append(SpecFault(path, error.code, error.what, error.mend, error.column))
+            return None
+
+    def _needs(self, path: NodePath, tree: Node) -> frozenset[str]:
+        """Fields that an expression names."""
+        needs = set()
+        for parts in names_in(tree):
+            name = ".".join(parts)
+            if self._read(name):
+                needs.add(self._owners[name])
+            else:
+                mend = _did_you_mean(name, self._given()) or "write a path such as FT1-7.1, or a text: 'EA'"
+                self._fault((*path, "from"), "MAP041", f"'{name}' is no field of this map", mend)
+        return frozenset(needs)
+
+    def _keys(self, path: NodePath, origin: Lookup) -> frozenset[str]:
+        """Fields that a look-up needs: its keys, and the day it is as of."""
+        needs = {self._owners[name] for name in ("used_on", "occurred_on") if self._read(name)}
+        for index, name in enumerate(origin.by):
+            if name in PATIENT_FIELDS:
+                mend = "look it up by codes; causes on worklists show keys"
+                self._fault((*path, "by", index), "MAP045", f"'{name}' tells of a patient", mend)
+            elif self._read(name):
+                needs.add(self._owners[name])
+            else:
+                mend = _did_you_mean(name, self._given()) or "add it to fields"
+                self._fault((*path, "by", index), "MAP041", f"'{name}' is no field of this map", mend)
+        return frozenset(needs)
+
+    def _check_literal(self, path: NodePath, kind: FieldType, text: str) -> None:
+        try:
+            fields.constant(kind, text)
+        except EvaluationFault as fault:
+            self._fault(path, "MAP046", fault.what, f"write it as a {kind}")
+
+    def _ordered(self, sources: dict[str, Source]) -> tuple[Source, ...]:
+        """Depth first, so that each field stands behind what it needs."""
+        done: dict[str, Source] = {}
+
+        def visit(source: Source, waiting: tuple[str, ...]) -> None:
+            if source.name in waiting:
+                circle = " → ".join((*waiting[waiting.index(source.name) :], source.name))
+                self._fault(
+                    ("fields", source.name), "MAP047", f"a circle: {circle}", "read one from the message"
+                )
+            elif source.name not in done:
+                for name in sorted(source.needs & sources.keys()):
+                    visit(sources[name], (*waiting, source.name))
+                done[source.name] = source
+
+        for source in sources.values():
+            visit(source, ())
+        return tuple(done.values())
+
+    def _read(self, name: str) -> bool:
+        """Whether this map gives `name`."""
+        owner = self._owners.get(name)
+        return owner is not None and (owner in self.spec.fields or owner == "facility")
+
+    def _given(self) -> list[str]:
+        return [name for name in self._owners if self._read(name)]
+
+    def _fault(self, path: NodePath, code: str, what: str, mend: str) -> None:
+        self.faults.append(SpecFault(path, code, what, mend))
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), 1)
+    return f"did you mean '{close[0]}'?" if close else ""
