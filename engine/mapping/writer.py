@@ -109,7 +109,7 @@ class WriteMap:
             return orjson.dumps(self._build(document, lines), default=_jsonable, option=_OPTIONS)
         except orjson.JSONEncodeError:
             what, mend = "a value cannot be written as JSON", "look for text with broken characters"
-        raise EvaluationFault("MAP022", what, mend)
+        raise EvaluationFault("MAP021", what, mend)
 
     def __repr__(self) -> str:
         return f"WriteMap({self.name}, {len(self.leaves)} expressions)"

@@ -16,7 +16,7 @@ from engine.site.hints import did_you_mean
 from engine.site.maps import Maps, keys_fault
 from engine.site.names import CANONICAL, Privacy, Scope
 from engine.site.placing import expression_at, place_of, unknown_names
-from engine.site.release import Channel, SameLine, Skip
+from engine.site.release import Channel, EffectRule, SameLine, Skip
 from engine.site.schema.channel import ChannelFile
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
@@ -65,7 +65,9 @@ def compile_channel(
     skips = _skips(draft)
     same_line = _same_line(draft)
     translations = _translations(draft, sources, maps)
-    effects = compile_effects(draft.source, draft.scope(), translations, sources, maps, draft.faults)
+    effects: tuple[EffectRule, ...] = ()
+    if reader.kind in _POSTING:
+        effects = compile_effects(source, draft.scope(), translations, sources, maps, draft.faults)
     for name in model.expect:
         if name not in model.deliver:
             mend = did_you_mean(name, model.deliver)

@@ -112,7 +112,8 @@ def _compile(
             channels.append(channel)
     if SITE_FILE not in site.files:
         faults.append(Fault(SITE_FILE, "SIT005", "there is no site here", "lay one out with `suture init`"))
-    faults += lint(sources, channels)
+    if not any(fault.severity == "error" for fault in faults):
+        faults += lint(sources, channels)  # what a broken file uses cannot be told
     return maps, channels, faults
 
 

@@ -1,4 +1,7 @@
-"""Rules across channels: what nobody uses, what nobody takes, what two would write. Compiles nothing."""
+"""Rules across channels: what nobody uses, what nobody takes, what two would write. Compiles nothing.
+
+Asked only of a site whose files are each without fault.
+"""
 
 from __future__ import annotations
 

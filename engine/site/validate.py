@@ -35,7 +35,9 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Fault]]
         return model.model_validate(document.tree), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        return None, [_fault(model, document, detail) for detail in details]
+        faults = [_fault(model, document, detail) for detail in details]
+        misspelt = {fault.mend for fault in faults if fault.code == "SIT010"}
+        return None, [fault for fault in faults if not _only_misspelt(fault, misspelt)]
 
 
 def _fault(model: type[BaseModel], document: Document, detail: Any) -> Fault:
@@ -69,6 +71,11 @@ def _fault(model: type[BaseModel], document: Document, detail: Any) -> Fault:
             return Fault(
                 document.where(path), "SIT014", f"{_last(path)}: {detail['msg'].lower()}", "see the reference"
             )
+
+
+def _only_misspelt(fault: Fault, misspelt: set[str]) -> bool:
+    """A key is lacking only because it is misspelt, which is told already."""
+    return fault.code == "SIT011" and f"did you mean {fault.what.split(' lacks ')[-1]}?" in misspelt
 
 
 def _in_tree(tree: Tree, location: tuple[str | int, ...]) -> tuple[Path, tuple[str | int, ...]]:

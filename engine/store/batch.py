@@ -35,8 +35,6 @@ from engine.domain.status import DeliveryState, EffectState, MessageState
 from engine.errors import Bug
 from engine.store.rows import ContentKind, decimal_text
 
-PARTITIONS = 64
-
 Row = tuple[str | int | float | bytes | None, ...]
 
 
@@ -199,7 +197,6 @@ class Batch:
                     document.effect,
                     document.action,
                     document.lane,
-                    document.lane % PARTITIONS,
                     document.priority,
                     document.reference,
                     document.path,

@@ -45,7 +45,7 @@ def test_a_site_is_its_yaml_csv_and_samples_and_nothing_else(folder: Path) -> No
 
 
 def test_a_folder_without_a_site_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(SiteError, match="SIT005 there is no site here; .*suture init"):
+    with pytest.raises(SiteError, match=r"SIT005 there is no site here; .*suture init"):
         load_site(tmp_path)
 
 
@@ -55,7 +55,9 @@ def test_the_hash_is_the_same_in_every_environment(folder: Path) -> None:
     assert load_site(folder, "prod").hash == before
 
 
-@pytest.mark.parametrize("name", ["config__suture_dot_yaml", "channels__samples__a_dot_hl7", "mappings__new_dot_yaml"])
+@pytest.mark.parametrize(
+    "name", ["config__suture_dot_yaml", "channels__samples__a_dot_hl7", "mappings__new_dot_yaml"]
+)
 def test_the_hash_changes_with_every_file_of_the_release(folder: Path, name: str) -> None:
     before = load_site(folder).hash
     assert load_site(lay_out(folder, **{name: "other"})).hash != before
@@ -71,7 +73,9 @@ def test_a_packed_site_comes_back_the_same_without_its_environment(folder: Path)
     site = load_site(folder)
     back = unpack_site(site.pack())
     assert back.hash == site.hash
-    assert back.files == {name: data for name, data in site.files.items() if not name.startswith("config/env/")}
+    assert back.files == {
+        name: data for name, data in site.files.items() if not name.startswith("config/env/")
+    }
 
 
 def test_packing_twice_gives_the_same_bytes(folder: Path) -> None:

@@ -33,12 +33,12 @@ INSERT INTO effect (id, line_id, message_id, destination, name, action, key, ver
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_delivery
-INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane, partition, priority, reference,
-                      path, content_id, edition_id, state, created_us)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane, priority, reference,
+                      path, content_id, edition_id, state, created_us, sent_us)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, CASE WHEN ?13 = 1 THEN ?14 END)
 
 -- name: mark_sending
-UPDATE delivery SET state = 1, next_us = ? WHERE id = ? AND state IN (0, 2, 3)
+UPDATE delivery SET state = 1, next_us = NULL, sent_us = ? WHERE id = ? AND state IN (0, 2, 3)
 
 -- name: settle_delivery
 UPDATE delivery SET state = ?, attempts = attempts + ?, next_us = ?, settled_us = ?, code = ?
@@ -95,7 +95,7 @@ UPDATE message SET record_id = ?, edition_id = ? WHERE id = ?
 SELECT c.body FROM message m JOIN content c ON c.id = m.record_id WHERE m.id = ?
 
 -- name: requeue_read
-SELECT message_id, channel, destination, effect, action, lane, partition, priority, reference, path, content_id, edition_id
+SELECT message_id, channel, destination, effect, action, lane, priority, reference, path, content_id, edition_id
 FROM delivery WHERE id = ? AND state = 5
 
 -- name: cancel_delivery
@@ -183,7 +183,7 @@ FROM delivery d JOIN content c ON c.id = d.content_id
 WHERE d.destination = ? AND d.lane = ? AND d.state < 4 ORDER BY d.id LIMIT ?
 
 -- name: parked
-SELECT id, lane, state, next_us, settled_us FROM delivery WHERE destination = ? AND state IN (1, 2, 3) ORDER BY id
+SELECT id, lane, state, next_us, sent_us FROM delivery WHERE destination = ? AND state IN (1, 2, 3) ORDER BY id
 
 -- name: stopped
 SELECT name, code FROM destination WHERE stopped = 1

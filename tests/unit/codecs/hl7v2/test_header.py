@@ -83,6 +83,12 @@ def test_a_control_id_keeps_its_blanks_and_bytes() -> None:
     assert header.control_id.encode(header.codec) == b"\xe9\x81\x8d"
 
 
+def test_a_header_that_its_set_would_write_otherwise_keeps_its_bytes() -> None:
+    line = b"MSH|^~\\&|||||||ADT^A01|\x1b(B7|P|2.5||||||ISO IR87"  # an escape that changes nothing
+    header = peek(line)
+    assert "|".join(("MSH", *header.fields[2:])).encode(header.codec) == line
+
+
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
 def test_a_wide_header_is_read(codec: str) -> None:
     header = peek("\ufeffMSH|^~\\&|Ä|||||DFT^P03|9\rPID|".encode(codec))

@@ -3,7 +3,7 @@
 -- one writer, so that a batch needs no round trips. Keys and hashes are 16-byte BLAKE2b digests.
 
 CREATE TABLE meta (                      -- schema, site, environment, hash_key, created_us
-    name TEXT PRIMARY KEY, value BLOB NOT NULL
+    name TEXT PRIMARY KEY, value ANY NOT NULL
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE content (                   -- raw messages, payloads, replies, step records, site files, table rows
@@ -169,6 +169,7 @@ CREATE TABLE delivery (
     effect TEXT NOT NULL,
     action INTEGER NOT NULL,
     lane INTEGER NOT NULL,               -- 63-bit hash of destination and account with its authority
+    partition INTEGER GENERATED ALWAYS AS (lane % 64) VIRTUAL,   -- what a node leases
     priority INTEGER NOT NULL DEFAULT 0,
     reference TEXT NOT NULL,             -- derived from the keys and versions of its lines
     path TEXT NOT NULL,                  -- where at the destination
@@ -186,6 +187,7 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_ready ON delivery (destination, id) WHERE state = 0;
 CREATE INDEX delivery_open ON delivery (destination, lane, id) WHERE state < 4;
 CREATE INDEX delivery_parked ON delivery (destination, id) WHERE state IN (1, 2, 3);
+CREATE INDEX delivery_held ON delivery (destination) WHERE state = 5;
 CREATE INDEX delivery_message ON delivery (message_id);
 CREATE INDEX delivery_reference ON delivery (reference);
 
