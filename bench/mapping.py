@@ -1,8 +1,8 @@
-"""What mapping costs, in µs: `python bench/mapping.py`. Best of several rounds, one core, nothing else
-measured.
+"""What mapping costs, in µs: `python bench/mapping.py`. The best of several rounds, on one core.
 
-Design targets: table 0.3, plain expression well under 1, a 3-FT1 DFT with 17 fields 80, a write map of
-three lines 15. """
+Targets: a table look-up 0.3, a plain expression well under 1, a 3-FT1 DFT with 17 fields 80, a write map of
+three lines 15.
+"""
 
 from __future__ import annotations
 

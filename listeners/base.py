@@ -156,6 +156,11 @@ class Listener(ABC):
             return False
         return True
 
+    def report_failure(self, peer: str, error: BaseException) -> None:
+        """The intake failed in a way it should not; names the kind of error, never its text."""
+        what = f"the intake failed with {type(error).__name__}; the sender was not acknowledged"
+        self.report(Fault(f"{self.feed} {peer}", "LST004", what, "keep the engine's log for its makers"))
+
     def _refuse(self, host: str, code: str, what: str) -> None:
         self.refused += 1
         self.report(Fault(f"{self.feed} {host}", code, what, severity="warning"))

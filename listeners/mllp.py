@@ -1,7 +1,7 @@
 """MLLP on sockets: frames to the intake, its acknowledgments back in the order the frames came.
 
-Never parses a message, never builds an acknowledgment, never decides what an error means to the sender: when the
-intake fails there is silence and a closed connection, so that the sender sends again. `listeners.framing`
+Never parses a message, never builds an acknowledgment, never decides what an error means to the sender: when
+the intake fails there is silence and a closed connection, so that the sender sends again. `listeners.framing`
 cuts the bytes, `listeners.base` holds the port.
 """
 
@@ -21,7 +21,7 @@ from zope.interface import implementer  # type: ignore[import-untyped]
 
 from engine.domain.message import Answer, Arrival
 from engine.domain.ports import Intake
-from engine.errors import Fault, StoreUnavailable
+from engine.errors import StoreUnavailable
 from listeners.base import Listener, Network, Report
 from listeners.framing import CUT, MESSAGE_LIMIT, STOPPED, Frame, Framer, Garbled, Piece, encode
 from listeners.wire import Wire, tune
@@ -183,9 +183,7 @@ class _Connection(Protocol):
     def _give_up(self, error: BaseException) -> None:
         """No answer can be given to this message, so none to those behind it: the sender must send again."""
         if not isinstance(error, StoreUnavailable | asyncio.CancelledError):
-            where = f"{self._feed} {self._peer}"
-            what = f"the intake failed with {type(error).__name__}; the connection was closed unanswered"
-            self._listener.report(Fault(where, "LST004", what, "send the engine's log to its makers"))
+            self._listener.report_failure(self._peer, error)
         self._close()
 
     def _end(self) -> None:

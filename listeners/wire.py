@@ -6,7 +6,7 @@ import socket
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.protocol import Factory
 
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
 """Seconds, seconds, count: a sender that vanished without a word is noticed within two minutes."""
@@ -26,7 +26,7 @@ class Wire(Protocol):
         """Buffer and send in order; a registered producer is paused while much is buffered."""
 
     def writeSomeData(self, data: bytes) -> int | BaseException:
-        """Send at once what the socket takes, past the buffer. Returns bytes sent, or that the peer is gone."""
+        """Send now what the socket takes, past the buffer. Returns bytes sent, or that the peer is gone."""
 
     def pauseProducing(self) -> None:
         """Stop reading."""
@@ -67,7 +67,7 @@ class Bound(Protocol):
 class Reactor(Protocol):
     """What opens ports."""
 
-    def listenTCP(self, port: int, factory: IProtocolFactory, backlog: int, interface: str) -> Bound: ...
+    def listenTCP(self, port: int, factory: Factory, backlog: int, interface: str) -> Bound: ...
 
 
 def tune(wire: Wire) -> None:

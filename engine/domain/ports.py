@@ -112,7 +112,9 @@ class Reader(Protocol):
         """Held effects and held deliveries grouped by owner and cause, most money first."""
         ...
 
-    async def held_messages(self, owner: str | None, cause: str | None, after: int, limit: int) -> list[MessageId]:
+    async def held_messages(
+        self, owner: str | None, cause: str | None, after: int, limit: int
+    ) -> list[MessageId]:
         """Messages with held effects of that owner and cause (None: any), in id order, id > `after`."""
         ...
 

@@ -27,7 +27,9 @@ class Outgoing(NamedTuple):
     next_us: int | None
 
     def __repr__(self) -> str:
-        return f"Outgoing({self.id}, {self.reference}, {self.effect} to {self.destination}, {self.state.word})"
+        return (
+            f"Outgoing({self.id}, {self.reference}, {self.effect} to {self.destination}, {self.state.word})"
+        )
 
 
 class ParkedLane(NamedTuple):

@@ -1,8 +1,9 @@
 """A tree as Python source, for expressions, read maps and write maps alike. Never lets text become code.
 
-Only three things of a site's text reach the source: names as quoted keys of `.get(…)`, texts as quoted
-literals, and neither as anything else. Values, paths and functions are bound to names of our own making.
-The result is compiled once a release and runs without builtins."""
+Of a site's text only names reach the source, and the keys of documents, always quoted and never as anything
+else. Texts, numbers, paths and functions are bound to names of our own making. The result is compiled once a
+release and runs without builtins.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +123,7 @@ class Emitter:
     def _literal(self, node: Literal) -> Emitted:
         value = node.value
         if isinstance(value, str):
-            return Emitted(repr(value), "literal")
+            return Emitted(self.bind(value), "literal")
         source = repr(value) if value is None or isinstance(value, bool) else self.bind(value)
         return Emitted(source, "flag" if isinstance(value, bool) else "any")
 
@@ -162,12 +163,12 @@ class Emitter:
         return f"({quick} if ({value} := {operand}).__class__ is str else {call}({value}, {literal}))"
 
     def _among(self, node: Among) -> str:
-        options = [self.emit(option) for option in node.options]
-        listed = "(" + "".join(f"{option.source}, " for option in options) + ")"
         operand, call = self.emit(node.operand).source, "_not_among" if node.negated else "_among"
-        if any(option.kind != "literal" for option in options):
-            return f"{call}({operand}, {listed})"
-        value = self.fresh("t")
+        texts = tuple(option.value for option in node.options if isinstance(option, Literal))
+        if len(texts) < len(node.options) or not all(isinstance(text, str) for text in texts):
+            listed = "".join(f"{self.emit(option).source}, " for option in node.options)
+            return f"{call}({operand}, ({listed}))"
+        value, listed = self.fresh("t"), self.bind(texts)
         quick = f"{value} {'not in' if node.negated else 'in'} {listed}"
         return f"({quick} if ({value} := {operand}).__class__ is str else {call}({value}, {listed}))"
 

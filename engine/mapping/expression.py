@@ -5,7 +5,8 @@
 Never reaches Python: names are keys of the namespace, functions are those of `engine.mapping.functions`. A
 missing value (None) makes arithmetic missing and comparisons false; `A else B` takes the first that is
 present. Numbers are exact: a result without exact decimals is a fault, unless it is rounded. `grammar` has
-the syntax."""
+the syntax.
+"""
 
 from __future__ import annotations
 

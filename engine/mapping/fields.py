@@ -1,8 +1,7 @@
-"""What was read for a field, as the value that its type says. Raises `EvaluationFault` without the text;
-pure.
+"""What was read for a field, as the value that its type says. Pure; faults are without the text.
 
-Takes text as it was sent, or what an expression made of it. `reading` calls it for every field but plain
-texts."""
+Takes text as it was sent, or what an expression made of it. `reading` asks for every field but plain texts.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ else.
                 | "(" else ")"
 
 A quote in a text is doubled: `'O''Neil'`. A name before `(` is a function, else a name, so fields may be
-called `number` or `date`. HL7 paths (`FT1-7.1`, `PID-3[type=MR].1`) are primaries in read maps only."""
+called `number` or `date`. HL7 paths (`FT1-7.1`, `PID-3[type=MR].1`) are primaries in read maps only.
+"""
 
 from __future__ import annotations
 
@@ -318,7 +319,7 @@ class _Parser:
         return node
 
     def _made(self, node: Node, *parts: Node) -> Node:
-        own = len(parts) if isinstance(node, Else) else 1  # each alternative stands within the one before
+        own = len(node[0]) if isinstance(node, Else | Name) else 1  # each alternative within the one before
         depth = own + max((self._depths[id(part)] for part in parts), default=0)
         self._bound(depth)
         self._depths[id(node)] = depth

@@ -2,7 +2,8 @@
 
 A value is text, a number (Decimal, int or Fraction), a flag, a date, a moment or None, which is missing. A
 missing operand makes arithmetic missing and comparisons false. Whatever else does not fit is an
-`EvaluationFault`, which names kinds and never values."""
+`EvaluationFault`, which names kinds and never values.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ Fields whose segments repeat with the anchor (`each: FT1`) are read for every li
 message. A value that cannot be understood is None and a `LineFault`, and the line is held later.
 
 `sources` checks what a map says, `reading` writes the functions it is compiled to, `fields` makes values of
-text."""
+text.
+"""
 
 from __future__ import annotations
 

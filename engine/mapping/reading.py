@@ -1,9 +1,9 @@
-"""Writes the Python functions that a read map is compiled to: one for what all lines share, one for each
-line.
+"""The Python functions that a read map is compiled to: one for what all lines share, one for each line.
 
 Which fields are which depends on the message: a segment that occurs in any group belongs to lines there. So
 a map has a `Plan` for each set of its segments that was ever found repeated; they are few. `reader` picks
-the plan."""
+the plan.
+"""
 
 from __future__ import annotations
 

@@ -145,13 +145,16 @@ class _Checker:
             self._fault(
                 path, "MAP044", f"'{name}' is a field of every {self.spec.kind}", "leave it out of extra"
             )
-        elif name in WORDS | RESERVED or self._owners.get(name, name) != name:
+        elif name in WORDS | RESERVED or self._is_day_of_another(name):
             self._fault(path, "MAP044", f"'{name}' means something else already", "call it otherwise")
         elif kind is FieldType.MOMENT and not name.endswith("_at"):
             mend = f"call it {name}_at; the day is then {name}_on"
             self._fault(path, "MAP044", "the name of a moment ends in _at", mend)
         elif name not in self.spec.fields:
             self._fault(path, "MAP044", f"'{name}' is never read", "add it to fields")
+
+    def _is_day_of_another(self, name: str) -> bool:
+        return any(name in names_of(owner, kind)[1:] for owner, kind in self._types.items())
 
     def _source(self, name: str, origin: Origin) -> Source | None:
         """The field, or None with its faults."""

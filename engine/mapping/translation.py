@@ -1,7 +1,8 @@
 """Looking a code up: one entry of a channel's `translate`. Pure; the tables and the days are given.
 
 What is not found is a `Miss` with its cause in the words of the table's keys, for the worklist of whoever
-owns it."""
+owns it.
+"""
 
 from __future__ import annotations
 

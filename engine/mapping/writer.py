@@ -1,5 +1,4 @@
-"""Write maps: a payload for a destination, as JSON, from the names of its lines. Never gives a name the map
-does not.
+"""Write maps: a payload for a destination, as JSON. A far end gets what its map names and nothing else.
 
 A map is a YAML tree. Text leaves are expressions; numbers, true, false and null are themselves. Decimals
 are written as text (`"12.50"`), dates and moments in ISO 8601. Four things are special:
@@ -173,7 +172,7 @@ class _Compiler:
                 return repr(tree)
             case str():
                 return self._required(tree, place)
-            case {"text": str(text) | int(text), **rest} if not rest:
+            case {"text": str(text) | int(text), **rest} if not rest and not isinstance(text, bool):
                 return repr(str(text))
             case {"number": str(), **rest} if not rest:
                 return self._required(tree, place)
@@ -203,8 +202,9 @@ class _Compiler:
     def _optional(self, target: str, below: Any, place: _Place) -> None:
         """A key that is left out when its value is missing, or the tree or list below it is empty."""
         if not _is_leaf(below):
+            tree = isinstance(below, list) or (isinstance(below, dict) and below.keys() != {"text"})
             source = self._tree(below, place)
-            self._write(f"if {source}: {target} = {source}")
+            self._write(f"if {source}: {target} = {source}" if tree else f"{target} = {source}")
             return
         value, number = self._leaf(below, place)
         self._write(f"if {value} is not None:")
@@ -269,6 +269,8 @@ class _Compiler:
         raise MissingField(self._shown(leaf, line), self.leaves[leaf].expression.text, line)
 
     def _locate(self, fault: EvaluationFault, leaf: int, line: int | None) -> EvaluationFault:
+        if fault.where:  # it was told with its place already
+            return fault
         return fault.at(f"{self._shown(leaf, line)} `{self.leaves[leaf].expression.text}`", line)
 
     def _raise_tree(self, leaf: int, line: int | None) -> None:
@@ -288,7 +290,13 @@ class _Compiler:
 
 
 def _is_leaf(below: Any) -> bool:
-    return isinstance(below, str) or (isinstance(below, dict) and below.keys() == {"number"})
+    match below:
+        case str():
+            return True
+        case {"number": str(), **rest}:
+            return not rest
+        case _:
+            return False
 
 
 def _is_plain(expression: Expression) -> bool:

@@ -51,7 +51,10 @@ def compose(context: Context, dues: Iterable[Due], first: int) -> Composed:
 def _held_together(dues: list[Due]) -> list[Due]:
     """Where one bad line holds its document, the good lines of that effect wait for it (rule 16)."""
     bad = {due.rule.name: due.number for due in dues if due.hold and due.rule.holds_document}
-    return [_waiting_for(bad[due.rule.name], due) if due.hold is None and due.rule.name in bad else due for due in dues]
+    return [
+        _waiting_for(bad[due.rule.name], due) if due.hold is None and due.rule.name in bad else due
+        for due in dues
+    ]
 
 
 def _waiting_for(number: int, due: Due) -> Due:

@@ -51,7 +51,9 @@ class Context:
         service = used_on if isinstance(used_on, date) else self.read.today
         return Dates(service=service, posting=self.read.today, received=self.read.today)
 
-    def priors(self, index: int, identity: Identity, rules: tuple[EffectRule, ...], action: Action) -> list[Prior]:
+    def priors(
+        self, index: int, identity: Identity, rules: tuple[EffectRule, ...], action: Action
+    ) -> list[Prior]:
         """Effects of other messages that own this line's key at this channel's destinations."""
         targets = {(rule.destination, rule.name) for rule in rules}
         keys = [identity.key, *(other[index].key for other in self.others)]
@@ -59,9 +61,7 @@ class Context:
             prior
             for key in keys
             for prior in self.facts.priors.get(key, ())
-            if prior.action == action
-            and (prior.destination, prior.name) in targets
-            and not self._own(prior)
+            if prior.action == action and (prior.destination, prior.name) in targets and not self._own(prior)
         ]
 
     def originals(self, index: int, identity: Identity) -> list[Original]:
@@ -100,7 +100,9 @@ def context_of(
         tuple(identify(digester, part.channel, read.inbound.feed, part.event.lines, names))
         for names in other_names(digester, header, facts)
     )
-    return Context(release, digester, read, facts, part.channel, others, _encounter(digester, header, facts), decisions)
+    return Context(
+        release, digester, read, facts, part.channel, others, _encounter(digester, header, facts), decisions
+    )
 
 
 def _encounter(digester: Digester, header: Fields, facts: Facts) -> dict[str, object] | None:

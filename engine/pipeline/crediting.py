@@ -61,7 +61,12 @@ def _cannot(originals: list[Original]) -> str | None:
 
 
 def _reversal(
-    rule: EffectRule, line: Line, identity: Identity, original: Original, quantity: Decimal, names: dict[str, object]
+    rule: EffectRule,
+    line: Line,
+    identity: Identity,
+    original: Original,
+    quantity: Decimal,
+    names: dict[str, object],
 ) -> Due:
     """One effect of the original, taken back in the proportion that the credit says."""
     hold = _not_yet(rule, original)
@@ -112,7 +117,11 @@ def _proportion(original: Original, quantity: Decimal) -> Decimal | None:
 
 def _amount_back(original: Original, back: Decimal, remaining: Decimal) -> Decimal | None:
     """Signed money of the reversal; the last one takes what is left, so that cents never drift."""
-    if original.measure in (Measure.FAR_END, Measure.QUANTITY_ONLY) or original.amount is None or not original.quantity:
+    if (
+        original.measure in (Measure.FAR_END, Measure.QUANTITY_ONLY)
+        or original.amount is None
+        or not original.quantity
+    ):
         return None
     if back == remaining:
         return -(original.amount + (original.amount_back or Decimal(0)))

@@ -39,7 +39,9 @@ class Digester:
 
         Sixteen is what the narrowest far end holds (SAP's ReferenceDocument).
         """
-        state = blake2b(f"{destination}{_SEPARATOR}{effect}{_SEPARATOR}{action}".encode(), digest_size=10, key=self._key)
+        state = blake2b(
+            f"{destination}{_SEPARATOR}{effect}{_SEPARATOR}{action}".encode(), digest_size=10, key=self._key
+        )
         for key, version in sorted(keys):
             state.update(key)
             state.update(version.to_bytes(4))

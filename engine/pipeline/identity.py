@@ -71,7 +71,9 @@ def _key_parts(
     """(strong, parts). Strong: every `by` field is sent and the read map says where one of them is unique."""
     same = channel.same_line
     texts = [_sent_text(name, fields, sent) for name in same.by]
-    scope = next((channel.reader.unique_per[name] for name in same.by if name in channel.reader.unique_per), None)
+    scope = next(
+        (channel.reader.unique_per[name] for name in same.by if name in channel.reader.unique_per), None
+    )
     if scope is not None and all(texts):
         return True, ("strong", *_scope_parts(scope, feed, fields), *texts)
     names = same.otherwise if scope is not None or not all(texts) else same.by

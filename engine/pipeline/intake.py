@@ -75,7 +75,16 @@ class Intake:
     def garbled(self, feed: str, raw: bytes, reason: str, peer: str) -> None:
         """Kept as refused, unanswered. `reason`: a word of the framing, without content."""
         received = Received(
-            feed, self._clock.now_us(), "", "", raw, None, MessageState.REFUSED, f"garbled: {reason}", "", None
+            feed,
+            self._clock.now_us(),
+            "",
+            "",
+            raw,
+            None,
+            MessageState.REFUSED,
+            f"garbled: {reason}",
+            "",
+            None,
         )
         self._writer.submit((received,)).add_done_callback(_look_at)
         self._observer.garbled(feed, len(raw), reason)
@@ -104,7 +113,9 @@ class Intake:
         if not answer.done():
             answer.set_result(self._ack(header, refusal, kept, received))
 
-    def _ack(self, header: Header | None, refusal: MessageError | None, kept: Kept, received: Received) -> Answer:
+    def _ack(
+        self, header: Header | None, refusal: MessageError | None, kept: Kept, received: Received
+    ) -> Answer:
         code = kept.first[1] if kept.first else received.answered
         if not code or header is None:
             return SILENCE
@@ -132,9 +143,13 @@ class IntakeObserver(Protocol):
 def admit(listener: Listener, header: Header, arrival: Arrival) -> None:
     """Raises `MessageError` for what this listener refuses and only the sender can mend."""
     if not header.control_id:
-        raise MessageError("INT001", "MSH-10 is empty", where="MSH-10", mend="send a control id", hl7_code=101)
+        raise MessageError(
+            "INT001", "MSH-10 is empty", where="MSH-10", mend="send a control id", hl7_code=101
+        )
     if not header.type:
-        raise MessageError("INT002", "MSH-9 is empty", where="MSH-9", mend="send a message type", hl7_code=200)
+        raise MessageError(
+            "INT002", "MSH-9 is empty", where="MSH-9", mend="send a message type", hl7_code=200
+        )
     if header.version and not header.version.startswith("2"):
         raise MessageError(
             "INT003", "MSH-12 is no HL7 version 2", where="MSH-12", mend="send version 2.x", hl7_code=203

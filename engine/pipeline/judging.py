@@ -30,7 +30,9 @@ def judge(context: Context, index: int, line: Line, identity: Identity) -> Judge
     if because is not None:
         return Judged(LineState.FILTERED, because)
     if line.faults:
-        return hold_all(context, line, identity, Hold(INTERFACE, f"{line.faults[0].code} {line.faults[0].what}"))
+        return hold_all(
+            context, line, identity, Hold(INTERFACE, f"{line.faults[0].code} {line.faults[0].what}")
+        )
     if is_credit(line.fields):
         return judge_credit(context, index, line, identity, names)
     quantity = line.fields.get("quantity")
@@ -52,9 +54,7 @@ def _skipped(context: Context, names: dict[str, object]) -> str | None:
     return None
 
 
-def _post(
-    context: Context, index: int, line: Line, identity: Identity, names: dict[str, object]
-) -> Judged:
+def _post(context: Context, index: int, line: Line, identity: Identity, names: dict[str, object]) -> Judged:
     """The effects that a new line owes, each due, not due, or held for what its own tables lack."""
     misses = _translate(context, line, names)
     key, version = _key_and_version(context, index, line, identity)
@@ -67,7 +67,11 @@ def _post(
         skipped = next((miss.cause for miss in misses.values() if miss.policy == "skip"), "no effect is due")
         return Judged(LineState.FILTERED, skipped)
     held = all(due.hold is not None for due in dues)
-    return Judged(LineState.HELD if held else LineState.POSTED, dues[0].hold.cause if held and dues[0].hold else "", tuple(dues))
+    return Judged(
+        LineState.HELD if held else LineState.POSTED,
+        dues[0].hold.cause if held and dues[0].hold else "",
+        tuple(dues),
+    )
 
 
 def _translate(context: Context, line: Line, names: dict[str, object]) -> dict[str, Miss]:

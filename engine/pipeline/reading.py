@@ -5,6 +5,7 @@ Nothing is looked up here. What comes out says by key what must be gathered befo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -24,7 +25,17 @@ USAGE_SEGMENTS = ("FT1", "RQD", "ZPM", "RXD", "RXA")
 """A message of these types, or with these segments, has money in it: unclaimed, it is held and not filtered."""
 
 _PERSONS = ("account", "visit", "patient")
-_REMEMBERED = ("location", "class", "payer_class", "facility", "department", "room", "event", "visit", "account")
+_REMEMBERED = (
+    "location",
+    "class",
+    "payer_class",
+    "facility",
+    "department",
+    "room",
+    "event",
+    "visit",
+    "account",
+)
 
 
 class ChannelRead(NamedTuple):
@@ -52,7 +63,9 @@ class Read(NamedTuple):
 
 def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read:
     """Raises `MessageError` when the bytes are no HL7 message; all else is said in the result."""
-    message = Message.parse(inbound.raw, inbound.charset)
+    listener = release.listeners.get(inbound.feed)
+    charset = listener.default_charset if listener else None
+    message = Message.parse(inbound.raw, inbound.charset, default=charset)
     header = message.header
     received = to_datetime(inbound.received_us)
     today = received.astimezone(release.zone).date()
@@ -60,8 +73,10 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
     reads = []
     for channel in channels:
         event = channel.reader.read(message, release.zone, release.tables, today)
-        identities = () if event.kind in (Kind.ENCOUNTER, Kind.MERGE) else identify(
-            digester, channel, inbound.feed, event.lines
+        identities = (
+            ()
+            if event.kind in (Kind.ENCOUNTER, Kind.MERGE)
+            else identify(digester, channel, inbound.feed, event.lines)
         )
         reads.append(ChannelRead(channel, event, tuple(identities)))
     usage = header.type in USAGE_TYPES or any(message.segments(name) for name in USAGE_SEGMENTS)
@@ -86,7 +101,7 @@ def person_digest(digester: Digester, kind: str, fields: Fields) -> bytes | None
     return digester.person(kind, authority_of(kind, fields), identifier) if identifier else None
 
 
-def authority_of(kind: str, fields: Fields) -> str:
+def authority_of(kind: str, fields: Mapping[str, object]) -> str:
     """Who gave the number: its assigning authority where the map reads it, else the facility."""
     return text_of(fields.get(f"{kind}_authority")) or text_of(fields.get("facility"))
 

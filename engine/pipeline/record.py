@@ -29,7 +29,9 @@ def pack(facts: Facts, lines: Translated) -> bytes:
         kept["aliases"] = {key.hex(): value for key, value in facts.aliases.items()}
     if not kept and not lines:
         return b""
-    return orjson.dumps({"facts": kept, "lines": lines}, default=_tagged, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return orjson.dumps(
+        {"facts": kept, "lines": lines}, default=_tagged, option=orjson.OPT_PASSTHROUGH_DATETIME
+    )
 
 
 def unpack_lines(record: bytes) -> Translated:

@@ -24,7 +24,9 @@ def told_before(
             return Judged(LineState.DUPLICATE, _as_told(priors[0]))
         if context.channel.same_line.changed == "new":
             return None
-        return hold_all(context, line, identity, Hold(INTERFACE, "changed after it was posted"), action, owns=False)
+        return hold_all(
+            context, line, identity, Hold(INTERFACE, "changed after it was posted"), action, owns=False
+        )
     if context.channel.same_line.alike == "new":
         return None
     return hold_all(context, line, identity, Hold(INTERFACE, "suspected duplicate"), action, owns=False)

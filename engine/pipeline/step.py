@@ -7,7 +7,7 @@ documents. No clock, socket, store or randomness: the stepper, releases, channel
 from __future__ import annotations
 
 from engine.domain.event import Kind
-from engine.domain.posting import Action, EffectRow, Facts, LineRow, Stepped
+from engine.domain.posting import Action, Document, EffectRow, Facts, LineRow, Stepped
 from engine.domain.status import EffectState, LineState, MessageState
 from engine.pipeline import record
 from engine.pipeline.composing import Composed, Placed, compose
@@ -25,7 +25,9 @@ Decisions = dict[tuple[str, int], str]
 HeldEffect = tuple[str, int, str, Action]
 """(channel, line number, effect name, action) of an effect that a release may decide."""
 
-_COMPUTED = frozenset({"number", "amount", "original", "reference", "posting_date", "received_at", "feed", "channel"})
+_COMPUTED = frozenset(
+    {"number", "amount", "original", "reference", "posting_date", "received_at", "feed", "channel"}
+)
 
 
 def step(
@@ -41,7 +43,7 @@ def step(
     effects that may move; everything else is left as it stands."""
     lines: list[LineRow] = []
     effects: list[EffectRow] = []
-    documents = []
+    documents: list[Document] = []
     translated: record.Translated = {}
     for part in read.reads:
         if part.event.kind in (Kind.ENCOUNTER, Kind.MERGE):
@@ -51,7 +53,9 @@ def step(
             judge(context, index, line, identity)
             for index, (line, identity) in enumerate(zip(part.event.lines, part.identities, strict=True))
         ]
-        dues = [due for verdict in judged for due in verdict.dues if only is None or _of(context, due) in only]
+        dues = [
+            due for verdict in judged for due in verdict.dues if only is None or _of(context, due) in only
+        ]
         composed = compose(context, dues, len(documents))
         rows = {line.number: len(lines) + index for index, line in enumerate(part.event.lines)}
         lines += _line_rows(context, part, judged)
@@ -140,7 +144,9 @@ def _conclude(read: Read, lines: list[LineRow], effects: list[EffectRow]) -> tup
     if lines and all(line.state is LineState.DUPLICATE for line in lines):
         return MessageState.DUPLICATE, "every line was told before"
     if lines:
-        return MessageState.FILTERED, next((line.reason for line in lines if line.state is LineState.FILTERED), "")
+        return MessageState.FILTERED, next(
+            (line.reason for line in lines if line.state is LineState.FILTERED), ""
+        )
     return _without_lines(read)
 
 

@@ -239,7 +239,9 @@ class Stepper:
         return DeliveryState.SENDING if free else DeliveryState.READY
 
     def _hand_on(self, change: Routed, answer: RoutedAs) -> None:
-        for document, born, delivery in zip(change.stepped.documents, change.born, answer.deliveries, strict=True):
+        for document, born, delivery in zip(
+            change.stepped.documents, change.born, answer.deliveries, strict=True
+        ):
             if born is DeliveryState.SENDING:
                 self._outbox.offer(outgoing_of(document, delivery))
             else:
@@ -300,7 +302,9 @@ def _independent(waiting: deque[Prepared]) -> list[Prepared]:
     written: set[bytes] = set()
     while waiting:
         needs = waiting[0].needs
-        if written and not written.isdisjoint((*needs.encounters, *needs.aliases, *needs.priors, *needs.originals)):
+        if written and not written.isdisjoint(
+            (*needs.encounters, *needs.aliases, *needs.priors, *needs.originals)
+        ):
             break
         prepared = waiting.popleft()
         written |= prepared.touches()

@@ -88,11 +88,11 @@ class _Reader:
     def _file(self, path: Path, name: str) -> bytes | None:
         """A file by its path from the channel's folder."""
         full = normpath(join(CHANNELS, name))
-        data = self._site.files.get(full)
+        data = self._site.files.get(full) if full.startswith(CHANNELS) else None
         if data is None:
             near = [file.removeprefix(CHANNELS) for file in self._site.files if file.startswith(CHANNELS)]
             close = did_you_mean(name, near)
-            mend = close if close.startswith("did") else f"save it as {full}"
+            mend = close if close.startswith("did") else "save it in a folder beside the channel"
             self._fault(path, "SIT005", f"there is no file {full}", mend)
         return data
 

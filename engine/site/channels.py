@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from engine.domain.event import Kind
+from engine.domain.event import FieldType, Kind
 from engine.errors import Fault
 from engine.mapping.expression import Expression
 from engine.mapping.reader import ReadMap
 from engine.mapping.sources import RESERVED
 from engine.mapping.translation import Translation
+from engine.reference.table import TableSpec
+from engine.reference.values import ColumnType
 from engine.site.deliveries import compile_effects
 from engine.site.hints import did_you_mean
 from engine.site.maps import Maps, keys_fault
 from engine.site.names import CANONICAL, Privacy, Scope
-from engine.site.placing import expression_at, place_of, unknown_names
+from engine.site.placing import condition_faults, expression_at, place_of, unknown_names
 from engine.site.release import Channel, EffectRule, SameLine, Skip
 from engine.site.schema.channel import ChannelFile
 from engine.site.sources import Source, Sources
@@ -26,18 +28,37 @@ _POSTING = (Kind.USAGE, Kind.CHARGE)
 
 @dataclass(slots=True)
 class Draft:
-    """A channel being compiled. `rows`: columns of the translations so far."""
+    """A channel being compiled. `tables`: those of the translations so far, None where one is not known."""
 
     source: Source[ChannelFile]
     reader: ReadMap
     private: frozenset[str]
-    rows: dict[str, frozenset[str] | None] = field(default_factory=dict)
+    tables: dict[str, TableSpec | None] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
     def scope(self, *, rows: bool = True) -> Scope:
         """The names that may be used now."""
-        shown = dict(self.rows) if rows else {}
-        return Scope(self.reader.kind, self.reader.name, frozenset(self.reader.fields), self.private, shown)
+        tables = self.tables if rows else {}
+        return Scope(
+            kind=self.reader.kind,
+            reader=self.reader.name,
+            fields=frozenset(self.reader.fields),
+            private=self.private,
+            rows={
+                name: frozenset({*spec.keys, *spec.columns}) if spec else None
+                for name, spec in tables.items()
+            },
+            flags=frozenset(self._flags()),
+        )
+
+    def _flags(self) -> Iterator[str]:
+        for name, field_spec in self.reader.fields.items():
+            if field_spec.type is FieldType.FLAG:
+                yield name
+        for name, spec in self.tables.items():
+            for column, kind in spec.columns.items() if spec else ():
+                if kind is ColumnType.FLAG:
+                    yield f"{name}.{column}"
 
     def expression(self, path: Path, text: str, scope: Scope) -> Expression | None:
         """The expression at `path`, its names known; else None with its faults."""
@@ -131,8 +152,10 @@ def _check_kind(draft: Draft) -> None:
 def _skips(draft: Draft) -> tuple[Skip, ...]:
     skips = []
     for place, skip in enumerate(draft.source.model.skip):
-        when = draft.expression(("skip", place, "when"), skip.when, draft.scope(rows=False))
+        path, scope = ("skip", place, "when"), draft.scope(rows=False)
+        when = draft.expression(path, skip.when, scope)
         if when is not None:
+            draft.faults += condition_faults(draft.source, path, when, scope)
             skips.append(Skip(when, skip.because))
     return tuple(skips)
 
@@ -172,8 +195,7 @@ def _translations(draft: Draft, sources: Sources, maps: Maps) -> tuple[Translati
     found = []
     for name in draft.source.model.translate:
         translation = _translation(draft, name, sources, maps)
-        spec = maps.specs.get(draft.source.model.translate[name].table)
-        draft.rows[name] = frozenset({*spec.keys, *spec.columns}) if spec else None
+        draft.tables[name] = maps.specs.get(draft.source.model.translate[name].table)
         if translation is not None:
             found.append(translation)
     return tuple(found)

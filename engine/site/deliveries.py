@@ -15,7 +15,7 @@ from engine.mapping.writer import Leaf, WriteMap
 from engine.site.hints import did_you_mean
 from engine.site.maps import Maps
 from engine.site.names import DOCUMENT_NAMES, MESSAGE_NAMES, ORIGINAL, Privacy, Scope
-from engine.site.placing import expression_at, place_of, unknown_names
+from engine.site.placing import condition_faults, expression_at, place_of, unknown_names
 from engine.site.release import EffectRule
 from engine.site.schema.channel import ChannelFile, DeliverFile
 from engine.site.schema.site import DestinationFile
@@ -71,6 +71,8 @@ def compile_effects(
 def _effect(desk: _Desk, name: str, model: DeliverFile) -> EffectRule | None:
     path = ("deliver", name)
     when = desk.expression((*path, "when"), model.when)
+    if when is not None:
+        desk.faults.extend(condition_faults(desk.source, (*path, "when"), when, desk.scope))
     quantity = desk.expression((*path, "quantity"), model.quantity)
     destination = _destination(desk, path, model)
     measure, price = _money(desk, path, model, destination)

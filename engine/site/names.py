@@ -13,6 +13,7 @@ from enum import IntEnum
 
 from engine.domain.event import FIELDS, Kind
 from engine.mapping.expression import Expression
+from engine.mapping.grammar import Literal, Name
 from engine.mapping.sources import PATIENT_FIELDS
 from engine.site.hints import did_you_mean
 
@@ -66,13 +67,15 @@ _WHO = (PATIENT_FIELDS - _DEVICE) | {
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The names of one place. `rows`: translation → its columns, None where they cannot be told. `private`:
-    extra fields that tell of a patient. `reader`: the read map's name, for mends."""
+    extra fields that tell of a patient. `flags`: dotted names that are yes or no. `reader`: the read map's
+    name, for mends."""
 
     kind: Kind
     reader: str
     fields: frozenset[str]
     private: frozenset[str]
     rows: Mapping[str, frozenset[str] | None]
+    flags: frozenset[str]
     others: frozenset[str] = MESSAGE_NAMES
 
     def unknown(self, name: str) -> tuple[str, str, str] | None:
@@ -87,7 +90,11 @@ class Scope:
             return self.unknown(part) if part else None
         if root in self.others and root in _PARTS:
             parts = _PARTS[root]
-            return None if part in parts else ("SIT028", f"'{name}' is not known", did_you_mean(part, parts))
+            return (
+                None
+                if not part or part in parts
+                else ("SIT028", f"'{name}' is not known", did_you_mean(part, parts))
+            )
         if root in self.fields or root in self.others:
             return ("SIT028", f"'{root}' has no parts", f"write {root}") if part else None
         if root in CANONICAL[self.kind]:
@@ -96,6 +103,20 @@ class Scope:
             return "SIT029", "only an undo map has an original", "use reference, or move it to the undo map"
         known = {*self.rows, *self.fields, *self.others}
         return "SIT027", f"nothing provides '{root}'", did_you_mean(root, known)
+
+    def never_true(self, expression: Expression) -> bool:
+        """As a condition it could never hold: a value that is not yes or no stands alone."""
+        match expression.tree:
+            case Name(parts):
+                name = ".".join(parts)
+                return self.unknown(name) is None and name not in self.flags and self._typed(parts[0])
+            case Literal(value):
+                return not isinstance(value, bool)
+            case _:
+                return False
+
+    def _typed(self, root: str) -> bool:
+        return root not in self.rows or self.rows[root] is not None
 
     def merely_unread(self, name: str) -> bool:
         """The name is canonical, only this map does not read it: always missing, never wrong."""

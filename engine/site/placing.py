@@ -37,6 +37,16 @@ def unknown_names(source: Source[BaseModel], path: Path, expression: Expression,
     return faults
 
 
+def condition_faults(
+    source: Source[BaseModel], path: Path, expression: Expression, scope: Scope
+) -> list[Fault]:
+    """A fault when the expression is no condition: it would never hold, and nothing would say so."""
+    if not scope.never_true(expression):
+        return []
+    mend = f"compare it: {expression.text} == '…', or {expression.text} is present"
+    return [Fault(source.document.within(path, 0), "SIT016", "this is no condition: it never holds", mend)]
+
+
 def place_of(source: Source[BaseModel], path: Path, expression: Expression, name: str) -> str:
     """`file:line:col` of a name inside the expression at `path`."""
     return source.document.within(path, offset_of(expression, name))

@@ -120,7 +120,12 @@ class Batch:
             if first is not None:
                 state = MessageState.DUPLICATE
         message = MessageId(self._next("message"))
-        if change.control is not None and first is None and state is MessageState.PENDING and not change.replays:
+        if (
+            change.control is not None
+            and first is None
+            and state is MessageState.PENDING
+            and not change.replays
+        ):
             self._controls[change.control] = (message, change.answered)
             self._rows["insert_control"].append((*change.control, message))
         self._rows["insert_message"].append(
@@ -157,7 +162,9 @@ class Batch:
         if change.supersedes is not None:
             self._now("supersede_effects", change.supersedes)
             self._now("supersede_message", change.message, change.supersedes)
-        deliveries = self._deliveries(change.message, stepped.documents, change.born, change.edition, change.at_us)
+        deliveries = self._deliveries(
+            change.message, stepped.documents, change.born, change.edition, change.at_us
+        )
         self._lines(change, deliveries)
         for fact in stepped.remember:
             self._rows["insert_fact"].append((fact.kind, fact.key, fact.at_us, change.message, fact.value))
@@ -327,7 +334,9 @@ class Batch:
         self._now("message_restate", "not due", change.message)
         return RoutedAs(deliveries)
 
-    def _release_effect(self, effect: EffectRow, effect_id: int, line: int, deliveries: Sequence[int]) -> None:
+    def _release_effect(
+        self, effect: EffectRow, effect_id: int, line: int, deliveries: Sequence[int]
+    ) -> None:
         self._now(
             "release_effect",
             effect.state,

@@ -59,8 +59,12 @@ class FactReader:
 
     def _priors(self, key: bytes) -> tuple[Prior, ...]:
         return tuple(
-            Prior(effect, message, number, destination, name, Action(action), version, EffectState(state), body)
-            for effect, message, number, destination, name, action, version, state, body in self._rows("priors", key)
+            Prior(
+                effect, message, number, destination, name, Action(action), version, EffectState(state), body
+            )
+            for effect, message, number, destination, name, action, version, state, body in self._rows(
+                "priors", key
+            )
         )
 
     def _originals(self, key: bytes) -> tuple[Original, ...]:
@@ -73,7 +77,9 @@ class FactReader:
             effect_id, message, number, channel, destination, name, state, delivery_state, key, version, quantity,
             measure, amount, currency, reference, document,
         ) = self._rows("original", effect).fetchone()  # fmt: skip
-        back = [(Decimal(taken), decimal_of(money)) for taken, money in self._rows("taken_back", effect) if taken]
+        back = [
+            (Decimal(taken), decimal_of(money)) for taken, money in self._rows("taken_back", effect) if taken
+        ]
         return Original(
             effect_id,
             message,

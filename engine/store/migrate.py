@@ -40,7 +40,12 @@ def migrate(connection: apsw.Connection, site: str, environment: str, now_us: in
 
 
 def _introduce(connection: apsw.Connection, site: str, environment: str, now_us: int) -> None:
-    rows = [("site", site), ("environment", environment), ("created_us", now_us), ("hash_key", os.urandom(32))]
+    rows = [
+        ("site", site),
+        ("environment", environment),
+        ("created_us", now_us),
+        ("hash_key", os.urandom(32)),
+    ]
     with connection:
         connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
 

@@ -61,7 +61,9 @@ class SqliteStore(SqliteViews):
         except apsw.Error as error:
             self._unlock()
             raise StoreError(
-                "STO005", f"the store cannot be opened ({type(error).__name__})", "see whether the disk is well"
+                "STO005",
+                f"the store cannot be opened ({type(error).__name__})",
+                "see whether the disk is well",
             ) from None
         except StoreError:
             self._unlock()

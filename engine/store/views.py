@@ -224,7 +224,20 @@ def _bytes(value: Any) -> bytes | None:
 
 
 def _outgoing(row: Any) -> Outgoing:
-    delivery, destination, effect, action, lane, priority, reference, path, payload, attempts, state, next_us = row
+    (
+        delivery,
+        destination,
+        effect,
+        action,
+        lane,
+        priority,
+        reference,
+        path,
+        payload,
+        attempts,
+        state,
+        next_us,
+    ) = row
     return Outgoing(
         delivery, destination, effect, Action(action), lane, priority, reference, path, payload, attempts,
         DeliveryState(state), next_us,

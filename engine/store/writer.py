@@ -125,7 +125,9 @@ class GroupWriter:
             except (apsw.ConstraintError, Bug) as error:
                 self._connection.execute("ROLLBACK TO submission")
                 counters = before
-                results.append(error if isinstance(error, Bug) else Bug("a row breaks a constraint of the store"))
+                results.append(
+                    error if isinstance(error, Bug) else Bug("a row breaks a constraint of the store")
+                )
             else:
                 results.append(answers)
             self._connection.execute("RELEASE submission")

@@ -175,14 +175,14 @@ def _ack_type(header: Header) -> str:
     if not header.trigger:
         return "ACK"
     mark = header.delimiters.component
-    structure = f"{mark}ACK" if _since(header.version, 2, 3, 1) else ""
+    structure = f"{mark}ACK" if _since(header.version[:8], 2, 3, 1) else ""
     return f"ACK{mark}{header.trigger}{structure}"
 
 
 def _error_lines(header: Header, errors: Sequence[AckError]) -> list[str]:
     """One ERR for each error since 2.5, one ERR with repetitions before."""
     marks = header.delimiters
-    if _since(header.version, 2, 5):
+    if _since(header.version[:8], 2, 5):
         return [_err(error, marks, header.codec) for error in errors]
     return [marks.field.join(("ERR", marks.repetition.join(_old_error(error, marks) for error in errors)))]
 

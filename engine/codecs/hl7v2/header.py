@@ -24,6 +24,9 @@ _DELIMITERS_WITHIN = ("gb18030", "big5", "iso2022_jp")
 """Sets whose characters may hold the bytes of delimiters: MSH-18 may be found only once they are tried."""
 
 _BEFORE = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n\v\f\x00])+")
+_REMEMBERED = 64
+"""Characters of a field that a cache may keep: real ones are shorter; a runaway one must not fill memory."""
+
 _STRUCTURE = re.compile(r"([A-Z]{3})_([A-Z][A-Z0-9]{2})")
 
 
@@ -123,7 +126,7 @@ class Header(NamedTuple):
 
     @property
     def _kind(self) -> tuple[str, str, str]:
-        return _message_type(self.field(9), self.delimiters.component)
+        return _message_type(self.field(9)[:_REMEMBERED], self.delimiters.component)
 
     def _component(self, number: int, component: int) -> str:
         parts = self.field(number).split(self.delimiters.component)
@@ -173,7 +176,7 @@ def make_header(line: str, codec: str) -> Header:
     """The header of a decoded MSH line. Raises `MessageError` HL7001, HL7002, HL7003, HL7007."""
     _require_header(line)
     fields = split_header(line)
-    return Header(tuple(fields), read_delimiters(fields[1], fields[2]), codec)
+    return Header(tuple(fields), read_delimiters(fields[1], fields[2][:5]), codec)
 
 
 def _require_header(text: str) -> None:
@@ -212,8 +215,8 @@ def split_header(line: str) -> list[str]:
 
 def declared_charset(header: Header) -> str:
     """MSH-18 with `~` between its repetitions, as `codecs_for` takes it."""
-    repetition = header.delimiters.repetition
-    return header.charset if repetition in ("~", ABSENT) else header.charset.replace(repetition, "~")
+    repetition, charset = header.delimiters.repetition, header.charset[:_REMEMBERED]
+    return charset if repetition in ("~", ABSENT) else charset.replace(repetition, "~")
 
 
 def leading(raw: bytes) -> int:

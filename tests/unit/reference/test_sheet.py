@@ -35,7 +35,13 @@ def test_a_quoted_cell_may_hold_separators_quotes_and_line_ends() -> None:
 
 @pytest.mark.parametrize(
     ("line", "index", "place"),
-    [(1, 1, "t.csv:1:3"), (2, 0, "t.csv:2:1"), (2, 1, "t.csv:3:4"), (2, 2, "t.csv:3:8"), (4, 2, "t.csv:4:4")],
+    [
+        (1, 1, "t.csv:1:3"),
+        (2, 0, "t.csv:2:1"),
+        (2, 1, "t.csv:3:4"),
+        (2, 2, "t.csv:3:10"),
+        (4, 2, "t.csv:4:4"),
+    ],
 )
 def test_a_cell_is_placed_where_an_editor_shows_it(line: int, index: int, place: str) -> None:
     sheet = Sheet(b'a,b,c\n"x\ny","1,2",z\n1,,3\n', "t.csv")

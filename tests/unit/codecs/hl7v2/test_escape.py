@@ -75,7 +75,7 @@ def test_hexadecimal_bytes_are_in_the_messages_set() -> None:
 def test_delimiters_controls_and_line_ends_are_written_so_that_they_end_nothing() -> None:
     assert escape("a|b^c~d\\e&f", USUAL) == "a\\F\\b\\S\\c\\R\\d\\E\\e\\T\\f"
     assert escape("a\r\nb\rc\nd", USUAL) == "a\\.br\\b\\.br\\c\\.br\\d"
-    assert escape("\x0b\x1c", USUAL) == "\\X0B\\\\X1C\\"
+    assert escape("\x0b\x1c\x1f\x7f", USUAL) == "\\X0B\\\\X1C\\\\X1F\\\\X7F\\"
     assert escape("5!", CUT) == "5\\P\\"
 
 

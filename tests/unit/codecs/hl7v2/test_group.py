@@ -62,6 +62,11 @@ def test_orders_keep_their_diagnoses() -> None:
     assert own(message, "ORC") == [["ORC|1", "RQD|1", "DG1|1"], ["ORC|2", "RQD|2", "DG1|2"]]
 
 
+def test_the_last_order_keeps_the_only_diagnosis() -> None:
+    message = parse("ORC|1\rORC|2\rDG1|2")
+    assert own(message, "ORC") == [["ORC|1"], ["ORC|2", "DG1|2"]]
+
+
 def test_every_segment_is_in_one_group_or_shared() -> None:
     message = parse("FT1|1\rZPM|a\rFT1|2\rIN1|1\rGT1|2")
     found = groups(message, "FT1")

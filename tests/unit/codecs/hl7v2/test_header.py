@@ -143,6 +143,10 @@ def test_a_lower_case_header_is_a_header() -> None:
     assert peek(b"msh|^~\\&|||||||adt^a01|5").event == "ADT^A01"
 
 
+def test_no_cache_keeps_a_runaway_field() -> None:
+    assert len(peek(b"MSH|^~\\&|||||||" + b"A" * 100_000).event) == 64
+
+
 def test_the_repr_shows_no_content() -> None:
     assert repr(peek(DFT)) == "Header(18 fields, cp1252)"
 

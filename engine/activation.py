@@ -1,0 +1,130 @@
+"""Makes a site's files what steps run with: checked whole, recorded whole, or not at all (promise 8).
+
+A table's file is imported as a version when it differs from the version last imported; rows that people recorded in
+the store since then stay, unless the file changed too: then somebody must export them first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from hashlib import sha256
+
+from engine.clock import Clock
+from engine.domain.changes import Activated, TableRecorded
+from engine.domain.ports import Store
+from engine.domain.views import TableVersionView
+from engine.errors import Bug, Fault, SiteError
+from engine.pipeline.stepper import Edition
+from engine.site.compile import compile_release
+from engine.site.files import Site
+
+TABLES = "mappings/tables/"
+
+
+async def activate(store: Store, site: Site, clock: Clock, actor: str) -> Edition:
+    """Raises `SiteError` with every fault; then nothing has changed. The same files and tables: the same edition."""
+    csvs = {name: site.files[path] for name, path in table_files(site).items()}
+    latest = await _latest(store)
+    faults = _forgotten_rows(csvs, latest, await store.table_versions())
+    if faults:
+        raise SiteError(faults)
+    changed = {
+        name
+        for name, csv in csvs.items()
+        if _differs(csv, latest.get(name), await store.table_versions(name))
+    }
+    versions = {name: latest[name].version for name in csvs if name in latest and name not in changed}
+    recorded = {name: await _csv(store, name, version) for name, version in versions.items()}
+    release = await asyncio.to_thread(compile_release, site, recorded)
+    for name in sorted(changed):
+        versions[name] = await _record(store, name, csvs[name], clock, actor)
+    editions = await store.editions(1)
+    if editions and editions[0].release_hash == release.hash and editions[0].tables == versions:
+        return Edition(editions[0].id, release)
+    (edition,) = await store.submit((Activated(release.hash, site.pack(), versions, clock.now_us(), actor),))
+    if not isinstance(edition, int):
+        raise Bug("an activation is answered by something else than an edition")
+    return Edition(edition, release)
+
+
+async def record_rows(
+    store: Store, site: Site, name: str, csv: bytes, clock: Clock, actor: str, reason: str
+) -> Edition:
+    """A new version of one table, and the edition that has it. Raises `SiteError` when its rows do not fit."""
+    (current,) = await store.editions(1)
+    versions = dict(current.tables)
+    csvs = {table: await _csv(store, table, version) for table, version in versions.items()}
+    release = await asyncio.to_thread(compile_release, site, {**csvs, name: csv})
+    digest = sha256(csv).hexdigest()
+    recorded = TableRecorded(name, digest, "worklist", csv, clock.now_us(), actor, reason)
+    (version,) = await store.submit((recorded,))
+    assert isinstance(version, int)
+    versions[name] = version
+    (edition,) = await store.submit((Activated(site.hash, site.pack(), versions, clock.now_us(), actor),))
+    assert isinstance(edition, int)
+    return Edition(edition, release)
+
+
+def table_files(site: Site) -> dict[str, str]:
+    """Table name → its CSV's path in the site."""
+    return {
+        path.removeprefix(TABLES).removesuffix(".csv"): path
+        for path in site.files
+        if path.startswith(TABLES) and path.endswith(".csv")
+    }
+
+
+async def current_csv(store: Store, name: str) -> bytes | None:
+    """The rows that steps run with now, or None when there is no such table."""
+    editions = await store.editions(1)
+    version = editions[0].tables.get(name) if editions else None
+    return None if version is None else await store.table_csv(name, version)
+
+
+async def _latest(store: Store) -> dict[str, TableVersionView]:
+    latest: dict[str, TableVersionView] = {}
+    for view in await store.table_versions():
+        if view.name not in latest or latest[view.name].version < view.version:
+            latest[view.name] = view
+    return latest
+
+
+def _differs(csv: bytes, latest: TableVersionView | None, versions: list[TableVersionView]) -> bool:
+    """Whether the file is another than the one last imported."""
+    imported = max(
+        (view for view in versions if view.source == "file"), key=lambda view: view.version, default=None
+    )
+    return latest is None or imported is None or imported.hash != sha256(csv).hexdigest()
+
+
+def _forgotten_rows(
+    csvs: dict[str, bytes], latest: dict[str, TableVersionView], versions: list[TableVersionView]
+) -> list[Fault]:
+    return [
+        Fault(
+            f"{TABLES}{name}.csv:1:1",
+            "SIT090",
+            f"the file changed, and so did table {name} in the store: its version {latest[name].version} has rows "
+            "that were added by hand",
+            f"run `suture tables export {name}` and merge your change into it",
+        )
+        for name, csv in csvs.items()
+        if name in latest
+        and latest[name].source != "file"
+        and _differs(csv, latest[name], [view for view in versions if view.name == name])
+        and latest[name].hash != sha256(csv).hexdigest()
+    ]
+
+
+async def _csv(store: Store, name: str, version: int) -> bytes:
+    csv = await store.table_csv(name, version)
+    if csv is None:
+        raise Bug(f"table {name} has lost its version {version}")
+    return csv
+
+
+async def _record(store: Store, name: str, csv: bytes, clock: Clock, actor: str) -> int:
+    recorded = TableRecorded(name, sha256(csv).hexdigest(), "file", csv, clock.now_us(), actor, "activation")
+    (version,) = await store.submit((recorded,))
+    assert isinstance(version, int)
+    return version

@@ -1,0 +1,219 @@
+"""The composition root: the only place that names concrete stores, adapters and listeners.
+
+`Engine` is started in order and stopped in reverse: doors close first, what is on its way is finished last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from engine.activation import activate
+from engine.adapters.http import HttpAdapter, HttpEndpoint
+from engine.clock import Clock, SystemClock
+from engine.control.socket import ControlServer
+from engine.control.verbs import Verbs
+from engine.delivery.dispatcher import Dispatcher
+from engine.delivery.retry import LanePolicy
+from engine.domain.views import Outgoing
+from engine.errors import UsageError
+from engine.observe.logs import EngineLog
+from engine.pipeline.intake import Intake
+from engine.pipeline.stepper import Stepper
+from engine.service import Service
+from engine.site.compile import compile_environment, load_site
+from engine.site.files import Site
+from engine.site.release import Destination, DestinationPlace, Environment, Release
+from engine.site.sources import read_sources
+from engine.store.sqlite import SqliteStore
+from listeners.base import Listener
+from listeners.http import Credentials, HttpListener
+from listeners.mllp import MllpListener
+
+S = TypeVar("S", bound=Service)
+
+
+class Lanes:
+    """All destinations of a release, by name."""
+
+    def __init__(self, dispatchers: dict[str, Dispatcher]) -> None:
+        self._dispatchers = dispatchers
+
+    async def start(self) -> None:
+        for dispatcher in self._dispatchers.values():
+            await dispatcher.start()
+
+    async def stop(self) -> None:
+        await asyncio.gather(*(dispatcher.stop() for dispatcher in self._dispatchers.values()))
+
+    def reserve(self, destination: str, lane: int) -> bool:
+        return self._dispatchers[destination].reserve(lane)
+
+    def release(self, destination: str, lane: int) -> None:
+        self._dispatchers[destination].release(lane)
+
+    def offer(self, outgoing: Outgoing) -> None:
+        self._dispatchers[outgoing.destination].offer(outgoing)
+
+    def wake(self, destination: str) -> None:
+        self._dispatchers[destination].wake()
+
+    def status(self) -> list[dict[str, object]]:
+        return [dict(dispatcher.status()._asdict()) for dispatcher in self._dispatchers.values()]
+
+    async def resume(self, destination: str, actor: str) -> None:
+        await self._named(destination).resume(actor)
+
+    async def hold(self, destination: str, code: str, actor: str) -> None:
+        await self._named(destination).hold(code, actor)
+
+    def _named(self, destination: str) -> Dispatcher:
+        if destination not in self._dispatchers:
+            known = ", ".join(self._dispatchers)
+            raise UsageError(
+                "CTL007", f"there is no destination '{destination}'", f"destinations are {known}"
+            )
+        return self._dispatchers[destination]
+
+
+class Engine:
+    """One running engine. Start raises `SiteError`, `StoreError` or `UsageError` and leaves nothing open."""
+
+    def __init__(self, folder: Path, environment: str | None, clock: Clock | None = None) -> None:
+        self._load: Callable[[], Site] = lambda: load_site(folder, environment)
+        self._clock = clock or SystemClock()
+        self._log = EngineLog()
+        self._started: list[Service] = []
+        self.listeners: list[Listener] = []
+
+    async def start(self) -> None:
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        site = self._load()
+        place = compile_environment(site)
+        store = await self._up(open_store(site, place, self._clock))
+        edition = await activate(store, site, self._clock, "engine")
+        release = edition.release
+        lanes = Lanes(
+            {
+                name: Dispatcher(
+                    name,
+                    http_adapter(end, place.destinations[name]),
+                    policy_of(end),
+                    store,
+                    store,
+                    self._clock,
+                    self._log,
+                )
+                for name, end in release.destinations.items()
+            }
+        )
+        stepper = Stepper(store, store, lanes, self._clock, edition, self._log)
+        intake = Intake(
+            store, lambda: stepper.edition.release.listeners, self._clock, stepper.arrived, self._log
+        )
+        verbs = Verbs(store, stepper, lanes, lanes, self._clock, self._load, site)
+        await self._up(lanes)
+        await self._up(stepper)
+        await self._up(ControlServer(place.control, verbs))
+        for listener in listeners_of(release, place, intake, self._log):
+            self.listeners.append(await self._up(listener))
+
+    async def _up(self, service: S) -> S:
+        self._started.append(service)
+        await service.start()
+        return service
+
+    async def stop(self) -> None:
+        """Doors close within two seconds; sends in flight get their grace (rules of money, 32)."""
+        doors = [service for service in self._started if isinstance(service, Listener)]
+        await asyncio.gather(*(door.stop() for door in doors))
+        for service in reversed([service for service in self._started if not isinstance(service, Listener)]):
+            await service.stop()
+        self._started.clear()
+
+
+def open_store(site: Site, place: Environment, clock: Clock) -> SqliteStore:
+    """The store of this site in this environment, not started."""
+    name = site_name(site)
+    return SqliteStore(place.store, site=name, environment=place.name, clock=clock)
+
+
+def site_name(site: Site) -> str:
+    """What the site calls itself."""
+    source = read_sources(site).site
+    return source.model.site if source else ""
+
+
+def http_adapter(end: Destination, place: DestinationPlace) -> HttpAdapter:
+    credentials = place.credentials
+    return HttpAdapter(
+        HttpEndpoint(
+            url=place.url,
+            timeout=end.timeout,
+            token=place.token,
+            user=credentials.user if credentials else None,
+            password=credentials.password if credentials else None,
+            idempotency_header=end.idempotency_header,
+            probe_path=end.probe.path if end.probe else None,
+            batch_path=end.batch.path if end.batch else None,
+            already_exists=end.already_exists,
+            document_field=end.document_field,
+            amount_field=end.amount_field,
+        )
+    )
+
+
+def policy_of(end: Destination) -> LanePolicy:
+    return LanePolicy(
+        settle=end.settle,
+        first=end.retry.first,
+        ceiling=end.retry.ceiling,
+        give_up_after=end.retry.give_up_after,
+        concurrency=end.concurrency,
+        rate=end.rate,
+        batch_most=end.batch.most if end.batch else 1,
+        asks=end.probe is not None,
+        repeats=end.honours_idempotency,
+    )
+
+
+def listeners_of(release: Release, place: Environment, intake: Intake, log: EngineLog) -> list[Listener]:
+    """A listener for each that the environment gives a place."""
+    found: list[Listener] = []
+    for name, spot in place.listeners.items():
+        rules = release.listeners[name]
+        if rules.kind == "mllp":
+            found.append(
+                MllpListener(
+                    name,
+                    intake,
+                    report=log.fault,
+                    host=spot.host,
+                    port=spot.port,
+                    limit=rules.limit_bytes,
+                    tolerant=rules.tolerant,
+                )
+            )
+        else:
+            secret = spot.credentials
+            found.append(
+                HttpListener(
+                    name,
+                    intake,
+                    report=log.fault,
+                    host=spot.host,
+                    port=spot.port,
+                    limit=rules.limit_bytes,
+                    path=rules.path,
+                    credentials=Credentials(user=secret.user, password=secret.password) if secret else None,
+                )
+            )
+    return found

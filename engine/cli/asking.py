@@ -1,0 +1,227 @@
+"""`messages`, `show`, `worklist`, `reconcile`, `status`: what happened, read from the store beside the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.connect import reader_of, tell_engine
+from engine.cli.output import env_option, guarded, json_option, moment, say, site_option, when
+from engine.clock import to_us
+from engine.domain.message import MessageId
+from engine.domain.status import MessageState
+from engine.domain.views import MessageQuery
+from engine.errors import UsageError
+from engine.reconcile.account import group_json, report
+
+
+@click.command()
+@site_option
+@env_option
+@click.option("--feed", help="Only of this feed.")
+@click.option(
+    "--state", type=click.Choice([state.word for state in MessageState]), help="Only in this state."
+)
+@click.option("--type", "kind", help="Only of this type, such as DFT^P03.")
+@click.option("--control-id", help="By MSH-10.")
+@click.option("--document", help="By the far end's document number, or our reference.")
+@click.option("--since", help="Received on or after this date.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@json_option
+@guarded
+def messages(
+    folder: Path,
+    environment: str | None,
+    feed: str | None,
+    state: str | None,
+    kind: str | None,
+    control_id: str | None,
+    document: str | None,
+    since: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Find messages, newest first."""
+    query = MessageQuery(
+        feed=feed,
+        type=kind,
+        state=MessageState[state.upper()] if state else None,
+        control_id=control_id,
+        document=document,
+        since_us=to_us(moment(since)) if since else None,
+        limit=limit,
+    )
+    with reader_of(folder, environment) as reader:
+        views = asyncio.run(reader.messages(query))
+    rows = [
+        {**view._asdict(), "state": view.state.word, "received": when(view.received_us)} for view in views
+    ]
+    say(rows, as_json, lambda _: (
+        f"{row['id']:>8}  {row['received']}  {row['feed']:<10} {row['type']:<9} {row['state']:<10} {row['reason']}"
+        for row in rows
+    ))  # fmt: skip
+
+
+@click.command()
+@click.argument("number", type=int)
+@site_option
+@env_option
+@click.option("--raw", is_flag=True, help="The message's own bytes, patient data and all.")
+@json_option
+@guarded
+def show(number: int, folder: Path, environment: str | None, raw: bool, as_json: bool) -> None:
+    """One message's whole story: lines, effects, deliveries, attempts, receipts."""
+    with reader_of(folder, environment) as reader:
+        if raw:
+            body = asyncio.run(reader.raw(MessageId(number)))
+            if body is None:
+                raise UsageError("CTL004", f"there is no message {number}", "find it with `suture messages`")
+            click.get_binary_stream("stdout").write(body.replace(b"\r", b"\n"))
+            return
+        story = asyncio.run(_story(reader, MessageId(number)))
+    say(story, as_json, _story_lines)
+
+
+async def _story(reader: Any, number: MessageId) -> dict[str, Any]:
+    found = await reader.messages(MessageQuery(before=number + 1, limit=1))
+    if not found or found[0].id != number:
+        raise UsageError("CTL004", f"there is no message {number}", "find it with `suture messages`")
+    view = found[0]
+    return {
+        "message": {**view._asdict(), "state": view.state.word, "received": when(view.received_us)},
+        "lines": [{**line._asdict(), "state": line.state.word} for line in await reader.lines(number)],
+        "effects": [
+            {**effect._asdict(), "state": effect.state.word, "action": effect.action.name.lower(),
+             "measure": effect.measure.word}
+            for effect in await reader.effects(number)
+        ],
+        "deliveries": [
+            {**delivery._asdict(), "state": delivery.state.word, "action": delivery.action.name.lower(),
+             "settled": when(delivery.settled_us)}
+            for delivery in await reader.deliveries(number)
+        ],
+        "attempts": [{**attempt._asdict(), "at": when(attempt.at_us)} for attempt in await reader.attempts(number)],
+    }  # fmt: skip
+
+
+def _story_lines(story: dict[str, Any]) -> Iterator[str]:
+    message = story["message"]
+    yield (
+        f"message {message['id']} from {message['feed']}, {message['type']}, received {message['received']}, "
+        f"{message['size']} bytes: {message['state']} {message['reason']}".rstrip()
+    )
+    for line in story["lines"]:
+        stated = "unpriced" if line["stated"] is None else f"{line['stated']} {line['currency']}"
+        credit = " credit" if line["credit"] else ""
+        yield f"  line {line['number']} in {line['channel']}:{credit} {line['state']}, {stated} {line['reason']}".rstrip()
+        for effect in story["effects"]:
+            if effect["line_id"] == line["id"]:
+                yield f"    {_effect_line(effect)}"
+    for delivery in story["deliveries"]:
+        yield (
+            f"  document {delivery['reference']}: {delivery['action']} {delivery['effect']} at {delivery['destination']}: "
+            f"{delivery['state']} {delivery['code']} {delivery['document']} {delivery['settled']}".rstrip()
+        )
+    for attempt in story["attempts"]:
+        yield f"  attempt {attempt['at']}: {attempt['code']}"
+
+
+def _effect_line(effect: dict[str, Any]) -> str:
+    amount = f", {effect['amount']} {effect['currency']}" if effect["amount"] is not None else ""
+    wait = f" for {effect['owner']}: {effect['cause']}" if effect["cause"] else ""
+    return (
+        f"{effect['action']} {effect['name']} at {effect['destination']}: {effect['state']}{wait}, "
+        f"quantity {effect['quantity']}{amount}"
+    )
+
+
+@click.command()
+@site_option
+@env_option
+@click.option("--owner", help="Only of this owner.")
+@json_option
+@guarded
+def worklist(folder: Path, environment: str | None, owner: str | None, as_json: bool) -> None:
+    """What is held, by owner and cause, most money first."""
+    with reader_of(folder, environment) as reader:
+        groups = [group_json(group) for group in asyncio.run(reader.worklist(owner))]
+    say(groups, as_json, worklist_lines)
+
+
+def worklist_lines(groups: list[dict[str, Any]]) -> Iterator[str]:
+    """The worklist as people read it."""
+    if not groups:
+        yield "nothing is held"
+    for group in groups:
+        money = (
+            "no stated money" if group["at_stake"] is None else f"{Decimal(group['at_stake']):,.2f} at stake"
+        )
+        unpriced = f", {group['unpriced']} unpriced" if group["unpriced"] else ""
+        yield (
+            f"{group['owner']:<20} {group['cause']}: {group['lines']} lines in {group['messages']} messages, "
+            f"{money}{unpriced}; see message {group['samples'][0]}"
+        )
+
+
+@click.command()
+@site_option
+@env_option
+@json_option
+@guarded
+def reconcile(folder: Path, environment: str | None, as_json: bool) -> None:
+    """The account: messages by state, effects by destination, money by measure, and what is held."""
+    with reader_of(folder, environment) as reader:
+        account = asyncio.run(_account(reader))
+    say(account, as_json, account_lines)
+
+
+async def _account(reader: Any) -> dict[str, Any]:
+    return report(
+        await reader.message_counts(),
+        await reader.line_counts(),
+        await reader.account(),
+        await reader.worklist(),
+    )
+
+
+def account_lines(account: dict[str, Any]) -> Iterator[str]:
+    """The account as people read it."""
+    states = ", ".join(f"{count} {state}" for state, count in sorted(account["messages"]["by_state"].items()))
+    yield f"messages: {account['messages']['total']} = {states or 'none'}"
+    for effect in account["effects"]:
+        counts = " + ".join(
+            f"{effect[state]} {state}"
+            for state in ("delivered", "waiting", "unknown", "held", "cancelled")
+            if effect[state]
+        )
+        unpriced = f", {effect['unpriced']} unpriced" if effect["unpriced"] else ""
+        yield (
+            f"{effect['destination']} {effect['effect']} ({effect['action']}): {effect['expected']} expected = {counts}; "
+            f"{Decimal(effect['money']):,.2f} delivered, {effect['measure']}{unpriced}"
+        )
+    yield from worklist_lines(account["worklist"])
+
+
+@click.command()
+@site_option
+@env_option
+@json_option
+@guarded
+def status(folder: Path, environment: str | None, as_json: bool) -> None:
+    """Destinations and the release of a running engine."""
+    answer = tell_engine(folder, environment, "status", {})
+    say(answer, as_json, lambda _: (
+        f"release {answer['release']}",
+        *(
+            f"{end['destination']}: {end['state']}, {end['in_flight']} under way, {end['parked']} lanes parked"
+            for end in answer["destinations"]
+        ),
+    ))  # fmt: skip
+
+
+COMMANDS = (messages, show, worklist, reconcile, status)

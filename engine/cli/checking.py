@@ -1,0 +1,113 @@
+"""`init`, `check`, `test`, `explain`: an analyst's offline verbs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from engine.cli.output import guarded, json_option, say, tell
+from engine.errors import UsageError
+
+site_argument = click.argument("folder", type=click.Path(path_type=Path), default=Path(), metavar="[SITE]")
+
+_PARTS = ("config", "channels", "mappings")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="SITE")
+@guarded
+def init(folder: Path) -> None:
+    """Lay out a working example site in a new folder."""
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError("CLI002", f"{folder} is not empty", "name a folder that is new or empty")
+    for part in _PARTS:
+        shutil.copytree(example() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    click.echo(
+        f"A working site is in {folder}. Next: suture check {folder}, then suture serve --site {folder}"
+    )
+
+
+@click.command()
+@site_argument
+@json_option
+@guarded
+def check(folder: Path, as_json: bool) -> None:
+    """Find every fault of a site's files at once, each with its place and its mend."""
+    from engine.site.compile import check as check_site
+    from engine.site.compile import load_site
+
+    site = load_site(folder)
+    faults = check_site(site)
+    wrong = [fault for fault in faults if fault.severity == "error"]
+    if as_json:
+        rows = [
+            {"where": f.where, "code": f.code, "what": f.what, "mend": f.mend, "severity": f.severity}
+            for f in faults
+        ]
+        say({"faults": rows, "release": site.hash}, True, lambda _: ())
+    else:
+        tell(faults)
+        warnings = len(faults) - len(wrong)
+        click.echo(f"{len(site.files)} files, {len(wrong)} faults, {warnings} warnings; release {site.hash}")
+    sys.exit(1 if wrong else 0)
+
+
+@click.command()
+@site_argument
+@json_option
+@guarded
+def test(folder: Path, as_json: bool) -> None:
+    """Run the channels' own tests, offline."""
+    from engine.pipeline import trial
+    from engine.site.compile import compile_release, compile_tests, load_site
+
+    site = load_site(folder)
+    release = compile_release(site)
+    now = datetime.now(UTC)
+    trials = [trial.run(release, one, now) for one in compile_tests(site)]
+    failed = [one for one in trials if one.differences]
+    rows = [
+        {"channel": t.test.channel, "name": t.test.name, "where": t.test.where, "differences": t.differences}
+        for t in trials
+    ]
+    say(rows, as_json, lambda _: _test_lines(trials))
+    if not as_json:
+        click.echo(f"{len(trials) - len(failed)} passed, {len(failed)} failed")
+    sys.exit(1 if failed else 0)
+
+
+def _test_lines(trials: list) -> list[str]:  # type: ignore[type-arg]
+    lines = []
+    for one in trials:
+        lines.append(f"{'ok    ' if not one.differences else 'FAILED'} {one.test.channel}: {one.test.name}")
+        lines += [f"       {one.test.where}: {difference}" for difference in one.differences]
+    return lines
+
+
+@click.command()
+@click.argument("code")
+@guarded
+def explain(code: str) -> None:
+    """Print the page behind a fault code."""
+    for page in sorted((files("engine") / "faults").iterdir(), key=lambda entry: entry.name):
+        if not page.name.endswith(".md"):
+            continue
+        for section in page.read_text(encoding="utf-8").split("\n## ")[1:]:
+            if section.split(None, 1)[0].upper() == code.upper():
+                click.echo(section.strip())
+                return
+    raise UsageError("CLI003", f"there is no fault code {code}", "codes look like SIT005")
+
+
+def example() -> Path:
+    """The example site: inside the installed package, or the repository itself."""
+    packaged = Path(str(files("engine"))) / "example"
+    return packaged if packaged.is_dir() else Path(str(files("engine"))).parent
+
+
+COMMANDS = (init, check, test, explain)

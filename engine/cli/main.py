@@ -1,0 +1,22 @@
+"""The verbs of the command, and nothing else."""
+
+from __future__ import annotations
+
+import click
+
+from engine import __version__
+from engine.cli import asking, checking, doctoring, far_end, mending, sending, serving, tables
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="suture")
+def main() -> None:
+    """Suture joins hospital messages to the ledger: each becomes stock, charges and costs, exactly once.
+
+    A first run:  suture init mysite, suture check mysite, suture serve --site mysite
+    """
+
+
+for module in (checking, serving, sending, asking, mending, tables, far_end, doctoring):
+    for command in module.COMMANDS:
+        main.add_command(command)

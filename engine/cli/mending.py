@@ -1,0 +1,142 @@
+"""`release`, `drop`, `requeue`, `replay`, `reload`, `resume`, `hold`: what people decide, with their name on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.connect import tell_engine
+from engine.cli.output import env_option, guarded, json_option, say, site_option
+from engine.errors import UsageError
+
+reason_option = click.option("--reason", default="", help="Why; kept in the audit.")
+numbers_argument = click.argument("numbers", type=int, nargs=-1, metavar="[MESSAGE]...")
+
+
+def _words(answer: dict[str, Any]) -> list[str]:
+    return [", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in answer.items())]
+
+
+@click.command()
+@numbers_argument
+@click.option("--all", "everything", is_flag=True, help="Everything that is held.")
+@click.option("--owner", help="What this owner's worklist holds.")
+@click.option("--cause", help="What is held for this cause, as the worklist words it.")
+@click.option(
+    "--as-new", is_flag=True, help="Suspected duplicates and changed lines are others: post them too."
+)
+@reason_option
+@site_option
+@env_option
+@json_option
+@guarded
+def release(
+    numbers: tuple[int, ...],
+    everything: bool,
+    owner: str | None,
+    cause: str | None,
+    as_new: bool,
+    reason: str,
+    folder: Path,
+    environment: str | None,
+    as_json: bool,
+) -> None:
+    """Step held lines again with what is known now; those that can, go out at the end of their lanes."""
+    if not (numbers or everything or owner or cause):
+        raise UsageError(
+            "CLI004", "what is to be released is not said", "name messages, --owner, --cause or --all"
+        )
+    arguments = {
+        "owner": owner,
+        "cause": cause,
+        "messages": list(numbers) or None,
+        "as_new": as_new,
+        "reason": reason,
+    }
+    say(tell_engine(folder, environment, "release", arguments), as_json, _words)
+
+
+@click.command()
+@numbers_argument
+@reason_option
+@site_option
+@env_option
+@json_option
+@guarded
+def drop(numbers: tuple[int, ...], reason: str, folder: Path, environment: str | None, as_json: bool) -> None:
+    """Decide that what these messages hold is not to be posted. Needs a reason."""
+    say(
+        tell_engine(folder, environment, "drop", {"messages": list(numbers), "reason": reason}),
+        as_json,
+        _words,
+    )
+
+
+@click.command()
+@click.option("--destination", help="Only of this destination.")
+@reason_option
+@site_option
+@env_option
+@json_option
+@guarded
+def requeue(
+    destination: str | None, reason: str, folder: Path, environment: str | None, as_json: bool
+) -> None:
+    """Send refused documents again as they are."""
+    arguments = {"destination": destination, "reason": reason}
+    say(tell_engine(folder, environment, "requeue", arguments), as_json, _words)
+
+
+@click.command()
+@numbers_argument
+@click.option("--dry-run", is_flag=True, help="Say what would be replayed.")
+@reason_option
+@site_option
+@env_option
+@json_option
+@guarded
+def replay(
+    numbers: tuple[int, ...], dry_run: bool, reason: str, folder: Path, environment: str | None, as_json: bool
+) -> None:
+    """Take messages again as new ones with the same keys; what was applied is a duplicate."""
+    arguments = {"messages": list(numbers), "reason": reason, "dry_run": dry_run}
+    say(tell_engine(folder, environment, "replay", arguments), as_json, _words)
+
+
+@click.command()
+@site_option
+@env_option
+@json_option
+@guarded
+def reload(folder: Path, environment: str | None, as_json: bool) -> None:
+    """Make the site's files the active release, whole, or not at all."""
+    say(tell_engine(folder, environment, "reload", {}), as_json, _words)
+
+
+@click.command()
+@click.argument("destination")
+@site_option
+@env_option
+@json_option
+@guarded
+def resume(destination: str, folder: Path, environment: str | None, as_json: bool) -> None:
+    """Let a stopped destination go again, once its credentials or path are mended."""
+    say(tell_engine(folder, environment, "resume", {"destination": destination}), as_json, _words)
+
+
+@click.command()
+@click.argument("destination")
+@reason_option
+@site_option
+@env_option
+@json_option
+@guarded
+def hold(destination: str, reason: str, folder: Path, environment: str | None, as_json: bool) -> None:
+    """Send nothing to a destination until it is resumed."""
+    arguments = {"destination": destination, "reason": reason}
+    say(tell_engine(folder, environment, "hold", arguments), as_json, _words)
+
+
+COMMANDS = (release, drop, requeue, replay, reload, resume, hold)

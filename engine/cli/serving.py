@@ -1,0 +1,57 @@
+"""`serve`: run the engine until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from engine.cli.output import env_option, guarded, site_option
+
+
+@click.command()
+@site_option
+@env_option
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+@guarded
+def serve(folder: Path, environment: str | None, log_level: str) -> None:
+    """Run the engine: listen, translate, deliver. SIGTERM stops it cleanly, a second one at once."""
+    from engine.loop import run
+    from engine.observe.logs import configure
+
+    configure(log_level)
+    run(_serve(folder, environment))
+
+
+async def _serve(folder: Path, environment: str | None) -> None:
+    from engine.app import Engine
+
+    engine = Engine(folder, environment)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, _stop, stopping)
+    await engine.start()
+    for listener in engine.listeners:
+        click.echo(f"listening: {listener.feed} on port {listener.port}")
+    click.echo("ready")
+    sys.stdout.flush()
+    await stopping.wait()
+    click.echo("stopping: doors closed, finishing what is on its way")
+    await engine.stop()
+    click.echo("stopped")
+
+
+def _stop(stopping: asyncio.Event) -> None:
+    if stopping.is_set():
+        os._exit(130)
+    stopping.set()
+
+
+COMMANDS = (serve,)

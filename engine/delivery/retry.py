@@ -1,0 +1,97 @@
+"""What follows an outcome. Pure: no clock, no store; the lane saves what is decided here.
+
+Rules of money, 7 and 8: `unknown` is asked about after `settle`, twice; only then may anything be sent again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from engine.domain.outcome import Outcome, Verdict
+from engine.domain.status import DeliveryState
+
+MICROSECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanePolicy:
+    """How one destination is treated. Seconds; `rate`: documents a second; `give_up_after`: attempts, None: never.
+
+    `settle` is never less than the far end's longest processing time. `asks`: it can be probed by reference;
+    `repeats`: it honours idempotency keys, so the same document may be sent again.
+    """
+
+    settle: float
+    first: float = 2.0
+    ceiling: float = 900.0
+    give_up_after: int | None = None
+    concurrency: int = 8
+    rate: float | None = None
+    batch_most: int = 1
+    asks: bool = True
+    repeats: bool = False
+    stop_grace: float = 10.0
+
+
+class Next(NamedTuple):
+    """Where a delivery goes. `next_us` with WAITING and UNKNOWN. `stops`: the destination stops, too."""
+
+    state: DeliveryState
+    next_us: int | None = None
+    counts: bool = True
+    frees: bool = False
+    stops: bool = False
+    code: str = ""
+
+
+ABSENT_ANSWERS = 2
+"""A far end that may still be committing is asked this often, `settle` apart, before anything is sent again."""
+
+
+def after_send(outcome: Outcome, attempt: int, policy: LanePolicy, now_us: int) -> Next:
+    """`attempt` counts from 1, this one included; tries that burned none excluded."""
+    match outcome.verdict:
+        case Verdict.APPLIED:
+            return Next(DeliveryState.DELIVERED)
+        case Verdict.REJECTED:
+            return Next(DeliveryState.HELD, frees=True)
+        case Verdict.CREDENTIALS:
+            return Next(DeliveryState.WAITING, now_us, counts=False, stops=True)
+        case Verdict.NOT_SENT:
+            return _again(outcome, attempt, policy, now_us)
+        case _:
+            return _unknown(policy, now_us)
+
+
+def after_probe(outcome: Outcome | None, absent: int, policy: LanePolicy, now_us: int) -> Next:
+    """`absent`: how often the far end has said it does not know the reference, this answer included."""
+    if outcome is None:
+        return _unknown(policy, now_us)
+    match outcome.verdict:
+        case Verdict.APPLIED:
+            return Next(DeliveryState.DELIVERED, counts=False)
+        case Verdict.ABSENT if absent >= ABSENT_ANSWERS:
+            return Next(DeliveryState.WAITING, now_us, counts=False)
+        case Verdict.CREDENTIALS:
+            return Next(DeliveryState.UNKNOWN, _in(policy.settle, now_us), counts=False, stops=True)
+        case _:
+            return Next(DeliveryState.UNKNOWN, _in(policy.settle, now_us), counts=False)
+
+
+def _again(outcome: Outcome, attempt: int, policy: LanePolicy, now_us: int) -> Next:
+    if policy.give_up_after is not None and attempt >= policy.give_up_after:
+        return Next(DeliveryState.HELD, frees=False, code="gave up")
+    doublings = min(attempt - 1, 30)  # 2.0**1024 overflows; a lane may retry for months
+    wait = min(policy.first * 2.0**doublings, policy.ceiling)
+    return Next(DeliveryState.WAITING, _in(max(wait, outcome.retry_after or 0.0), now_us))
+
+
+def _unknown(policy: LanePolicy, now_us: int) -> Next:
+    if policy.asks or policy.repeats:
+        return Next(DeliveryState.UNKNOWN, _in(policy.settle, now_us))
+    return Next(DeliveryState.HELD, code="unknown: nobody to ask")
+
+
+def _in(seconds: float, now_us: int) -> int:
+    return now_us + int(seconds * MICROSECOND)

@@ -1,0 +1,1 @@
+"""What the engine says of itself: one log line for each message's end and each fault, never content."""

@@ -1,0 +1,59 @@
+"""The operator's verbs while no engine runs: the store is held here, and what becomes ready waits for the next start."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from engine.activation import activate
+from engine.app import open_store
+from engine.clock import Clock
+from engine.control.verbs import Verbs
+from engine.domain.changes import Stopped
+from engine.domain.ports import Store
+from engine.domain.views import Outgoing
+from engine.observe.logs import EngineLog
+from engine.pipeline.stepper import Stepper
+from engine.site.compile import compile_environment, load_site
+
+
+class _NoLanes:
+    """Nothing leaves while no engine runs."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def reserve(self, destination: str, lane: int) -> bool:
+        return False
+
+    def release(self, destination: str, lane: int) -> None: ...
+
+    def offer(self, outgoing: Outgoing) -> None: ...
+
+    def wake(self, destination: str) -> None: ...
+
+    def status(self) -> list[dict[str, object]]:
+        return []
+
+    async def resume(self, destination: str, actor: str) -> None:
+        await self._store.submit((Stopped(destination, False, "", self._clock.now_us(), actor),))
+
+    async def hold(self, destination: str, code: str, actor: str) -> None:
+        await self._store.submit((Stopped(destination, True, code, self._clock.now_us(), actor),))
+
+
+@asynccontextmanager
+async def offline_verbs(folder: Path, environment: str | None, clock: Clock) -> AsyncIterator[Verbs]:
+    """Raises `StoreError` when an engine, or another command, holds the store."""
+    site = load_site(folder, environment)
+    store = open_store(site, compile_environment(site), clock)
+    await store.start()
+    try:
+        edition = await activate(store, site, clock, "engine")
+        lanes = _NoLanes(store, clock)
+        stepper = Stepper(store, store, lanes, clock, edition, EngineLog())
+        yield Verbs(store, stepper, lanes, lanes, clock, lambda: load_site(folder, environment), site)
+    finally:
+        await store.stop()

@@ -1,0 +1,101 @@
+"""Steps held lines again with what is known now, and moves exactly those (rules of money, 13 and 15).
+
+A release is the recorded state of now, valid on the event's dates; what was posted already is left as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from engine.clock import Clock
+from engine.domain.changes import Change, Conflict, Released, Routed
+from engine.domain.message import MessageId
+from engine.domain.ports import Reader, Writer
+from engine.domain.posting import Stepped
+from engine.domain.status import DeliveryState, EffectState, MessageState
+from engine.errors import MessageError
+from engine.pipeline.context import AS_NEW
+from engine.pipeline.digests import Digester
+from engine.pipeline.reading import Read, read_message
+from engine.pipeline.step import Decisions, HeldEffect, step
+from engine.pipeline.stepper import Edition, Outbox, Prepared, gather
+
+
+class Tally(NamedTuple):
+    """`released`: effects on their way; `still_held`: they lack something else; `messages`: looked at."""
+
+    messages: int
+    released: int
+    still_held: int
+
+    def plus(self, other: Tally) -> Tally:
+        return Tally(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+class Releaser:
+    """One release of held messages. Who calls it holds the stepper's lock."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        writer: Writer,
+        outbox: Outbox,
+        clock: Clock,
+        edition: Edition,
+        actor: str,
+        reason: str,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._outbox = outbox
+        self._clock = clock
+        self._edition = edition
+        self._actor = actor
+        self._reason = reason
+        self._digester = Digester(reader.hash_key)
+
+    async def release(self, messages: Sequence[MessageId], *, as_new: bool = False) -> Tally:
+        """`as_new`: suspected duplicates and changed lines are others, to be posted beside what was told before."""
+        tally = Tally(0, 0, 0)
+        for message in messages:
+            tally = tally.plus(await self._one(message, as_new))
+        return tally
+
+    async def _one(self, message: MessageId, as_new: bool) -> Tally:
+        inbound = await self._reader.inbound(message)
+        if inbound is None:
+            return Tally(0, 0, 0)
+        try:
+            read = read_message(self._edition.release, self._digester, inbound)
+        except MessageError:
+            return Tally(1, 0, 1)
+        only, lines = await self._held(message)
+        decisions: Decisions = dict.fromkeys(lines, AS_NEW) if as_new else {}
+        (facts,) = await gather(self._reader, self._digester, [Prepared(inbound, read, None)])
+        stepped = step(
+            self._edition.release, self._digester, read, facts, decisions=decisions, only=only or None
+        )
+        (answer,) = await self._writer.submit((self._change(message, read, stepped, bool(only)),))
+        if isinstance(answer, Conflict):
+            return Tally(1, 0, len(only))
+        for document in stepped.documents:
+            self._outbox.wake(document.destination)
+        held = sum(effect.state is EffectState.HELD for effect in stepped.effects)
+        return Tally(1, len(stepped.effects) - held, held)
+
+    def _change(self, message: MessageId, read: Read, stepped: Stepped, has_effects: bool) -> Change:
+        now_us = self._clock.now_us()
+        if has_effects:
+            return Released(message, stepped, self._edition.id, now_us, self._actor, self._reason)
+        born = (DeliveryState.READY,) * len(stepped.documents)
+        return Routed(message, stepped, born, self._edition.id, now_us, MessageState.HELD)
+
+    async def _held(self, message: MessageId) -> tuple[frozenset[HeldEffect], list[tuple[str, int]]]:
+        """Its held effects, and the lines they belong to."""
+        channels = {line.id: line.channel for line in await self._reader.lines(message)}
+        held = [effect for effect in await self._reader.effects(message) if effect.state is EffectState.HELD]
+        only = frozenset(
+            (channels[effect.line_id], effect.number, effect.name, effect.action) for effect in held
+        )
+        return only, [(channels[effect.line_id], effect.number) for effect in held]

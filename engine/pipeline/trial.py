@@ -1,0 +1,92 @@
+"""Runs a channel's own tests: the step, offline, with no facts but those the test gives. Pure.
+
+A test names the documents of each effect, in order; an effect that it does not name must write nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from engine.clock import to_us
+from engine.domain.message import Inbound, MessageId
+from engine.domain.posting import NO_FACTS, Stepped
+from engine.domain.status import EffectState
+from engine.errors import MessageError
+from engine.pipeline.digests import Digester
+from engine.pipeline.reading import read_message
+from engine.pipeline.step import step
+from engine.site.release import ChannelTest, Release
+
+TRIAL_KEY = b"channel tests".ljust(32, b".")
+"""References in tests are the same on every machine."""
+
+ANY = "*"
+
+
+class Trial(NamedTuple):
+    """One test and what was wrong with it; nothing: it passed."""
+
+    test: ChannelTest
+    differences: tuple[str, ...]
+
+
+def run(release: Release, test: ChannelTest, now: datetime) -> Trial:
+    """Steps the test's message. `now`: the clock of a test that states no `received`."""
+    channel = next(channel for channel in release.channels if channel.name == test.channel)
+    received = test.received or now
+    inbound = Inbound(MessageId(1), min(channel.feeds), to_us(received), test.given, None)
+    digester = Digester(TRIAL_KEY)
+    try:
+        read = read_message(release, digester, inbound)
+    except MessageError as error:
+        return Trial(test, (str(error),))
+    alone = read._replace(reads=tuple(part for part in read.reads if part.channel.name == test.channel))
+    if not alone.reads:
+        return Trial(test, ("the channel does not take this message: see the triggers of its read map",))
+    stepped = step(release, digester, alone, NO_FACTS)
+    return Trial(test, tuple(_differences(test, stepped)))
+
+
+def _differences(test: ChannelTest, stepped: Stepped) -> Iterator[str]:
+    if test.state is not None and stepped.state.word != test.state:
+        yield f"state: expected {test.state}, got {stepped.state.word} ({stepped.reason})"
+    written: dict[str, list[Any]] = {}
+    for document in stepped.documents:
+        written.setdefault(document.effect, []).append(orjson.loads(document.payload))
+    for effect in sorted(test.expect.keys() | written.keys()):
+        expected, got = test.expect.get(effect, []), written.get(effect, [])
+        if len(expected) != len(got):
+            yield f"{effect}: expected {len(expected)} documents, got {len(got)}"
+        for number, (want, have) in enumerate(zip(expected, got, strict=False), 1):
+            yield from _unlike(want, have, f"{effect}[{number}]")
+    held = [(effect.name, effect.cause) for effect in stepped.effects if effect.state is EffectState.HELD]
+    for name, cause in test.holds:
+        if not any(name == effect and have.startswith(cause) for effect, have in held):
+            yield f"{name}: expected to be held for '{cause}'"
+    if test.holds and len(held) != len(test.holds):
+        yield f"expected {len(test.holds)} held effects, got {len(held)}"
+
+
+def _unlike(want: Any, have: Any, place: str) -> Iterator[str]:
+    """Where two JSON trees differ, field by field."""
+    if want == ANY:
+        return
+    if isinstance(want, dict) and isinstance(have, dict):
+        for name in sorted(want.keys() | have.keys()):
+            if name not in have:
+                yield f"{place}.{name}: expected, not written"
+            elif name not in want:
+                yield f"{place}.{name}: written, not expected"
+            else:
+                yield from _unlike(want[name], have[name], f"{place}.{name}")
+    elif isinstance(want, list) and isinstance(have, list):
+        if len(want) != len(have):
+            yield f"{place}: expected {len(want)} entries, got {len(have)}"
+        for index, (one, other) in enumerate(zip(want, have, strict=False), 1):
+            yield from _unlike(one, other, f"{place}[{index}]")
+    elif want != have:
+        yield f"{place}: expected {want!r}, got {have!r}"

@@ -1,0 +1,399 @@
+"""HL7 over HTTP: one message per POST, the acknowledgment in the answer.
+
+An acknowledgment is a 200 whatever it says, AE and AR too; other statuses are transport trouble, in plain text
+under a fault code. Never parses a message and never writes one to disk: a body is held in memory within the
+limit. Whoever sends slowly, endlessly or too much is cut off in bounded time and memory.
+
+Order: bodies go to `Intake.receive` in the order in which they became whole, and its call order is inbox order,
+so messages of one sender and URI keep theirs. One connection's requests are answered one after the other.
+Source: the HAPI project's "HL7 over HTTP" draft; RFC 9110, 9112.
+"""
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import cast
+
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, Request, datetimeToString
+from twisted.web.http_headers import Headers
+
+from engine.domain.message import Answer, Arrival
+from engine.domain.ports import Intake
+from engine.errors import StoreUnavailable
+from listeners import refusals
+from listeners.base import Listener, Network, Report
+from listeners.credentials import Credentials
+from listeners.framing import MESSAGE_LIMIT
+from listeners.refusals import Refusal, denied
+from listeners.wire import Wire, tune
+
+MEDIA_TYPES = (
+    "application/hl7-v2",
+    "application/hl7-v2+er7",
+    "x-application/hl7-v2+er7",
+    "application/hl7-v2+xml",
+    "text/plain",
+)
+"""The draft's text, its example and its reference code name different ones; answers bear the one that was sent."""
+
+HEADER_LIMIT = 16 * 1024
+"""Bytes of request line and headers."""
+
+LINGER_SECONDS = 2.0
+"""After a refusal: how long the rest of a request is thrown away, so that the sender can read why."""
+
+CUT_BODY = "LST020 the connection ended inside a request's body"
+
+
+@dataclass(frozen=True, slots=True)
+class _Media:
+    """A request's content type. `charset`: as sent, a codec Python knows."""
+
+    type: str
+    charset: str | None
+
+    def __str__(self) -> str:
+        return self.type if self.charset is None else f"{self.type}; charset={self.charset}"
+
+
+class _Phase(Enum):
+    IDLE = auto()  # between requests
+    HEAD = auto()
+    BODY = auto()
+    ANSWER = auto()  # the intake has it; takes as long as it takes
+    CLOSING = auto()
+
+
+class HttpListener(Listener):
+    """Listens for HL7 over HTTP on one port and path.
+
+    `limit`, `header_limit`: bytes. Timeouts in seconds: `header_timeout` for the whole of the headers,
+    `body_timeout` for the whole of the body, `idle_timeout` between requests. `credentials` None: nobody is asked.
+    """
+
+    def __init__(
+        self,
+        feed: str,
+        intake: Intake,
+        *,
+        report: Report,
+        host: str,
+        port: int,
+        path: str = "/",
+        credentials: Credentials | None = None,
+        limit: int = MESSAGE_LIMIT,
+        header_limit: int = HEADER_LIMIT,
+        header_timeout: float = 10.0,
+        body_timeout: float = 60.0,
+        idle_timeout: float = 75.0,
+        max_connections: int = 256,
+        allowed_peers: Sequence[Network] = (),
+        grace: float = 1.5,
+    ) -> None:
+        super().__init__(
+            feed,
+            intake,
+            report=report,
+            host=host,
+            port=port,
+            max_connections=max_connections,
+            allowed_peers=allowed_peers,
+            grace=grace,
+        )
+        self.limit = limit
+        self.header_limit = header_limit
+        self.seconds = {
+            _Phase.IDLE: idle_timeout,
+            _Phase.HEAD: header_timeout,
+            _Phase.BODY: body_timeout,
+            _Phase.CLOSING: LINGER_SECONDS,
+        }
+        self._path = path.encode()
+        self._credentials = credentials
+        self._denied = denied(credentials.challenges if credentials else ())
+
+    def speaker(self, peer: str) -> Protocol:
+        return _Channel(self, peer)
+
+    def refusal(self, method: bytes, uri: bytes, headers: Headers, length: int | None) -> Refusal | None:
+        """Why a request is refused once its headers are known; None: send the body. `length` None: chunked."""
+        if self._credentials and not self._credentials.admit(_first(headers, b"authorization")):
+            return self._denied
+        if uri.partition(b"?")[0] != self._path:
+            return refusals.UNKNOWN_PATH
+        if method != b"POST":
+            return refusals.NOT_POST
+        if not self.intake.accepting:
+            return refusals.UNABLE
+        if _media(headers) is None:
+            return refusals.WRONG_TYPE
+        if not headers.hasHeader(b"content-length") and not headers.hasHeader(b"transfer-encoding"):
+            return refusals.NO_LENGTH
+        return refusals.TOO_LARGE if length is not None and length > self.limit else None
+
+
+class _Exchange(Request):
+    """One request and its answer."""
+
+    channel: _Channel
+
+    def __init__(self, channel: _Channel, queued: int = 0) -> None:
+        super().__init__(channel, queued)
+        self.body = bytearray()
+        self._gone = False
+        self._media = _Media("text/plain", None)
+
+    def gotLength(self, length: int | None) -> None:
+        """Nothing to prepare: the body stays in memory, never in a temporary file."""
+
+    def handleContentChunk(self, data: bytes) -> None:
+        if len(self.body) + len(data) > self.channel.listener.limit:
+            self.body.clear()
+            self.channel.refuse(refusals.TOO_LARGE)
+        elif not self.channel.refused:
+            self.body += data
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """The body is whole: hand it over."""
+        self.method, self.uri, self.clientproto = command, path, version
+        self._media = _media(self.requestHeaders) or self._media
+        if not self.body:
+            self._refuse(refusals.EMPTY)
+            return
+        channel = self.channel
+        arrival = Arrival(
+            channel.listener.feed, bytes(self.body), channel.peer, "hl7-http", self._media.charset
+        )
+        self.body.clear()
+        try:
+            answer = channel.listener.intake.receive(arrival)
+        except Exception as error:
+            self._fail(error)
+            return
+        answer.add_done_callback(self._answered)
+
+    def connectionLost(self, reason: Failure) -> None:
+        self._gone = True
+        super().connectionLost(reason)
+
+    def _answered(self, answer: asyncio.Future[Answer]) -> None:
+        failure = asyncio.CancelledError() if answer.cancelled() else answer.exception()
+        if self._gone:
+            return
+        if failure is not None:
+            self._fail(failure)
+            return
+        ack = answer.result().ack
+        if ack is None:
+            self._reply(202, ((b"Content-Length", b"0"), (b"Date", datetimeToString())), b"")
+        else:
+            kind = (b"Content-Type", str(self._media).encode("ascii"))
+            length = (b"Content-Length", b"%d" % len(ack))
+            self._reply(200, (kind, length, (b"Date", datetimeToString())), ack)
+
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(error, StoreUnavailable | asyncio.CancelledError):
+            self._refuse(refusals.UNABLE)
+            return
+        self.channel.listener.report_failure(self.channel.peer, error)
+        self._refuse(refusals.FAILED)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._reply(refusal.status, refusal.all_headers(), refusal.body)
+
+    def _reply(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        self.setResponseCode(status)
+        for name, value in headers:
+            self.responseHeaders.addRawHeader(name, value)
+        if not self.channel.persistent:
+            self.responseHeaders.setRawHeaders(b"Connection", [b"close"])
+        self.write(body)
+        self.finish()
+
+
+class _Channel(HTTPChannel):
+    """One sender's connection: Twisted parses, this sets the limits."""
+
+    requestFactory = _Exchange  # type: ignore[assignment]
+    timeOut = None  # Twisted's is put off by every byte; the phases below are not
+
+    def __init__(self, listener: HttpListener, peer: str) -> None:
+        super().__init__()
+        self.listener = listener
+        self.peer = peer
+        self.refused = False
+        self.totalHeadersSize = self.MAX_LENGTH = listener.header_limit
+        self._phase = _Phase.IDLE
+        self._seconds: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    # What Twisted tells.
+
+    def connectionMade(self) -> None:
+        self._wire = cast(Wire, self.transport)
+        tune(self._wire)
+        super().connectionMade()
+        self._enter(_Phase.IDLE, self.listener.seconds[_Phase.HEAD])
+        self.listener.opened(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.refused:
+            return
+        if self._phase is _Phase.IDLE:
+            self._enter(_Phase.HEAD)
+        super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        if not self.refused:
+            super().lineReceived(line)
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if not self.refused:
+            super().rawDataReceived(data)
+
+    def headerReceived(self, line: bytes) -> bool:
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:  # a length of thousands of digits
+            self.refuse(refusals.MALFORMED)
+            return False
+
+    def allHeadersReceived(self) -> None:
+        request = self.requests[-1]
+        uri = cast(bytes, self._path)
+        refusal = self.listener.refusal(self._command, uri, request.requestHeaders, self.length)
+        if refusal is not None:
+            self.refuse(refusal)
+            return
+        self._enter(_Phase.BODY)
+        super().allHeadersReceived()
+
+    def allContentReceived(self) -> None:
+        if not self.refused:
+            self._enter(_Phase.ANSWER)
+            super().allContentReceived()
+
+    def requestDone(self, request: Request) -> None:
+        self._enter(_Phase.IDLE)
+        super().requestDone(request)
+        self._stay_paused()
+
+    def resumeProducing(self) -> None:
+        super().resumeProducing()
+        self._stay_paused()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self.refuse(refusals.LONG_HEADERS)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.refuse(
+            refusals.LONG_HEADERS if self._receivedHeaderSize > self.totalHeadersSize else refusals.MALFORMED
+        )
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        if self._phase is _Phase.BODY and (cut := bytes(self.requests[-1].body)):
+            self.listener.intake.garbled(self.listener.feed, cut, CUT_BODY, self.peer)
+        self._stop_timer()
+        super().connectionLost(reason)
+        self.listener.closed(self)
+
+    # What the listener asks.
+
+    def pause(self) -> None:
+        self._wire.pauseProducing()
+        if self._phase is not _Phase.CLOSING:
+            self._stop_timer()
+
+    def resume(self) -> None:
+        if not self._waitingForTransport:
+            self._wire.resumeProducing()
+        self._start_timer()
+
+    def finish(self) -> None:
+        self.persistent = False
+        if self._phase is _Phase.IDLE:
+            self._leave()
+        elif self._phase in (_Phase.HEAD, _Phase.BODY):
+            self.refuse(refusals.UNABLE)
+
+    def abort(self) -> None:
+        self._wire.abortConnection()
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer before the request is whole, throw away the rest of it for a moment, close."""
+        if self.refused:
+            return
+        self.refused = True
+        self._enter(_Phase.CLOSING)
+        self._wire.write(refusal.response(with_body=getattr(self, "_command", b"") != b"HEAD"))
+        self._wire.unregisterProducer()
+        self._wire.loseWriteConnection()
+
+    def _leave(self) -> None:
+        self._enter(_Phase.CLOSING)
+        self.loseConnection()
+
+    def _stay_paused(self) -> None:
+        if self.listener.paused:
+            self._wire.pauseProducing()
+
+    # Time.
+
+    def _enter(self, phase: _Phase, seconds: float | None = None) -> None:
+        self._phase = phase
+        self._seconds = self.listener.seconds.get(phase) if seconds is None else seconds
+        self._stop_timer()
+        if phase is _Phase.CLOSING or not self.listener.paused:
+            self._start_timer()
+
+    def _start_timer(self) -> None:
+        if self._seconds is not None and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._expire)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._phase is _Phase.CLOSING:
+            self.abort()
+        elif self._phase is _Phase.IDLE:
+            self._leave()
+        else:
+            self.refuse(refusals.SLOW)
+
+
+def _first(headers: Headers, name: bytes) -> bytes | None:
+    values = headers.getRawHeaders(name)
+    return values[0] if values else None
+
+
+def _media(headers: Headers) -> _Media | None:
+    """The content type that was sent; None when it, or its charset, is not taken."""
+    kind, *parameters = (_first(headers, b"content-type") or b"").decode("latin-1").split(";")
+    if kind.strip().lower() not in MEDIA_TYPES:
+        return None
+    charset = None
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            charset = value.strip().strip('"')
+    if charset is not None and not _known(charset):
+        return None
+    return _Media(kind.strip(), charset)
+
+
+def _known(charset: str) -> bool:
+    try:
+        b"x".decode(charset, "replace")
+    except (LookupError, ValueError):
+        return False
+    return charset.isascii()
