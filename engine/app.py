@@ -29,7 +29,8 @@ from engine.site.release import Destination, DestinationPlace, Environment, Rele
 from engine.site.sources import read_sources
 from engine.store.sqlite import SqliteStore
 from listeners.base import Listener
-from listeners.http import Credentials, HttpListener
+from listeners.credentials import Credentials
+from listeners.http import HttpListener
 from listeners.mllp import MllpListener
 
 S = TypeVar("S", bound=Service)
@@ -213,7 +214,7 @@ def listeners_of(release: Release, place: Environment, intake: Intake, log: Engi
                     port=spot.port,
                     limit=rules.limit_bytes,
                     path=rules.path,
-                    credentials=Credentials(user=secret.user, password=secret.password) if secret else None,
+                    credentials=Credentials(basic={secret.user: secret.password}) if secret else None,
                 )
             )
     return found

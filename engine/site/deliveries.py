@@ -205,5 +205,4 @@ def _head(scope: Scope, leaves: Sequence[Leaf]) -> tuple[Expression, ...]:
     """What the document says outside its lines, of fields and translations."""
     own = scope.fields | scope.rows.keys()
     outer = [leaf.expression for leaf in leaves if not leaf.in_lines]
-    heads = {one.text: one for one in outer if one.roots & own and "lines" not in one.roots}
-    return tuple(heads.values())
+    return tuple({one.text: one for one in outer if one.roots & own}.values())

@@ -38,7 +38,11 @@ _LEAF_TYPES = {str: "text", int: "whole number", bool: "true or false", Any: "an
 def pages() -> dict[str, str]:
     """File name → Markdown, for every page."""
     made = {f"{name}.md": _file_page(name, model) for name, model in FILES.items()}
-    made["table.md"] += "\n" + "\n".join(_cell_types()) + "\n"
+    for name, (title, rows) in _MORE.items():
+        head = [f"\n## {title}\n", "| written | means |", "|---|---|"]
+        made[name] += (
+            "\n".join([*head, *(f"| {_code(form)} | {_cell(meaning)} |" for form, meaning in rows)]) + "\n"
+        )
     return {**made, "expressions.md": _expressions_page(), "events.md": _events_page()}
 
 
@@ -142,14 +146,6 @@ def _code(text: str) -> str:
     return f"`{_cell(text)}`" if text else ""
 
 
-def _cell_types() -> Iterator[str]:
-    yield "## Types of columns\n"
-    yield "| type | written as |"
-    yield "|---|---|"
-    for name, cell in CELLS.items():
-        yield f"| `{name}` | {_cell(cell.written)} |"
-
-
 def _expressions_page() -> str:
     lines = [
         _MADE,
@@ -191,6 +187,32 @@ _FORMS = (
     ("and or not", "conditions together"),
     ("A else B, or in read maps A, else B", "the first that is present"),
 )
+
+
+_MORE: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
+    "read-map.md": (
+        "Paths",
+        (
+            ("FT1-7.1", "segment, field, component; what is left out is the first"),
+            ("FT1-11.1.1", "subcomponent"),
+            ("PID-3[2].1", "second repetition"),
+            ("PID-3[type=MR].1", "the repetition of this type; also authority=, id=, or 5=MR by component"),
+            ("FT1[2]-10", "second FT1"),
+            ("FT1-13.1, else FT1-16.1", "the first that is sent"),
+        ),
+    ),
+    "write-map.md": (
+        "Documents",
+        (
+            ("item: item.number", "an expression; money and quantities become text, dates ISO 8601"),
+            ("unit: {text: EA}", "the text itself"),
+            ("line: {number: number}", "a JSON number"),
+            ("lot?: lot", "left out when its value is missing; without ? the line is held"),
+            ("lines: {each: lines, give: {…}}", "a list with one entry for each line"),
+        ),
+    ),
+    "table.md": ("Types of columns", tuple((str(name), cell.written) for name, cell in CELLS.items())),
+}
 
 
 def _events_page() -> str:

@@ -19,10 +19,19 @@ SCOPE = Scope(
 
 @pytest.mark.parametrize(
     "name",
-    (
-        "code item item.supplier lost.anything posting_date lines lines.code lines.item.supplier "
-        "encounter encounter.class amount"
-    ).split(),
+    [
+        "code",
+        "item",
+        "item.supplier",
+        "lost.anything",
+        "posting_date",
+        "lines",
+        "lines.code",
+        "lines.item.supplier",
+        "encounter",
+        "encounter.class",
+        "amount",
+    ],
 )
 def test_what_is_provided_is_no_fault(name: str) -> None:
     assert SCOPE.unknown(name) is None
