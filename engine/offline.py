@@ -1,4 +1,4 @@
-"""The operator's verbs while no engine runs: the store is held here, and what becomes ready waits for the next start."""
+"""The operator's verbs while no engine runs: the store is held here; what becomes ready waits for the next start."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def classify(endpoint: HttpEndpoint, reply: Reply) -> Outcome:
     """What a reply to a document means."""
     status, body = reply.status, _json(reply.body)
     code = _code(status, body)
-    if code in endpoint.already_exists or f"HTTP {status}" == code and str(status) in endpoint.already_exists:
+    if code in endpoint.already_exists or str(status) in endpoint.already_exists:
         return Outcome(Verdict.APPLIED, code, _text(body, endpoint.document_field))
     if 200 <= status < 300:
         return _applied(endpoint, code, body, reply.body)

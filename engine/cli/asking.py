@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -81,7 +82,7 @@ def show(number: int, folder: Path, environment: str | None, raw: bool, as_json:
             body = asyncio.run(reader.raw(MessageId(number)))
             if body is None:
                 raise UsageError("CTL004", f"there is no message {number}", "find it with `suture messages`")
-            click.get_binary_stream("stdout").write(body.replace(b"\r", b"\n"))
+            sys.stdout.buffer.write(body.replace(b"\r", b"\n"))
             return
         story = asyncio.run(_story(reader, MessageId(number)))
     say(story, as_json, _story_lines)
@@ -118,13 +119,15 @@ def _story_lines(story: dict[str, Any]) -> Iterator[str]:
     for line in story["lines"]:
         stated = "unpriced" if line["stated"] is None else f"{line['stated']} {line['currency']}"
         credit = " credit" if line["credit"] else ""
-        yield f"  line {line['number']} in {line['channel']}:{credit} {line['state']}, {stated} {line['reason']}".rstrip()
+        where = f"line {line['number']} in {line['channel']}"
+        yield f"  {where}:{credit} {line['state']}, {stated} {line['reason']}".rstrip()
         for effect in story["effects"]:
             if effect["line_id"] == line["id"]:
                 yield f"    {_effect_line(effect)}"
     for delivery in story["deliveries"]:
         yield (
-            f"  document {delivery['reference']}: {delivery['action']} {delivery['effect']} at {delivery['destination']}: "
+            f"  document {delivery['reference']}: {delivery['action']} {delivery['effect']} at "
+            f"{delivery['destination']}: "
             f"{delivery['state']} {delivery['code']} {delivery['document']} {delivery['settled']}".rstrip()
         )
     for attempt in story["attempts"]:
@@ -201,7 +204,8 @@ def account_lines(account: dict[str, Any]) -> Iterator[str]:
         )
         unpriced = f", {effect['unpriced']} unpriced" if effect["unpriced"] else ""
         yield (
-            f"{effect['destination']} {effect['effect']} ({effect['action']}): {effect['expected']} expected = {counts}; "
+            f"{effect['destination']} {effect['effect']} ({effect['action']}): "
+            f"{effect['expected']} expected = {counts}; "
             f"{Decimal(effect['money']):,.2f} delivered, {effect['measure']}{unpriced}"
         )
     yield from worklist_lines(account["worklist"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import sysconfig
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -105,9 +107,14 @@ def explain(code: str) -> None:
 
 
 def example() -> Path:
-    """The example site: inside the installed package, or the repository itself."""
-    packaged = Path(str(files("engine"))) / "example"
-    return packaged if packaged.is_dir() else Path(str(files("engine"))).parent
+    """The example site: where the wheel put it, or the repository itself."""
+    beside = Path(str(files("engine"))).parent
+    places = (Path(sysconfig.get_path("data")), Path(sysconfig.get_path("data", f"{os.name}_user")))
+    for place in places:
+        installed = place / "share" / "suture" / "example"
+        if not (beside / "setup.cfg").exists() and installed.is_dir():
+            return installed
+    return beside
 
 
 COMMANDS = (init, check, test, explain)

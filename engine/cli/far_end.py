@@ -12,7 +12,7 @@ import click
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(arguments: tuple[str, ...]) -> None:
     """Run a far end (ERP and billing) that can be told to misbehave. `suture sandbox --help` lists its options."""
-    os.execv(sys.executable, [sys.executable, "-m", "engine.sandbox", *arguments])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "engine.sandbox", *arguments])
 
 
 COMMANDS = (sandbox,)

@@ -28,7 +28,7 @@ def list_tables(folder: Path, environment: str | None, as_json: bool) -> None:
         views = asyncio.run(reader.table_versions())
     rows = [{**view._asdict(), "recorded": when(view.recorded_us)} for view in views]
     say(rows, as_json, lambda _: (
-        f"{row['name']:<20} version {row['version']}  {row['recorded']}  {row['source']} by {row['actor']} {row['reason']}"
+        f"{row['name']:<20} version {row['version']}  {row['recorded']}  {row['source']} {row['actor']} {row['reason']}"
         for row in rows
     ))  # fmt: skip
 

@@ -174,7 +174,7 @@ class Emitter:
 
     def _condition(self, node: Node) -> str:
         source, kind = self.emit(node)
-        return source if kind == "flag" and not isinstance(node, Literal) else f"_truth({source})"
+        return source if kind == "flag" else f"_truth({source})"
 
     def _else(self, node: Else) -> Emitted:
         options = [self.emit(option) for option in node.options]

@@ -62,13 +62,20 @@ def _waiting_for(number: int, due: Due) -> Due:
 
 
 def _groups(dues: list[Due]) -> list[list[Due]]:
-    """Dues that share a document: of one effect and action, of one line where asked, of one original."""
-    groups: dict[tuple[str, Action, int, str], list[Due]] = {}
+    """Dues that share a document: of one effect and action, one line where asked, one original, one head."""
+    groups: dict[tuple[object, ...], list[Due]] = {}
     for due in dues:
         number = due.number if due.rule.per == "line" else 0
         original = due.original.reference if due.original else ""
-        groups.setdefault((due.rule.name, due.action, number, original), []).append(due)
+        groups.setdefault((due.rule.name, due.action, number, original, *_head(due)), []).append(due)
     return list(groups.values())
+
+
+def _head(due: Due) -> tuple[object, ...]:
+    """What the document says once for all its lines: lines that differ in it cannot share one."""
+    if due.action is Action.REVERSE or due.hold is not None:
+        return ()
+    return tuple(head(due.names) for head in due.rule.head)
 
 
 def _written(context: Context, group: list[Due]) -> tuple[Document | None, list[Due], list[Due]]:
@@ -83,7 +90,7 @@ def _written(context: Context, group: list[Due]) -> tuple[Document | None, list[
             at_fault = missing.line
         except EvaluationFault as fault:
             cause = f"{fault.code} {fault.what}"
-            at_fault = None
+            at_fault = fault.line
         alone = at_fault is not None and not ready[0].rule.holds_document
         bad = [ready[at_fault]] if alone and at_fault is not None else list(ready)
         held += [replace(due, hold=Hold(due.rule.owner, cause)) for due in bad]

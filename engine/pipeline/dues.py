@@ -1,4 +1,4 @@
-"""What one line owes: an effect at a destination, to post, to reverse, or to hold. Plain values between judging and writing."""
+"""What one line owes: an effect at a destination, to post, to reverse, or to hold. Plain values."""
 
 from __future__ import annotations
 

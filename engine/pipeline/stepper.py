@@ -25,7 +25,7 @@ from engine.pipeline.step import step
 from engine.site.release import Release
 
 BATCH = 32
-"""Messages stepped between two turns of the loop: some ten milliseconds, so that acknowledgments are not kept waiting."""
+"""Messages stepped between two turns of the loop: some ten milliseconds, so that no acknowledgment waits long."""
 
 IN_MEMORY = 256
 """Fresh messages kept at hand; beyond that the inbox itself is read, by id."""

@@ -16,7 +16,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from engine.sandbox.amounts import Money, Price, Quantity
 from engine.sandbox.books import Refused
 
-
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 

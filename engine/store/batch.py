@@ -1,4 +1,4 @@
-"""One batch of changes as rows: gathered change by change, written table by table. Runs inside the writer's transaction.
+"""One batch of changes as rows: gathered change by change, written table by table, in the writer's transaction.
 
 Ids are given here, in memory, by the one writer; a batch that fails gives them back.
 """

@@ -127,10 +127,7 @@ class SqliteViews:
         return _bytes(self._one("record_of", message))
 
     async def lines(self, message: MessageId) -> list[LineView]:
-        return [
-            LineView(line, channel, number, bool(strong), bool(credit), LineState(state), reason, decimal_of(stated), currency)
-            for line, channel, number, strong, credit, state, reason, stated, currency in self._all("lines", message)
-        ]  # fmt: skip
+        return [_line(row) for row in self._all("lines", message)]
 
     async def effects(self, message: MessageId) -> list[EffectView]:
         return [_effect(row) for row in self._all("effects", message)]
@@ -248,6 +245,13 @@ def _message(row: Any) -> MessageView:
     values = list(row)
     values[5] = MessageState(values[5])
     return MessageView(*values)
+
+
+def _line(row: Any) -> LineView:
+    line, channel, number, strong, credit, state, reason, stated, currency = row
+    return LineView(
+        line, channel, number, bool(strong), bool(credit), LineState(state), reason, decimal_of(stated), currency
+    )
 
 
 def _effect(row: Any) -> EffectView:
