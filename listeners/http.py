@@ -292,9 +292,8 @@ class _Channel(HTTPChannel):
         self.refuse(refusals.LONG_HEADERS)
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        self.refuse(
-            refusals.LONG_HEADERS if self._receivedHeaderSize > self.totalHeadersSize else refusals.MALFORMED
-        )
+        many = self._receivedHeaderSize > self.totalHeadersSize or self._receivedHeaderCount > self.maxHeaders
+        self.refuse(refusals.LONG_HEADERS if many else refusals.MALFORMED)
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         if self._phase is _Phase.BODY and (cut := bytes(self.requests[-1].body)):

@@ -6,8 +6,9 @@ Only values; `listeners.http` decides which and sends them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
-from twisted.web.http import RESPONSES, datetimeToString
+from twisted.web.http import datetimeToString
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Refusal:
 
     def response(self, *, with_body: bool = True) -> bytes:
         """The whole of a response after which the connection closes."""
-        lines = [b"HTTP/1.1 %d %b" % (self.status, RESPONSES[self.status])]
+        lines = [b"HTTP/1.1 %d %b" % (self.status, HTTPStatus(self.status).phrase.encode())]
         lines += [b"%b: %b" % header for header in self.all_headers()]
         lines += [b"Connection: close", b"", self.body if with_body else b""]
         return b"\r\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -38,6 +39,9 @@ async def _serve(folder: Path, environment: str | None) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, _stop, stopping)
     await engine.start()
+    gc.collect()
+    gc.freeze()  # the release is big and lives as long as the process: the collector need not walk it
+    gc.set_threshold(20_000, 20, 50)
     for listener in engine.listeners:
         click.echo(f"listening: {listener.feed} on port {listener.port}")
     click.echo("ready")

@@ -24,8 +24,11 @@ from engine.pipeline.reading import Read, further_needs, read_message
 from engine.pipeline.step import step
 from engine.site.release import Release
 
-BATCH = 32
-"""Messages stepped between two turns of the loop: some ten milliseconds, so that no acknowledgment waits long."""
+FEW = 8
+"""Messages stepped in one go while others arrive: intake comes first, no acknowledgment waits long."""
+
+MANY = 64
+"""The same while nobody sends: fewer commits for the backlog."""
 
 IN_MEMORY = 256
 """Fresh messages kept at hand; beyond that the inbox itself is read, by id."""
@@ -111,6 +114,7 @@ class Stepper:
         self._fresh: deque[Inbound] = deque()
         self._last = 0  # id up to which messages were taken
         self._behind = True  # the inbox holds pending messages that are not at hand
+        self._arriving = False
         self._awake = asyncio.Event()
         self._quiet = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -131,6 +135,7 @@ class Stepper:
 
     def arrived(self, inbound: Inbound) -> None:
         """A message is committed; called in inbox order."""
+        self._arriving = True
         if not self._behind and len(self._fresh) < IN_MEMORY:
             self._fresh.append(inbound)
         else:
@@ -177,7 +182,8 @@ class Stepper:
                 self._behind = True
             else:
                 self._fresh.extend(inbound for inbound in newer if inbound.id > last)
-        return [self._fresh.popleft() for _ in range(min(BATCH, len(self._fresh)))]
+        most, self._arriving = FEW if self._arriving else MANY, False
+        return [self._fresh.popleft() for _ in range(min(most, len(self._fresh)))]
 
     async def _step(self, batch: Sequence[Inbound]) -> None:
         waiting = deque(self._prepare(inbound) for inbound in batch)

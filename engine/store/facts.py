@@ -25,12 +25,14 @@ class FactReader:
         self._queries = queries
 
     def gather(self, keys: Sequence[FactKeys]) -> list[Facts]:
-        return [self._facts(wanted) if any(wanted) else NO_FACTS for wanted in keys]
+        merged = self._rows("any_alias").get is not None
+        return [self._facts(wanted, merged) if any(wanted) else NO_FACTS for wanted in keys]
 
-    def _facts(self, keys: FactKeys) -> Facts:
+    def _facts(self, keys: FactKeys, merged: bool) -> Facts:
+        """`merged` False: no number was ever merged into another, so that none is looked for."""
         return Facts(
             _found((key, self._encounter(key)) for key in keys.encounters),
-            _found((key, self._survivor(key)) for key in keys.aliases),
+            _found((key, self._survivor(key)) for key in keys.aliases) if merged else {},
             _found((key, self._priors(key)) for key in keys.priors),
             _found((key, self._originals(key)) for key in keys.originals),
         )

@@ -153,6 +153,9 @@ SELECT value FROM fact WHERE kind = 'encounter' AND key = ? ORDER BY at_us DESC,
 -- name: alias
 SELECT value FROM fact WHERE kind = 'alias' AND key = ? ORDER BY at_us DESC, message_id DESC LIMIT 1
 
+-- name: any_alias
+SELECT 1 FROM fact WHERE kind = 'alias' LIMIT 1
+
 -- name: priors
 SELECT e.id, e.message_id, l.number, e.destination, e.name, e.action, e.version, e.state, l.body
 FROM effect e JOIN line l ON l.id = e.line_id WHERE e.key = ? AND e.owns = 1
