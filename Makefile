@@ -36,7 +36,7 @@ bench: $(READY)
 	$(BIN)/python bench/run.py
 
 schemas: $(READY)
-	$(BIN)/python -m engine.site.reference
+	$(BIN)/python -c 'from pathlib import Path; from engine.site.jsonschema import write_schemas; from engine.site.reference import write_reference; write_schemas(Path("docs/schema")); write_reference(Path("docs/reference"))'
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -70,15 +70,17 @@ async def test_python_hl7s_blocking_client_is_acknowledged(listener):
 
 
 async def test_python_hl7s_streams_are_acknowledged(listener):
-    reader, writer = await open_hl7_connection("127.0.0.1", listener.port)
-    for number in range(300):
-        writer.writemessage(hl7.parse(MESSAGE.format(number)))
-    await writer.drain()
-    async with asyncio.timeout(10):
-        acks = [acknowledged(str(await reader.readmessage())) for _ in range(300)]
+    reader, writer = await open_hl7_connection("127.0.0.1", listener.port, encoding="utf-8")
+    try:
+        for number in range(300):
+            writer.writemessage(hl7.parse(MESSAGE.format(number)))
+        await writer.drain()
+        async with asyncio.timeout(10):
+            acks = [acknowledged(str(await reader.readmessage())) for _ in range(300)]
+    finally:
+        writer.close()
+        await writer.wait_closed()
     assert acks == [("AA", str(number)) for number in range(300)]
-    writer.close()
-    await writer.wait_closed()
 
 
 def test_hl7apys_server_reads_our_frames_and_we_read_its_answers():
