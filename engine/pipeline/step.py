@@ -115,7 +115,7 @@ def _effect_row(release: Release, rows: dict[int, int], placed: Placed) -> Effec
         measure=due.rule.measure,
         amount=due.amount,
         currency=release.currency,
-        owner=due.hold.owner if due.hold else "",
+        owner=due.hold.owner if due.hold else due.rule.owner,
         cause=due.hold.cause if due.hold else "",
         owns=due.owns,
     )

@@ -44,7 +44,7 @@ class _Left:
 
     def take(self, number: int, quantity: Decimal) -> Line:
         """At most what is left of the line, at its share of the value; the last takes the last cent."""
-        value = self.value if quantity == self.quantity else cents(self.value * quantity / self.quantity)
+        value = cents(self.value * quantity / self.quantity)
         self.quantity -= quantity
         self.value -= value
         return replace(self.line, number=number, quantity=quantity, value=value, stated=None)

@@ -71,3 +71,10 @@ def test_pages_cover_every_document_once() -> None:
         documents, after = register.page(after, 2)
         seen += [document.reference for document in documents]
     assert seen == ["R0", "R1", "R2", "R3", "R4"]
+
+
+def test_the_page_that_ends_with_the_last_document_is_the_last() -> None:
+    register = Register()
+    for n in range(4):
+        register.book(ISSUE, f"R{n}", LINES, AT)
+    assert [register.page(after, 2)[1] for after in (0, 1, 2, 9)] == [2, 3, None, None]

@@ -109,15 +109,16 @@ def test_documents_of_a_batch_have_keys_of_their_own(billing: Side, sent: Simple
     entries = [
         {"path": "/charges", "body": sent.charge("F1"), "idempotency_key": "one"},
         {"path": "/charges", "body": sent.charge("F2")},
+        {"path": "/charges", "body": sent.charge("F3")},
     ]
 
     def statuses(key: str | None) -> list[int]:
         answer = post(billing, "/batch", {"documents": entries}, key)
         return [result["status"] for result in answer.tree["results"]]
 
-    assert statuses("batch") == [201, 201]
-    assert statuses("batch") == [200, 200]
-    assert statuses(None) == [200, 201]
+    assert statuses("batch") == [201, 201, 201]
+    assert statuses("batch") == [200, 200, 200]
+    assert statuses(None) == [200, 201, 201]
     assert post(billing, "/charges", sent.charge("F1"), "one").status == 200
 
 

@@ -30,6 +30,22 @@ def test_the_last_unit_takes_the_last_cent() -> None:
     assert stock.value == 0
 
 
+def test_a_whole_bin_leaves_at_its_whole_value_however_large() -> None:
+    stock = Stock()
+    stock.open("GAUZE", "CORE", Decimal(40000), Decimal("1.00"))
+    stock.receive("GAUZE", "CORE", Decimal(20000), Decimal("0.00"))
+    assert stock.issue("GAUZE", "CORE", Decimal(60000)) == Decimal("40000.00")
+
+
+def test_the_last_average_holds_while_quantity_or_value_is_not_positive() -> None:
+    stock = Stock()
+    stock.open("GAUZE", "CORE", Decimal(1), Decimal("0.333333"))
+    stock.issue("GAUZE", "CORE", Decimal(2))
+    assert stock.tree()["GAUZE"]["CORE"] == {"on_hand": "-1", "value": "-0.34", "average": "0.333333"}
+    stock.receive("GAUZE", "CORE", Decimal(3), Decimal("0.00"))
+    assert stock.tree()["GAUZE"]["CORE"] == {"on_hand": "2", "value": "-0.34", "average": "0.333333"}
+
+
 def test_stock_goes_negative_at_the_last_average_and_is_reported() -> None:
     stock = Stock()
     stock.open("SCREW", "CORE", Decimal(1), Decimal("12.50"))
