@@ -107,7 +107,12 @@ IMP-NEW-01     1000990  ehr       EA   1    96.00 27810990   1    340.00
 SUP-NEW-02     3000992  ehr       EA   1    71.50 27230992   1    265.00
 """
 
-_NEXT_RATES = {"ROOM-OR-MIN": "22.05", "ROOM-OR-CPX": "30.70", "ROOM-CATH-MIN": "24.80", "ROOM-PACU-MIN": "7.10"}
+_NEXT_RATES = {
+    "ROOM-OR-MIN": "22.05",
+    "ROOM-OR-CPX": "30.70",
+    "ROOM-CATH-MIN": "24.80",
+    "ROOM-PACU-MIN": "7.10",
+}
 
 CABINET_PACKS = {("SOL-NS-1000", "CS"): 12, ("SOL-LR-1000", "CS"): 12, ("SYR-LUR-10", "BX"): 100}
 """Stock units in a pack that a cabinet counts; a unit that is the stock unit is one to one."""

@@ -9,9 +9,10 @@ import asyncio
 import json
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -94,6 +95,16 @@ class House:
         """The sandbox's own books, `documents` replaced by every document booked."""
         async with aiohttp.ClientSession() as session:
             return {side: await _books(session, url) for side, url in self.far_ends.items()}
+
+    def delivered(self) -> dict[str, list[str]]:
+        """References that the engine's store says are delivered, by destination; read beside it."""
+        store = sqlite3.connect(f"file:{self._site / 'var/suture.db'}?mode=ro", uri=True)
+        with closing(store):
+            rows = store.execute("SELECT destination, reference FROM delivery WHERE state = 4").fetchall()
+        return {
+            side: [reference for destination, reference in rows if destination == side]
+            for side in self.far_ends
+        }
 
     def complaints(self) -> str:
         """The end of the engine's log."""

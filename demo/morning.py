@@ -23,23 +23,55 @@ SEED = 20261120
 CHARGED, LATER = timedelta(minutes=40), timedelta(hours=4)
 """From a patient's coming to the first charge, and to what is told of it afterwards."""
 
-_FAMILIES = "ALDER BIRCH CEDAR DOGWOOD ELM FIR GINKGO HAZEL IRONWOOD JUNIPER KATSURA LARCH MAPLE OAK PINE ROWAN".split()
-_GIVEN = "ROSE OWEN JUNE PAUL IDA HUGO NELL OTIS VERA WALT".split()
+_FAMILIES = ["ALDER", "BIRCH", "CEDAR", "DOGWOOD", "ELM", "FIR", "GINKGO", "HAZEL", "IRONWOOD", "JUNIPER", "KATSURA", "LARCH", "MAPLE", "OAK", "PINE", "ROWAN"]
+_GIVEN = ["ROSE", "OWEN", "JUNE", "PAUL", "IDA", "HUGO", "NELL", "OTIS", "VERA", "WALT"]
 
 KITS = {
-    "knee": ("OR-NORTH", "ROOM-OR-MIN", ["IMP-FEM-06 IMP-TIB-05 IMP-INS-12 CEM-PAL-40:2", "IMP-PAT-32 DRP-EXT-01"]),
-    "revision": ("OR-NORTH", "ROOM-OR-CPX", ["IMP-FEM-07 IMP-TIB-04 IMP-INS-10", "BON-GRF-05:2 CEM-PAL-40:3"]),
-    "hip": ("OR-NORTH", "ROOM-OR-MIN", ["IMP-HIP-STM-12 IMP-HIP-CUP-52 IMP-HIP-HED-36", "DRP-EXT-01 ESU-PEN-01"]),
+    "knee": (
+        "OR-NORTH",
+        "ROOM-OR-MIN",
+        ["IMP-FEM-06 IMP-TIB-05 IMP-INS-12 CEM-PAL-40:2", "IMP-PAT-32 DRP-EXT-01"],
+    ),
+    "revision": (
+        "OR-NORTH",
+        "ROOM-OR-CPX",
+        ["IMP-FEM-07 IMP-TIB-04 IMP-INS-10", "BON-GRF-05:2 CEM-PAL-40:3"],
+    ),
+    "hip": (
+        "OR-NORTH",
+        "ROOM-OR-MIN",
+        ["IMP-HIP-STM-12 IMP-HIP-CUP-52 IMP-HIP-HED-36", "DRP-EXT-01 ESU-PEN-01"],
+    ),
     "fracture": ("OR-NORTH", "ROOM-OR-MIN", ["IMP-PLT-06 IMP-SCR-35-20 IMP-SCR-35-20 IMP-SCR-35-24:2"]),
     "hernia": ("OR-NORTH", "ROOM-OR-MIN", ["IMP-MSH-15", "TRO-BLD-12:3 STP-END-45 STP-REL-45:4 DRP-LAP-01"]),
-    "stent": ("CATH-NORTH", "ROOM-CATH-MIN", ["IMP-STN-30-18 IMP-STN-35-23", "GWR-035-150 SHE-INT-06 BAL-PTC-25:2"]),
+    "stent": (
+        "CATH-NORTH",
+        "ROOM-CATH-MIN",
+        ["IMP-STN-30-18 IMP-STN-35-23", "GWR-035-150 SHE-INT-06 BAL-PTC-25:2"],
+    ),
     "pacemaker": ("CATH-NORTH", "ROOM-CATH-MIN", ["IMP-PAC-DR1 IMP-LED-52:2", "SHE-INT-06 DRS-TEG-10:2"]),
     "shoulder": ("OR-NORTH", "ROOM-OR-MIN", ["IMP-ANC-55:3", "SUT-PRO-50:4 DRS-SIL-15"]),
 }
 """Operation → department, room minutes, and messages of codes with their quantities."""
 
-SUNDRIES = ["SUT-VIC-30", "SUT-VIC-40", "GLV-SUR-75", "GWN-SUR-XL:3", "SPG-LAP-18:4", "BLD-SCA-10:2", "CTH-FOL-16"]
-DRUGS = ["DRG-CEF-1G:2", "DRG-PRO-20", "DRG-FEN-100:2", "DRG-OND-04", "DRG-KET-30", "SOL-LR-1000:2", "DRG-HEP-5K"]
+SUNDRIES = [
+    "SUT-VIC-30",
+    "SUT-VIC-40",
+    "GLV-SUR-75",
+    "GWN-SUR-XL:3",
+    "SPG-LAP-18:4",
+    "BLD-SCA-10:2",
+    "CTH-FOL-16",
+]
+DRUGS = [
+    "DRG-CEF-1G:2",
+    "DRG-PRO-20",
+    "DRG-FEN-100:2",
+    "DRG-OND-04",
+    "DRG-KET-30",
+    "SOL-LR-1000:2",
+    "DRG-HEP-5K",
+]
 WARDS = {"ICU-NORTH": "CTH-CVC-03 ETT-CUF-75 DRS-TEG-10:2", "ED-NORTH": "DRS-SIL-15 SPG-LAP-18 SUT-PRO-50:2"}
 STATIONS = {"CAB-3W": "MS3W-NORTH", "CAB-ICU": "ICU-NORTH", "CAB-ED": "ED-NORTH"}
 VENDED = ["DRG-CEF-1G", "DRG-OND-04", "DRG-MOR-04", "DRG-KET-30", "SOL-NS-1000", "SYR-LUR-10"]
@@ -123,7 +155,9 @@ class Morning:
         if number % 9 == 1:  # the sender missed our answer and sends the same bytes again
             self._repeat(late, early.frames[-1])
         if number % 11 == 2:  # an interface was restarted: the same lines under a new MSH-10
-            self._repeat(late, wording.charges(patient, messages[0], self._control("E"), at - LATER + CHARGED))
+            self._repeat(
+                late, wording.charges(patient, messages[0], self._control("E"), at - LATER + CHARGED)
+            )
         if patient.kind == "O":
             self._say(late, wording.encounter(patient, "A03", self._control("A"), at))
         if late.frames:
@@ -190,7 +224,11 @@ class Morning:
     def _oddities(self) -> None:
         """What nobody mapped, a line without a price, payments, a pre-admission, a changed line, a broken frame."""
         for number in range(9):
-            patient, talk, at = self._patient("I", None, "OR"), Talk("ehr"), SEVEN + timedelta(minutes=9 * number)
+            patient, talk, at = (
+                self._patient("I", None, "OR"),
+                Talk("ehr"),
+                SEVEN + timedelta(minutes=9 * number),
+            )
             code = ("IMP-NEW-01", "SUP-NEW-02", "CHG-NEW-03")[number % 3]
             self._charge(talk, patient, self._uses("OR-NORTH", [code, "IMP-SCR-35-20:3"]), at)
             self._charge(talk, patient, self._uses("NEW-DEPT", ["SPG-LAP-18:2", "GWN-SUR-XL"]), at)
@@ -206,7 +244,9 @@ class Morning:
             payment = self._uses("OR-NORTH", ["DRP-LAP-01"])
             self._say(talk, wording.charges(patient, payment, self._control("E"), SEVEN, type=kind))
         planned = self._patient("P", "COM", "OR")
-        self._say(talk, wording.charges(planned, self._uses("OR-NORTH", ["DRP-LAP-01"]), self._control("E"), SEVEN))
+        self._say(
+            talk, wording.charges(planned, self._uses("OR-NORTH", ["DRP-LAP-01"]), self._control("E"), SEVEN)
+        )
         changed = priced[1]._replace(quantity=Decimal(2), stated=Decimal("85.00"))
         talk.frames.append(wording.charges(patient, [changed], self._control("E"), SEVEN))
         self.kept_back["changed after it was posted"] += 1

@@ -41,7 +41,9 @@ class Movement(NamedTuple):
 
 
 def header(app: str, event: str, control: str, at: datetime) -> str:
-    structure = {"DFT^P03": "DFT_P03", "OMS^O05": "OMS_O05", "ADT^A40": "ADT_A39"}.get(event, event.replace("^", "_"))
+    structure = {"DFT^P03": "DFT_P03", "OMS^O05": "OMS_O05", "ADT^A40": "ADT_A39"}.get(
+        event, event.replace("^", "_")
+    )
     return (
         rf"MSH|^~\&|{app}|NORTH|SUTURE|ERP|{_moment(at)}||{event}^{structure}|{control}|P|2.5.1"
         "|||AL|NE|USA|UNICODE UTF-8"
@@ -98,7 +100,10 @@ def movements(patient: Patient | None, moves: Sequence[Movement], control: str, 
     """OMS^O05 of a cabinet. Without a patient: the cabinet was filled or counted."""
     head = person(patient) if patient else []
     return _message(
-        header("CABINET", "OMS^O05", control, at), *head, f"ORC|RE|{control}|||||||{_moment(at)}", *map(_zpm, moves)
+        header("CABINET", "OMS^O05", control, at),
+        *head,
+        f"ORC|RE|{control}|||||||{_moment(at)}",
+        *map(_zpm, moves),
     )
 
 
