@@ -1,1 +1,1 @@
-"""The demo: a made-up hospital morning through a real engine, balanced to the cent. Not shipped, never imported by it."""
+"""The demo: a made-up hospital morning through a real engine, balanced to the cent. Not shipped."""

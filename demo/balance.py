@@ -132,11 +132,11 @@ def _values(expected: Expected, booked: Booked) -> str:
 
 
 def _account(account: dict[str, Any], booked: Booked) -> str:
-    """Charges are said in stated money, all else in the money the books carry."""
+    """Charges are said in stated money, so that a line without a price adds nothing; all else as it is booked."""
     found = {KINDS[row["destination"], row["effect"], row["action"]]: row for row in account["effects"]}
     for kind in KINDS.values():
         row = found.get(kind, {"delivered": 0, "money": "0"})
-        money = booked.stated[kind] if kind in ("charge", "credit") else booked.values[kind]
+        money = booked.stated[kind] if kind == "charge" else booked.values[kind]
         if row["delivered"] != booked.lines[kind] or abs(Decimal(row["money"])) != money:
             return (
                 f"{kind}: {row['delivered']} lines, {row['money']} said; {booked.lines[kind]}, {money} booked"

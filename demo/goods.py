@@ -1,4 +1,4 @@
-"""What the demo's hospital uses and what each use must become: the demo's own price list. Never reads the site's tables.
+"""What the demo's hospital uses and what each use must become: a price list of its own. Never reads the site's tables.
 
 It says a second time what the tables and the sandbox's masters say, so that the balance does not check the engine
 with the engine's own figures.

@@ -56,9 +56,12 @@ class House:
         async with self._stack as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="suture-demo-"))
             self._site, self._log = Path(folder) / "site", Path(folder) / "engine.log"
-            await self._open_far_ends()
-            self._lay_out()
-            await self._serve()
+            try:
+                await self._open_far_ends()
+                self._lay_out()
+                await self._serve()
+            except (Trouble, OSError) as error:
+                raise Trouble(f"{error or 'not ready in time'}\n{self.complaints()}") from None
             self._stack = stack.pop_all()
         return self
 

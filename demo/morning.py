@@ -23,8 +23,21 @@ SEED = 20261120
 CHARGED, LATER = timedelta(minutes=40), timedelta(hours=4)
 """From a patient's coming to the first charge, and to what is told of it afterwards."""
 
-_FAMILIES = ["ALDER", "BIRCH", "CEDAR", "DOGWOOD", "ELM", "FIR", "GINKGO", "HAZEL", "IRONWOOD", "JUNIPER", "KATSURA", "LARCH", "MAPLE", "OAK", "PINE", "ROWAN"]
-_GIVEN = ["ROSE", "OWEN", "JUNE", "PAUL", "IDA", "HUGO", "NELL", "OTIS", "VERA", "WALT"]
+_FAMILIES = (
+    "ALDER",
+    "BIRCH",
+    "CEDAR",
+    "DOGWOOD",
+    "ELM",
+    "FIR",
+    "GINKGO",
+    "HAZEL",
+    "JUNIPER",
+    "LARCH",
+    "MAPLE",
+    "OAK",
+)
+_GIVEN = ("ROSE", "OWEN", "JUNE", "PAUL", "IDA", "HUGO", "NELL", "OTIS", "VERA", "WALT", "MAY")
 
 KITS = {
     "knee": (
@@ -178,7 +191,7 @@ class Morning:
             self.late.append(late)
 
     def _cabinet_hands_out(self, number: int) -> None:
-        station, department = list(STATIONS.items())[number % 3]
+        station = list(STATIONS)[number % 3]
         patient, talk = self._patient("I", None, station[4:]), Talk("cabinet")
         at = SEVEN + timedelta(minutes=4 * number)
         first, second, third = self._random.sample(VENDED, 3)
@@ -199,7 +212,7 @@ class Morning:
             self.late.append(late)
 
     def _cabinet_is_filled(self) -> None:
-        for place, (station, department) in enumerate(STATIONS.items()):
+        for place, station in enumerate(STATIONS):
             talk = Talk("cabinet")
             for number, code in enumerate(VENDED):
                 at = SEVEN + timedelta(minutes=10 * number + place)

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from demo.balance import Check, balance
 from demo.house import PROJECT, House, Trouble
 from demo.morning import Morning, Talk
-from demo.sender import NotTaken, send
+from demo.sender import send
 
 MENDS = (
     ("items", "code=IMP-NEW-01", "facility=NORTH code=IMP-NEW-01 item=1000990 description=Interference-screw-9-mm "
@@ -59,16 +59,22 @@ async def main() -> int:
     console.print(
         "[bold]A morning at North General[/], 2026-11-20. Hospital, people and messages are made up by us."
     )
-    async with House() as house:
-        try:
-            checks = await _story(house, morning)
-        except (Trouble, NotTaken, OSError, TimeoutError, ExceptionGroup) as error:
-            console.print(
-                f"[red]The demo stopped: {error or type(error).__name__}[/]\n{house.complaints()}",
-                markup=True,
-            )
-            return 1
+    try:
+        async with House() as house:
+            checks = await _watched(house, morning)
+    except Trouble as trouble:
+        console.print(f"\nThe demo stopped: {trouble}", style="red", markup=False)
+        return 1
     return _verdict(checks, time.monotonic() - began)
+
+
+async def _watched(house: House, morning: Morning) -> list[Check]:
+    """The story; what ends it early comes with the end of the engine's log."""
+    try:
+        return await _story(house, morning)
+    except (Trouble, OSError, ExceptionGroup) as error:
+        told = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+        raise Trouble(f"{told or type(told).__name__}\n{house.complaints()}") from None
 
 
 async def _story(house: House, morning: Morning) -> list[Check]:
@@ -189,7 +195,7 @@ def run() -> int:
         task = asyncio.current_task()
         assert task is not None
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            asyncio.get_running_loop().add_signal_handler(number, _cancel_once, task)
         return await main()
 
     try:
@@ -197,6 +203,12 @@ def run() -> int:
     except asyncio.CancelledError:
         console.print("stopped")
         return 130
+
+
+def _cancel_once(task: asyncio.Task[Any]) -> None:
+    """A second Ctrl-C must not cut short the ending of the processes."""
+    if not task.cancelling():
+        task.cancel()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from engine.pipeline.context import Context
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity
+from engine.pipeline.record import restore
 from engine.pipeline.repeats import told_before
 from engine.site.release import EffectRule
 
@@ -70,7 +71,8 @@ def _reversal(
 ) -> Due:
     """One effect of the original, taken back in the proportion that the credit says."""
     hold = _not_yet(rule, original)
-    back = _proportion(original, quantity)
+    posted = restore(original.fields)
+    back = _proportion(original.quantity, posted.get(LINE_QUANTITY, original.quantity), quantity)
     remaining = (original.quantity or Decimal(0)) - original.taken_back
     if hold is None and (back is None or back > remaining):
         hold = Hold(rule.owner, "credit of more than remains")
@@ -85,7 +87,7 @@ def _reversal(
         amount=amount,
         names={
             **names,
-            **original.fields,
+            **posted,
             "number": line.number,
             "quantity": back,
             "amount": abs(amount) if amount is not None else None,
@@ -105,9 +107,8 @@ def _not_yet(rule: EffectRule, original: Original) -> Hold | None:
     return None
 
 
-def _proportion(original: Original, quantity: Decimal) -> Decimal | None:
+def _proportion(whole: Decimal | None, sent: object, quantity: Decimal) -> Decimal | None:
     """The credit's quantity in the unit of the effect; None when it does not come out exactly."""
-    whole, sent = original.quantity, original.fields.get(LINE_QUANTITY, original.quantity)
     if whole is None or not isinstance(sent, Decimal) or sent == 0:
         return None
     exact = Fraction(whole) * Fraction(quantity) / Fraction(sent)

@@ -24,7 +24,7 @@ from engine.pipeline.reading import Read, further_needs, read_message
 from engine.pipeline.step import step
 from engine.site.release import Release
 
-FEW = 8
+FEW = 6
 """Messages stepped in one go while others arrive: intake comes first, no acknowledgment waits long."""
 
 MANY = 64

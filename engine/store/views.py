@@ -250,7 +250,15 @@ def _message(row: Any) -> MessageView:
 def _line(row: Any) -> LineView:
     line, channel, number, strong, credit, state, reason, stated, currency = row
     return LineView(
-        line, channel, number, bool(strong), bool(credit), LineState(state), reason, decimal_of(stated), currency
+        line,
+        channel,
+        number,
+        bool(strong),
+        bool(credit),
+        LineState(state),
+        reason,
+        decimal_of(stated),
+        currency,
     )
 
 

@@ -36,7 +36,9 @@ class Far:
     """The sandbox as a child process."""
 
     def __init__(self, folder: Path) -> None:
-        self.process = child(folder / "sandbox.err", "engine.sandbox", "--erp-port", "0", "--billing-port", "0")
+        self.process = child(
+            folder / "sandbox.err", "engine.sandbox", "--erp-port", "0", "--billing-port", "0"
+        )
         assert self.process.stdout is not None
         self.urls = json.loads(self.process.stdout.readline())
 

@@ -124,16 +124,32 @@ async def test_bad_input_is_answered_as_the_field_expects_and_nothing_is_lost(su
 async def test_nothing_of_a_patient_is_written_outside_the_store(suture, far, tmp_path):
     suture.start()
     marks = (b"MARKEDNAME", b"MARKEDSTREET", b"MARKEDMRN", b"MARKEDACCOUNT", b"MARKEDSERIAL")
-    message = usage(1, account="MARKEDACCOUNT", mrn="MARKEDMRN", extra=b"PRT|1||||||||||||||||||LOT|MARKEDSERIAL\r")
-    broken = message.replace(b"|C1|", b"|C2|").replace(b"|T1|", b"|T2|").replace(b"|1|4200.00|", b"|MARKEDNAME|4200.00|")
-    unknown = message.replace(b"|C1|", b"|C3|").replace(b"|T1|", b"|T3|").replace(b"IMP-FEM-06", b"IMP-NEW-01")
+    message = usage(
+        1, account="MARKEDACCOUNT", mrn="MARKEDMRN", extra=b"PRT|1||||||||||||||||||LOT|MARKEDSERIAL\r"
+    )
+    broken = (
+        message.replace(b"|C1|", b"|C2|")
+        .replace(b"|T1|", b"|T2|")
+        .replace(b"|1|4200.00|", b"|MARKEDNAME|4200.00|")
+    )
+    unknown = (
+        message.replace(b"|C1|", b"|C3|").replace(b"|T1|", b"|T3|").replace(b"IMP-FEM-06", b"IMP-NEW-01")
+    )
     refused = message.replace(b"|C1|", b"||")
     answers = await exchange(suture.ports["ehr"], message, broken, unknown, refused)
     await exchange(suture.ports["ehr"], b"\x0b" + message[:200], whole=False)
     suture.settled()
     spoken = [
         suture.ask(*verb)
-        for verb in (("messages",), ("show", "1"), ("show", "2"), ("worklist",), ("reconcile",), ("status",), ("doctor",))
+        for verb in (
+            ("messages",),
+            ("show", "1"),
+            ("show", "2"),
+            ("worklist",),
+            ("reconcile",),
+            ("status",),
+            ("doctor",),
+        )
     ]
     suture.stop()
     written = [answer.split(b"\r", 1)[1] for answer in answers]
@@ -181,7 +197,9 @@ async def test_an_unmapped_code_is_held_mended_and_released_from_the_command_lin
     assert not far.books("erp")["doubled"]
 
 
-@pytest.mark.parametrize("verb", [("messages",), ("worklist",), ("reconcile",), ("show", "1"), ("tables", "list")])
+@pytest.mark.parametrize(
+    "verb", [("messages",), ("worklist",), ("reconcile",), ("show", "1"), ("tables", "list")]
+)
 async def test_questions_are_answered_while_no_engine_runs(suture, far, verb):
     suture.start()
     await send(suture, usage(1))

@@ -19,7 +19,9 @@ def used() -> set[str]:
 
 def explained() -> set[str]:
     pages = (ROOT / "engine" / "faults").glob("*.md")
-    return {line.split()[1] for page in pages for line in page.read_text().splitlines() if line.startswith("## ")}
+    return {
+        line.split()[1] for page in pages for line in page.read_text().splitlines() if line.startswith("## ")
+    }
 
 
 def test_every_code_has_its_page():

@@ -33,13 +33,17 @@ def received(number: int, *, control: bytes = b"k", body: bytes | None = None) -
 
 
 def stepped(key: bytes, *, held: bool = False, lane: int = 5, body: bytes = b"b" * 16) -> Stepped:
-    line = LineRow("or", 1, key, True, body, False, LineState.POSTED, "", Decimal("12.50"), "USD", (b"f" * 16,))
+    line = LineRow(
+        "or", 1, key, True, body, False, LineState.POSTED, "", Decimal("12.50"), "USD", (b"f" * 16,)
+    )
     effect = EffectRow(
         0, "erp", "issue", Action.POST, key, 1,
         EffectState.HELD if held else EffectState.ROUTED, None if held else 0, None, Decimal(2),
         Measure.STATED, Decimal("12.50"), "USD", "supply-chain" if held else "", "items: code=X" if held else "",
     )  # fmt: skip
-    document = Document("or", "erp", "issue", Action.POST, lane, 0, "REF" + key.hex()[:8], "/goods-issues", b"{}")
+    document = Document(
+        "or", "erp", "issue", Action.POST, lane, 0, "REF" + key.hex()[:8], "/goods-issues", b"{}"
+    )
     record = b'{"facts":{},"lines":{"or/1":{"issue":{"code":"X"}}}}'
     state = MessageState.HELD if held else MessageState.ROUTED
     return Stepped(state, "", (line,), (effect,), () if held else (document,), (), record)
@@ -62,7 +66,9 @@ async def test_a_message_is_pending_until_it_is_routed(store):
 
 
 async def test_the_same_control_id_and_body_is_kept_as_a_duplicate_of_the_first(store):
-    first, second = await store.submit([received(1, control=b"c", body=b"x"), received(2, control=b"c", body=b"x")])
+    first, second = await store.submit(
+        [received(1, control=b"c", body=b"x"), received(2, control=b"c", body=b"x")]
+    )
     (third,) = await store.submit([received(3, control=b"c", body=b"x")])
     assert second == Kept(second.id, MessageState.DUPLICATE, (first.id, "AA"))
     assert third.first == (first.id, "AA")

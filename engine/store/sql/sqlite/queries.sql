@@ -267,7 +267,7 @@ SELECT e.destination, e.name, e.action, e.measure,
             WHEN d.state IN (0, 1, 2) THEN 'waiting' WHEN d.state = 3 THEN 'unknown' WHEN d.state = 5 THEN 'held'
             ELSE 'cancelled' END AS state,
        count(*), sum(CAST(round(coalesce(e.amount, 0) * 10000) AS INTEGER)),
-       sum(e.measure IN (1, 2) AND e.amount IS NULL)
+       sum(e.measure IN (1, 2) AND e.amount IS NULL AND e.state = 1)
 FROM effect e LEFT JOIN delivery d ON d.id = e.delivery_id GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
 
 -- name: far_end_money
