@@ -65,7 +65,7 @@ async def test_what_was_acknowledged_survives_a_kill_and_is_booked_once(suture, 
     for round_number in range(4):
         batch = [usage(round_number * 50 + number) for number in range(1, 51)]
         sending = asyncio.create_task(send(suture, *batch))
-        done, _ = await asyncio.wait((sending,), timeout=0.05 * (round_number + 1))
+        await asyncio.wait((sending,), timeout=0.05 * (round_number + 1))
         suture.stop(signal.SIGKILL)
         await asyncio.wait((sending,))
         suture.start()
