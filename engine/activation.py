@@ -103,7 +103,7 @@ def _forgotten_rows(
     return [
         Fault(
             f"{TABLES}{name}.csv:1:1",
-            "SIT090",
+            "ACT001",
             f"the file changed, and so did table {name} in the store: its version {latest[name].version} has rows "
             "that were added by hand",
             f"run `suture tables export {name}` and merge your change into it",

@@ -125,6 +125,7 @@ class Engine:
         await self._up(stepper)
         await self._up(ControlServer(place.control, verbs))
         for listener in listeners_of(release, place, intake, self._log):
+            intake.pauses(listener)
             self.listeners.append(await self._up(listener))
 
     async def _up(self, service: S) -> S:

@@ -156,7 +156,7 @@ class _Exchange(Request):
         if len(self.body) + len(data) > self.channel.listener.limit:
             self.body.clear()
             self.channel.refuse(refusals.TOO_LARGE)
-        elif not self.channel.refused:
+        else:
             self.body += data
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
@@ -252,10 +252,6 @@ class _Channel(HTTPChannel):
     def lineReceived(self, line: bytes) -> None:
         if not self.refused:
             super().lineReceived(line)
-
-    def rawDataReceived(self, data: bytes) -> None:
-        if not self.refused:
-            super().rawDataReceived(data)
 
     def headerReceived(self, line: bytes) -> bool:
         try:

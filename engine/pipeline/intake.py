@@ -22,6 +22,12 @@ from engine.errors import Bug, MessageError
 from engine.pipeline.digests import control_digests
 from engine.site.release import Listener
 
+CROWDED = 2_000
+"""Changes that wait for their commit at which the doors stop reading, until half of them are durable."""
+
+STORE_PAUSE = 1.0
+"""Seconds for which nobody new is let in after a commit failed."""
+
 SILENCE = Answer(None, "")
 """Nothing is said back."""
 
@@ -43,11 +49,18 @@ class Intake:
         self._kept = kept
         self._observer = observer
         self._open = True
+        self._failing = False
+        self._crowded = False
+        self._doors: list[Door] = []
         self._acks = 0
 
     @property
     def accepting(self) -> bool:
-        return self._open
+        return self._open and not self._failing
+
+    def pauses(self, door: Door) -> None:
+        """`door` stops reading while too much waits for its commit."""
+        self._doors.append(door)
 
     def close(self) -> None:
         """From here on nothing is taken in."""
@@ -67,6 +80,10 @@ class Intake:
             refusal = error
         received = _received(arrival, header, refusal, listener, now_us)
         committed = self._writer.submit((received,))
+        if not self._crowded and self._writer.backlog >= CROWDED:
+            self._crowded = True
+            for door in self._doors:
+                door.pause()
         committed.add_done_callback(
             lambda done: self._answer(done, answer, arrival, header, refusal, received)
         )
@@ -99,8 +116,13 @@ class Intake:
         received: Received,
     ) -> None:
         """After the commit: hands the message on and resolves the sender's answer."""
+        if self._crowded and self._writer.backlog < CROWDED // 2:
+            self._crowded = False
+            for door in self._doors:
+                door.resume()
         failure = committed.exception()
         if failure is not None:
+            self._refuse_for_a_while()
             if not answer.done():
                 answer.set_exception(failure)
             return
@@ -112,6 +134,15 @@ class Intake:
         self._observer.received(arrival.feed, kept, received)
         if not answer.done():
             answer.set_result(self._ack(header, refusal, kept, received))
+
+    def _refuse_for_a_while(self) -> None:
+        """The store cannot commit: nobody new is let in until it is tried again (rules of money, 28)."""
+        if not self._failing:
+            self._failing = True
+            asyncio.get_running_loop().call_later(STORE_PAUSE, self._try_again)
+
+    def _try_again(self) -> None:
+        self._failing = False
 
     def _ack(
         self, header: Header | None, refusal: MessageError | None, kept: Kept, received: Received
@@ -130,6 +161,14 @@ class Intake:
             errors=errors,
         )
         return Answer(ack, code)
+
+
+class Door(Protocol):
+    """A listener, as far as intake may slow it."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
 
 
 class IntakeObserver(Protocol):

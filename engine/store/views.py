@@ -177,7 +177,7 @@ class SqliteViews:
         }
 
     async def account(self) -> list[AccountRow]:
-        told = {tuple(row[:3]): from_ten_thousandths(row[3]) for row in self._all("far_end_money")}
+        told = {tuple(row[:3]): _signed(row[2], row[3]) for row in self._all("far_end_money")}
         return [
             AccountRow(
                 destination,
@@ -214,6 +214,12 @@ class SqliteViews:
 
     async def acts(self, limit: int) -> list[tuple[int, str, str, str, str]]:
         return self._all("acts", limit)
+
+
+def _signed(action: int, units: int) -> Decimal:
+    """What the far end says a document is worth, as money of ours: a reversal takes back."""
+    money = from_ten_thousandths(units)
+    return -money if action == Action.REVERSE else money
 
 
 def _bytes(value: Any) -> bytes | None:

@@ -17,6 +17,7 @@ from listeners.http import MEDIA_TYPES, HttpListener
 
 ER7 = "application/hl7-v2"
 HEAD = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/hl7-v2\r\n"
+LARGE = 8 << 20  # more than the sockets between hold
 DOWN = StoreUnavailable("STO001", "the disk is full")
 
 
@@ -144,6 +145,7 @@ async def test_a_sender_that_waits_for_the_word_to_go_on_gets_it(listen, client,
         ("POST", "/feed", {"Content-Type": "application/json"}, b"{}", 415),
         ("POST", "/feed", {"Content-Type": f"{ER7}; charset=klingon"}, b"MSH", 415),
         ("POST", "/feed", {"Content-Type": f"{ER7}; charset=base64"}, b"MSH", 415),
+        ("POST", "/feed", {"Content-Type": f"{ER7}; charset=utf-8é"}, b"MSH", 415),
         ("POST", "/feed", {"Content-Type": ER7}, b"", 400),
         ("POST", "/feed", {"Content-Type": ER7}, b"x" * 1001, 413),
         ("POST", "/feed?x=1", {"Content-Type": f'{ER7}; charset="utf-8"'}, b"x" * 1000, 200),
@@ -201,7 +203,7 @@ async def test_when_nothing_can_be_stored_the_sender_is_told_to_come_again(
     listen, client, intake, accepting, reported
 ):
     intake.accepting = accepting
-    intake.fails = DOWN
+    intake.fails = DOWN if accepting else None
     async with client.post(url(await listen()), data=b"MSH|a", headers={"Content-Type": ER7}) as answer:
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
         assert (await answer.text()).startswith("LST030")
@@ -357,6 +359,7 @@ async def test_a_paused_listener_reads_nobody_and_hurries_nobody(listen, connect
     early = await connect(listener.port)
     early[1].write(HEAD + b"Content-Length: 5\r\n\r\nMSH|0")
     await early[0].readuntil(b"MSH|0")
+    await connect(listener.port)
     listener.pause()
     late = await connect(listener.port)
     for _, writer in (early, late):
@@ -370,9 +373,9 @@ async def test_a_paused_listener_reads_nobody_and_hurries_nobody(listen, connect
     assert intake.raws == [b"MSH|0", b"MSH|1", b"MSH|1"]
 
 
-async def test_an_answer_given_while_paused_does_not_start_reading(listen, connect, intake):
+async def test_an_answer_given_while_paused_starts_neither_reading_nor_the_clock(listen, connect, intake):
     intake.at_once = False
-    listener = await listen()
+    listener = await listen(idle_timeout=0.05)
     reader, writer = await connect(listener.port)
     writer.write(HEAD + b"Content-Length: 5\r\n\r\nMSH|0")
     await intake.until(lambda: intake.answers)
@@ -380,12 +383,46 @@ async def test_an_answer_given_while_paused_does_not_start_reading(listen, conne
     writer.write(HEAD + b"Content-Length: 5\r\n\r\nMSH|1")
     intake.settle_all()
     await reader.readuntil(b"MSH|0")
+    done, _ = await asyncio.wait([asyncio.ensure_future(reader.readuntil(b"MSH|1"))], timeout=0.15)
+    assert not done
+    assert intake.raws == [b"MSH|0"]
+    listener.resume()
+    await until_gone(listener)
+    assert intake.raws == [b"MSH|0", b"MSH|1"]
+
+
+async def test_an_answer_read_late_while_paused_does_not_start_reading(listen, connect, intake):
+    intake.ack = lambda raw: b"y" * LARGE
+    listener = await listen()
+    reader, writer = await connect(listener.port)
+    reader._transport.pause_reading()
+    writer.write(HEAD + b"Content-Length: 5\r\n\r\nMSH|0")
+    await intake.until(lambda: intake.answers)
+    await asyncio.sleep(0)
+    listener.pause()
+    writer.write(HEAD + b"Content-Length: 5\r\n\r\nMSH|1")
+    reader._transport.resume_reading()
+    await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(LARGE)
     for _ in range(20):
         _, other = await connect(listener.port)
         other.close()
     assert intake.raws == [b"MSH|0"]
     listener.resume()
-    await reader.readuntil(b"MSH|1")
+    await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(LARGE)
+
+
+async def test_a_refusal_behind_a_large_answer_still_ends_in_order(listen, connect, intake):
+    intake.ack = lambda raw: b"y" * LARGE
+    reader, writer = await connect((await listen()).port)
+    reader._transport.pause_reading()
+    writer.write(HEAD + b"Content-Length: 5\r\n\r\nMSH|0" + b"GET / HTTP/1.1\r\n\r\n")
+    await intake.until(lambda: intake.answers)
+    await asyncio.sleep(0)
+    reader._transport.resume_reading()
+    assert (await rest(reader)).partition(b"yHTTP/1.1 ")[2].startswith(b"405")
+    writer.close()
 
 
 async def test_stop_answers_what_arrived_whole_and_refuses_the_rest(listen, connect, intake):

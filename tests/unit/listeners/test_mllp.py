@@ -14,11 +14,12 @@ import pytest
 
 from engine.domain.message import Answer
 from engine.errors import StoreUnavailable, UsageError
-from listeners import mllp
+from listeners import base, mllp
 from listeners.framing import encode
 from listeners.mllp import MOST_WAITING, MllpListener
 
 MESSAGES = [b"MSH|%04d" % number for number in range(300)]
+LARGE = 8 << 20  # more than the sockets between hold
 DOWN = StoreUnavailable("STO001", "the disk is full")
 
 
@@ -55,6 +56,13 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
             return await reader.read(-1)
         except ConnectionError:
             return b""
+
+
+def receive(peer: socket.socket, size: int) -> bytes:
+    got = bytearray()
+    while len(got) < size and (data := peer.recv(1 << 20)):
+        got += data
+    return bytes(got)
 
 
 async def quiet(listener: MllpListener, connect) -> None:
@@ -202,6 +210,16 @@ async def test_who_does_not_speak_mllp_is_closed(listen, connect, intake):
     assert len(intake.kept) == mllp.MOST_GARBLED
 
 
+async def test_who_speaks_it_badly_but_does_is_kept(listen, connect, intake):
+    listener = await listen()
+    reader, writer = await connect(listener.port)
+    bad = b"\x0bx" * (mllp.MOST_GARBLED - 1)
+    for _ in range(3):
+        writer.write(bad + encode(b"MSH|1"))
+        expected = acked(intake, b"MSH|1")
+        assert await read(reader, len(expected)) == expected
+
+
 async def test_keepalive_frames_are_counted_and_not_answered(listen, connect, intake):
     listener = await listen()
     reader, writer = await connect(listener.port)
@@ -315,6 +333,38 @@ async def test_a_peer_that_does_not_read_its_acks_is_not_read_either(listen, con
         assert await read(reader, len(expected)) == expected
 
 
+async def test_acks_keep_their_order_when_the_peer_reads_slowly(listen, intake):
+    intake.at_once = False
+    intake.ack = lambda raw: raw[-1:] * LARGE
+    listener = await listen()
+    with socket.create_connection(("127.0.0.1", listener.port)) as peer:
+        peer.sendall(encode(b"MSH|1") + encode(b"MSH|2"))
+        await intake.until(lambda: len(intake.arrivals) == 2)
+        intake.settle(0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        got = peer.recv(LARGE // 4)  # room in the socket, while the rest of the first is still buffered
+        intake.settle(1)
+        await asyncio.sleep(0)
+        got += await asyncio.to_thread(receive, peer, 2 * LARGE + 6 - len(got))
+    assert got == encode(b"1" * LARGE) + encode(b"2" * LARGE)
+
+
+async def test_a_closing_connection_still_delivers_acks_to_a_slow_peer(listen, connect, intake):
+    intake.at_once = False
+    intake.ack = lambda raw: b"y" * LARGE
+    listener = await listen()
+    reader, writer = await connect(listener.port)
+    reader._transport.pause_reading()
+    writer.write(encode(b"MSH|1") + encode(b"MSH|2"))
+    await intake.until(lambda: len(intake.arrivals) == 2)
+    intake.settle(0)
+    intake.answers[1].set_exception(DOWN)
+    await quiet(listener, connect)
+    reader._transport.resume_reading()
+    assert await rest(reader) == acked(intake, b"MSH|1")
+
+
 async def test_a_paused_listener_reads_nobody_and_loses_nothing(listen, connect, intake):
     listener = await listen()
     early = await connect(listener.port)
@@ -424,6 +474,24 @@ async def test_only_peers_on_the_list_are_let_in(listen, connect, reported, netw
     writer.write(encode(b"MSH|1"))
     assert (await reader.read(1) == b"\x0b") is welcome
     assert [fault.code for fault in reported] == ([] if welcome else ["LST002"])
+
+
+def test_an_ipv4_peer_on_an_ipv6_socket_is_compared_as_ipv4():
+    networks = [ipaddress.ip_network("127.0.0.0/8")]
+    assert base._within("::ffff:127.0.0.1", networks)
+    assert not base._within("::1", networks)
+
+
+async def test_an_ipv6_peer_is_named_in_brackets(intake, reported, connect):
+    listener = MllpListener("ehr", intake, report=reported.append, host="::1", port=0)
+    await listener.start()
+    reader, writer = await asyncio.open_connection("::1", listener.port)
+    writer.write(encode(b"MSH|1"))
+    assert await read(reader, 3) == b"\x0bAC"
+    assert intake.arrivals[0].peer.startswith("[::1]:")
+    writer.close()
+    await writer.wait_closed()
+    await listener.stop()
 
 
 async def test_nobody_is_let_in_while_the_intake_does_not_accept(listen, connect, intake, reported):
