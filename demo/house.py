@@ -115,7 +115,7 @@ class House:
         return "\n".join(lines[-15:])
 
     async def _open_far_ends(self) -> None:
-        masters = str(PROJECT / "demo" / "masters.json")
+        masters = str(PROJECT / "engine" / "sandbox" / "masters.json")
         process = await self._start(
             "engine.sandbox", "--erp-port", "0", "--billing-port", "0", "--masters", masters
         )

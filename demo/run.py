@@ -91,7 +91,7 @@ async def _story(house: House, morning: Morning) -> list[Check]:
     console.print("\n[bold]The account after mending[/]")
     _tell(after)
     books = await house.books()
-    masters = json.loads((PROJECT / "demo" / "masters.json").read_text())
+    masters = json.loads((PROJECT / "engine" / "sandbox" / "masters.json").read_text())
     return balance(morning, after, house.delivered(), books, masters)
 
 

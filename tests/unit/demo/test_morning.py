@@ -27,7 +27,7 @@ def morning() -> Morning:
 
 @pytest.fixture(scope="module")
 def masters() -> dict[str, Any]:
-    return json.loads((PROJECT / "demo" / "masters.json").read_text())  # type: ignore[no-any-return]
+    return json.loads((PROJECT / "engine" / "sandbox" / "masters.json").read_text())  # type: ignore[no-any-return]
 
 
 def frames(morning: Morning, feed: str | None = None) -> list[bytes]:

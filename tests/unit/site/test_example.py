@@ -23,7 +23,7 @@ def tables(example: Site) -> dict[str, Table]:
 
 @pytest.fixture(scope="module")
 def masters(example: Site) -> Masters:
-    return Masters.load(example.folder / "demo" / "masters.json")
+    return Masters.load(example.folder / "engine" / "sandbox" / "masters.json")
 
 
 def test_every_item_is_known_to_the_sandbox_in_its_stock_unit(
