@@ -28,6 +28,9 @@ WINDOW = 256
 LANE_WINDOW = 16
 """Documents of one lane in memory, so that a long lane leaves room for the others."""
 
+MARKED = 64
+"""Documents in memory beyond which none is born SENDING: after a crash each of these must be asked about."""
+
 STORE_PAUSE = 0.5
 """Seconds before a store that failed is tried again."""
 
@@ -141,23 +144,26 @@ class Dispatcher:
 
     # What the stepper calls ----------------------------------------------------------------------------------
 
-    def reserve(self, lane: int) -> bool:
-        """True when a document of `lane` may be born SENDING: the lane is free, nothing of it waits unread, and
-        there is room to send it at once."""
-        free = (
-            self._running
-            and not self._stop_code
-            and self._caught_up
-            and lane not in self._lanes
-            and lane not in self._behind
-            and lane not in self._parked
-            and self._in_flight + self._reserved < 2 * self.policy.concurrency
-            and self._breaker.opened is None
-        )
-        if free:
-            self._lanes[lane] = deque()
-            self._reserved += 1
-        return free
+    async def reserve(self, lanes: Sequence[int]) -> list[bool]:
+        """For each of `lanes`, in order: True when its document may be born SENDING, since nothing of the lane
+        waits before it and there is room to send it soon. New accounts thus pass a backlog of others.
+
+        Called for one batch at a time: the next call comes after this batch's commit."""
+        if not self._running or self._stop_code or self._breaker.opened is not None:
+            return [False] * len(lanes)
+        taken = set() if self._caught_up else await self._reader.open_lanes(self.destination, lanes)
+        taken |= self._lanes.keys() | self._behind | self._parked.keys()
+        answers = []
+        for lane in lanes:
+            free = lane not in taken and self._loaded + self._reserved < max(
+                MARKED, 2 * self.policy.concurrency
+            )
+            taken.add(lane)
+            answers.append(free)
+            if free:
+                self._lanes[lane] = deque()
+                self._reserved += 1
+        return answers
 
     def release(self, lane: int) -> None:
         """The reserved document was not committed."""

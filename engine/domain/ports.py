@@ -79,6 +79,10 @@ class Reader(Protocol):
         """Open deliveries (READY, SENDING, WAITING, UNKNOWN) of one lane in id order, with payloads."""
         ...
 
+    async def open_lanes(self, destination: str, lanes: Sequence[int]) -> set[int]:
+        """Those of `lanes` that have an open delivery."""
+        ...
+
     async def parked(self, destination: str) -> list[ParkedLane]:
         """Every SENDING, WAITING and UNKNOWN delivery of a destination, in id order. Few: bounded by the
         window of documents in flight, not by the backlog."""

@@ -40,8 +40,9 @@ RECOVERY_PAUSE = 0.5
 class Outbox(Protocol):
     """Where documents go once they are committed: the lanes of each destination."""
 
-    def reserve(self, destination: str, lane: int) -> bool:
-        """True when the document may leave as soon as it is committed: its row is born SENDING."""
+    async def reserve(self, places: Sequence[tuple[str, int]]) -> list[bool]:
+        """For each (destination, lane) of a batch, in order: True when its document may leave as soon as it is
+        committed, so that its row is born SENDING."""
         ...
 
     def release(self, destination: str, lane: int) -> None:
@@ -205,7 +206,11 @@ class Stepper:
         """Gathers, steps and commits; what lost its key meanwhile is gathered and stepped again."""
         while batch:
             facts = await gather(self._reader, self._digester, batch)
-            routed = [self._routed(prepared, known) for prepared, known in zip(batch, facts, strict=True)]
+            stepped = [
+                prepared.failed or self._stepped(prepared, known)
+                for prepared, known in zip(batch, facts, strict=True)
+            ]
+            routed = await self._routed(batch, stepped)
             try:
                 answers = await self._writer.submit(routed)
             except SutureError:
@@ -221,16 +226,27 @@ class Stepper:
                     lost.append(prepared)
             batch = lost
 
-    def _routed(self, prepared: Prepared, facts: Facts) -> Routed:
-        stepped = prepared.failed or self._stepped(prepared, facts)
-        return Routed(
-            prepared.inbound.id,
-            stepped,
-            tuple(self._born(document) for document in stepped.documents),
-            self.edition.id,
-            self._clock.now_us(),
-            supersedes=prepared.inbound.replays if stepped.effects else None,
+    async def _routed(self, batch: Sequence[Prepared], stepped: Sequence[Stepped]) -> list[Routed]:
+        """The changes of a batch, with the state that each document's delivery is born in."""
+        places = [(document.destination, document.lane) for one in stepped for document in one.documents]
+        born = iter(
+            [
+                DeliveryState.SENDING if free else DeliveryState.READY
+                for free in await self._outbox.reserve(places)
+            ]
         )
+        now_us = self._clock.now_us()
+        return [
+            Routed(
+                prepared.inbound.id,
+                one,
+                tuple(next(born) for _ in one.documents),
+                self.edition.id,
+                now_us,
+                supersedes=prepared.inbound.replays if one.effects else None,
+            )
+            for prepared, one in zip(batch, stepped, strict=True)
+        ]
 
     def _stepped(self, prepared: Prepared, facts: Facts) -> Stepped:
         assert prepared.read is not None
@@ -239,10 +255,6 @@ class Stepper:
         except Exception as error:
             self._observer.failed(prepared.inbound, error)
             return Stepped(MessageState.HELD, "BUG001 the step failed")
-
-    def _born(self, document: Document) -> DeliveryState:
-        free = self._outbox.reserve(document.destination, document.lane)
-        return DeliveryState.SENDING if free else DeliveryState.READY
 
     def _hand_on(self, change: Routed, answer: RoutedAs) -> None:
         for document, born, delivery in zip(

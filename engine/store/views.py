@@ -96,6 +96,9 @@ class SqliteViews:
     async def lane(self, destination: str, lane: int, limit: int) -> list[Outgoing]:
         return [_outgoing(row) for row in self._all("lane", destination, lane, limit)]
 
+    async def open_lanes(self, destination: str, lanes: Sequence[int]) -> set[int]:
+        return {lane for lane in lanes if self._one("lane_is_open", destination, lane) is not None}
+
     async def parked(self, destination: str) -> list[ParkedLane]:
         return [
             ParkedLane(delivery, lane, DeliveryState(state), next_us, settled_us)

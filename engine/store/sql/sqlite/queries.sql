@@ -185,6 +185,9 @@ SELECT d.id, d.destination, d.effect, d.action, d.lane, d.priority, d.reference,
 FROM delivery d JOIN content c ON c.id = d.content_id
 WHERE d.destination = ? AND d.lane = ? AND d.state < 4 ORDER BY d.id LIMIT ?
 
+-- name: lane_is_open
+SELECT 1 FROM delivery WHERE destination = ? AND lane = ? AND state < 4 LIMIT 1
+
 -- name: parked
 SELECT id, lane, state, next_us, sent_us FROM delivery WHERE destination = ? AND state IN (1, 2, 3) ORDER BY id
 
