@@ -189,8 +189,10 @@ class _Exchange(Request):
         if failure is not None:
             self._fail(failure)
             return
-        ack = answer.result().ack
-        if ack is None:
+        ack, code = answer.result().ack, answer.result().code
+        if ack is None and code:
+            self._refuse(refusals.NO_MESSAGE)
+        elif ack is None:
             self._reply(202, ((b"Content-Length", b"0"), (b"Date", datetimeToString())), b"")
         else:
             kind = (b"Content-Type", str(self._media).encode("ascii"))

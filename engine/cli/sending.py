@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from base64 import b64encode
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -76,14 +76,16 @@ async def _over_http(
 ) -> list[Ack | None]:
     import aiohttp
 
-    name, _, password = (user or "").partition(":")
-    auth: Any = aiohttp.BasicAuth(name, password) if user else None
+    headers = {"Content-Type": "application/hl7-v2"}
+    if user:
+        headers["Authorization"] = f"Basic {b64encode(user.encode()).decode('ascii')}"
     answers: list[Ack | None] = []
-    async with aiohttp.ClientSession(auth=auth, timeout=aiohttp.ClientTimeout(total=timeout)) as session:
+    async with aiohttp.ClientSession(
+        headers=headers, timeout=aiohttp.ClientTimeout(total=timeout)
+    ) as session:
         for _, message in messages:
-            headers = {"Content-Type": "application/hl7-v2"}
             try:
-                async with session.post(address, data=message, headers=headers) as reply:
+                async with session.post(address, data=message) as reply:
                     answers.append(parse_ack(await reply.read()))
             except (aiohttp.ClientError, TimeoutError):
                 answers.append(None)

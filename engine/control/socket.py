@@ -58,7 +58,8 @@ class ControlServer:
             asked = orjson.loads(line)
             return {"answer": await self._verbs.call(asked["verb"], asked["arguments"], asked["actor"])}
         except SutureError as error:
-            return {"faults": [_fault(fault) for fault in faults_of(error)]}
+            faults = [_fault(fault) for fault in faults_of(error)]
+            return {"faults": faults, "usage": isinstance(error, UsageError)}
         except (orjson.JSONDecodeError, KeyError, TypeError):
             return {"faults": [_fault(Fault("", "CTL006", "the question is not understood"))]}
 
@@ -83,7 +84,10 @@ async def ask(path: Path, verb: str, arguments: dict[str, Any], actor: str) -> d
     finally:
         writer.close()
     if "faults" in reply:
-        raise SiteError(Fault(**fault) for fault in reply["faults"])
+        faults = [Fault(**fault) for fault in reply["faults"]]
+        if reply.get("usage"):
+            raise UsageError(faults[0].code, faults[0].what, faults[0].mend)
+        raise SiteError(faults)
     answer: dict[str, Any] = reply["answer"]
     return answer
 

@@ -25,6 +25,9 @@ from engine.site.release import Listener
 CROWDED = 2_000
 """Changes that wait for their commit at which the doors stop reading, until half of them are durable."""
 
+CROWDED_LOOK = 0.01
+"""Seconds between two looks at the backlog while the doors do not read."""
+
 STORE_PAUSE = 1.0
 """Seconds for which nobody new is let in after a commit failed."""
 
@@ -81,9 +84,7 @@ class Intake:
         received = _received(arrival, header, refusal, listener, now_us)
         committed = self._writer.submit((received,))
         if not self._crowded and self._writer.backlog >= CROWDED:
-            self._crowded = True
-            for door in self._doors:
-                door.pause()
+            self._slow_down()
         committed.add_done_callback(
             lambda done: self._answer(done, answer, arrival, header, refusal, received)
         )
@@ -116,10 +117,6 @@ class Intake:
         received: Received,
     ) -> None:
         """After the commit: hands the message on and resolves the sender's answer."""
-        if self._crowded and self._writer.backlog < CROWDED // 2:
-            self._crowded = False
-            for door in self._doors:
-                door.resume()
         failure = committed.exception()
         if failure is not None:
             self._refuse_for_a_while()
@@ -135,6 +132,21 @@ class Intake:
         if not answer.done():
             answer.set_result(self._ack(header, refusal, kept, received))
 
+    def _slow_down(self) -> None:
+        """The doors stop reading until enough is durable."""
+        self._crowded = True
+        for door in self._doors:
+            door.pause()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if self._writer.backlog >= CROWDED // 2:
+            asyncio.get_running_loop().call_later(CROWDED_LOOK, self._look_again)
+            return
+        self._crowded = False
+        for door in self._doors:
+            door.resume()
+
     def _refuse_for_a_while(self) -> None:
         """The store cannot commit: nobody new is let in until it is tried again (rules of money, 28)."""
         if not self._failing:
@@ -148,7 +160,9 @@ class Intake:
         self, header: Header | None, refusal: MessageError | None, kept: Kept, received: Received
     ) -> Answer:
         code = kept.first[1] if kept.first else received.answered
-        if not code or header is None:
+        if header is None:
+            return Answer(None, "AR")  # nothing to answer to; a door that must say something says no
+        if not code:
             return SILENCE
         self._acks += 1
         errors = [AckError.of(refusal.where, refusal.hl7_code, refusal.what)] if refusal else []
