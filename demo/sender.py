@@ -49,9 +49,11 @@ async def _mllp(waiting: deque[Talk], port: int, told: Told) -> None:
 
 async def _http(waiting: deque[Talk], port: int, told: Told) -> None:
     limit = aiohttp.ClientTimeout(total=ANSWER_WITHIN)
-    headers = {"Content-Type": "application/hl7-v2"}
-    auth = aiohttp.BasicAuth(USER, PASSWORD)
-    async with aiohttp.ClientSession(auth=auth, timeout=limit, headers=headers) as session:
+    headers = {
+        "Content-Type": "application/hl7-v2",
+        "Authorization": aiohttp.encode_basic_auth(USER, PASSWORD),
+    }
+    async with aiohttp.ClientSession(timeout=limit, headers=headers) as session:
         while waiting:
             for message in waiting.popleft().frames:
                 async with session.post(f"http://127.0.0.1:{port}/hl7", data=message) as answer:
