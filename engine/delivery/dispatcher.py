@@ -42,6 +42,8 @@ class DeliveryObserver(Protocol):
 
     def stopped(self, destination: str, code: str) -> None: ...
 
+    def broken(self, destination: str, error: Exception) -> None: ...
+
 
 class Status(NamedTuple):
     """A destination at a glance."""
@@ -243,6 +245,8 @@ class Dispatcher:
             await work
         except StoreUnavailable:
             self._pump_in(STORE_PAUSE)
+        except Exception as error:  # a bug of ours must not be silent; its lane waits for the next start
+            self._observer.broken(self.destination, error)
 
     # One try -------------------------------------------------------------------------------------------------
 
@@ -253,10 +257,7 @@ class Dispatcher:
             if unmarked:
                 await self._persist((Sending(unmarked, self._clock.now_us()),))
             began = self._clock.monotonic()
-            if len(heads) == 1:
-                outcomes = [await self._adapter.send(heads[0])]
-            else:
-                outcomes = await self._adapter.send_many(heads)
+            outcomes = await self._outcomes(heads)
             seconds = self._clock.monotonic() - began
             self._breaker.tell(outcomes[0].verdict, self._clock.monotonic())
         finally:
@@ -270,6 +271,16 @@ class Dispatcher:
             for head, outcome in zip(heads, outcomes, strict=True)
         ]
         await self._settle(heads, outcomes, nexts, now_us, seconds)
+
+    async def _outcomes(self, heads: Sequence[Outgoing]) -> list[Outcome]:
+        """What the adapter says. One that breaks has told us nothing: bytes may have left."""
+        try:
+            if len(heads) == 1:
+                return [await self._adapter.send(heads[0])]
+            return await self._adapter.send_many(heads)
+        except Exception as error:
+            self._observer.broken(self.destination, error)
+            return [Outcome(Verdict.UNKNOWN, "the adapter failed")] * len(heads)
 
     async def _settle(
         self,

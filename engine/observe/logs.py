@@ -71,12 +71,12 @@ class EngineLog:
         )
 
     def failed(self, inbound: Inbound, error: Exception) -> None:
-        """A fault of ours: where it happened, not what it held."""
-        trace, places = error.__traceback__, []
-        while trace is not None:
-            places.append(f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}")
-            trace = trace.tb_next
-        self._log.error("step_failed", message=inbound.id, error=type(error).__name__, at=places[-4:])
+        self._log.error("step_failed", message=inbound.id, error=type(error).__name__, at=_places(error))
+
+    def broken(self, destination: str, error: Exception) -> None:
+        self._log.error(
+            "delivery_failed", destination=destination, error=type(error).__name__, at=_places(error)
+        )
 
     def settled(self, delivery: Outgoing, outcome: Outcome, state: DeliveryState, seconds: float) -> None:
         quiet = state is DeliveryState.DELIVERED
@@ -97,3 +97,12 @@ class EngineLog:
 
     def fault(self, fault: Fault) -> None:
         self._log.warning("fault", code=fault.code, what=fault.what, where=fault.where)
+
+
+def _places(error: Exception) -> list[str]:
+    """Where in the code a fault of ours happened, not what it held."""
+    trace, places = error.__traceback__, []
+    while trace is not None:
+        places.append(f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return places[-4:]
