@@ -137,6 +137,9 @@ class Stepper:
     def arrived(self, inbound: Inbound) -> None:
         """A message is committed; called in inbox order."""
         self._arriving = True
+        if inbound.id <= self._last:  # committed before what was taken already, told after it
+            self._last = inbound.id - 1
+            self._behind = True
         if not self._behind and len(self._fresh) < IN_MEMORY:
             self._fresh.append(inbound)
         else:
@@ -213,9 +216,13 @@ class Stepper:
             routed = await self._routed(batch, stepped)
             try:
                 answers = await self._writer.submit(routed)
-            except SutureError:
+            except StoreUnavailable:
                 self._let_go(routed)
                 raise
+            except SutureError as error:
+                self._let_go(routed)
+                await self._apart(batch, error)
+                return
             lost = []
             for prepared, change, answer in zip(batch, routed, answers, strict=True):
                 if isinstance(answer, RoutedAs):
@@ -225,6 +232,19 @@ class Stepper:
                     self._let_go((change,))
                     lost.append(prepared)
             batch = lost
+
+    async def _apart(self, batch: Sequence[Prepared], error: SutureError) -> None:
+        """A batch that the store refused: each message alone, and the one at fault is held, so that one poisoned
+        message stops nobody."""
+        if len(batch) > 1:
+            for prepared in batch:
+                await self._route((prepared,))
+            return
+        (prepared,) = batch
+        self._observer.failed(prepared.inbound, error)
+        if prepared.failed is None:
+            held = Stepped(MessageState.HELD, "BUG001 its step could not be kept")
+            await self._route((prepared._replace(failed=held),))
 
     async def _routed(self, batch: Sequence[Prepared], stepped: Sequence[Stepped]) -> list[Routed]:
         """The changes of a batch, with the state that each document's delivery is born in."""

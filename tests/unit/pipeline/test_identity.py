@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 DIGESTER = Digester(b"k" * 32)
 HEAD = (
     "MSH|^~\\&|EHR|NORTH|S|E|20261120101500||DFT^P03|1|P|2.5.1\r"
-    "PID|1||M1^^^NORTH^MR||||||||||||||||A1^^^NORTH^AN\rPV1|1|I\r"
+    "PID|1||M1^^^NORTH^MR|||||||||||||||A1^^^NORTH^AN\rPV1|1|I\r"
 )
 
 
