@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,14 +49,8 @@ class Lanes:
     async def stop(self) -> None:
         await asyncio.gather(*(dispatcher.stop() for dispatcher in self._dispatchers.values()))
 
-    async def reserve(self, places: Sequence[tuple[str, int]]) -> list[bool]:
-        """For each (destination, lane) of one batch, in order."""
-        free: dict[tuple[str, int], list[bool]] = {}
-        for destination in {name for name, _ in places}:
-            lanes = [lane for name, lane in places if name == destination]
-            for lane, answer in zip(lanes, await self._dispatchers[destination].reserve(lanes), strict=True):
-                free.setdefault((destination, lane), []).append(answer)
-        return [free[place].pop(0) for place in places]
+    def reserve(self, destination: str, lane: int) -> bool:
+        return self._dispatchers[destination].reserve(lane)
 
     def release(self, destination: str, lane: int) -> None:
         self._dispatchers[destination].release(lane)

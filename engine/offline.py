@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -25,8 +25,8 @@ class _NoLanes:
         self._store = store
         self._clock = clock
 
-    async def reserve(self, places: Sequence[tuple[str, int]]) -> list[bool]:
-        return [False] * len(places)
+    def reserve(self, destination: str, lane: int) -> bool:
+        return False
 
     def release(self, destination: str, lane: int) -> None: ...
 

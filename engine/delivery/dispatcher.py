@@ -1,21 +1,21 @@
 """One destination's lanes: what may leave, in which order, and what waits behind what.
 
 Order inside a lane is delivery id; one document of a lane is under way at a time; no lane waits for another. A
-mark is committed before a document's first byte leaves. At most `WINDOW` documents are in memory: the rest waits in
-the store and is claimed by id; a parked lane is remembered by its number only.
+mark is committed before a document's first byte leaves. At most `WINDOW` documents are in memory (`window`): the rest
+waits in the store and is claimed by id.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Sequence
 from typing import NamedTuple, Protocol
 
 from engine.clock import Clock
 from engine.delivery.breaker import Breaker
-from engine.delivery.retry import LanePolicy, Next, after_probe, after_send
-from engine.domain.changes import Change, Sending, Settled, Stopped
+from engine.delivery.retry import MICROSECOND, LanePolicy, Next, after_probe, after_send
+from engine.delivery.window import LANE_WINDOW, Window
+from engine.domain.changes import Change, Sending, Settled, Stopped, Withdrawn
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.ports import Adapter, Reader, Writer
 from engine.domain.status import DeliveryState
@@ -25,11 +25,11 @@ from engine.errors import StoreUnavailable
 WINDOW = 256
 """Documents of one destination in memory."""
 
-LANE_WINDOW = 16
-"""Documents of one lane in memory, so that a long lane leaves room for the others."""
-
 MARKED = 64
-"""Documents in memory beyond which none is born SENDING: after a crash each of these must be asked about."""
+"""Documents that may be marked ahead of their turn, so that marks share commits: a crash makes each of them unknown."""
+
+NEWEST, NEWEST_PAUSE = 16, 0.25
+"""So many documents, each time so many seconds have passed, overtake the backlog of other lanes."""
 
 STORE_PAUSE = 0.5
 """Seconds before a store that failed is tried again."""
@@ -76,20 +76,18 @@ class Dispatcher:
         self._clock = clock
         self._observer = observer
         self._breaker = Breaker(rest=min(5.0, max(policy.first, 0.1)))
-        self._lanes: dict[int, deque[Outgoing]] = {}  # the first of each is under way or about to be
-        self._startable: tuple[deque[int], deque[int]] = (deque(), deque())  # live, bulk
-        self._behind: set[int] = set()  # lanes with rows in the store that the scan passed by
-        self._parked: dict[int, asyncio.TimerHandle] = {}
+        self._window = Window()
+        self._most_marked = max(MARKED, 2 * policy.concurrency)
+        self._timers: dict[int, asyncio.TimerHandle] = {}  # lane → when its head is due
         self._absent: dict[int, int] = {}
-        self._loaded = 0
-        self._reserved = 0
         self._in_flight = 0
-        self._cursor = 0
         self._caught_up = False
         self._scanning = False
+        self._marking: asyncio.Task[None] | None = None
         self._running = False
         self._stop_code = ""
         self._next_start = 0.0
+        self._next_look = 0.0
         self._pump_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._drained = asyncio.Event()
@@ -102,7 +100,9 @@ class Dispatcher:
         now_us = self._clock.now_us()
         for parked in await self._reader.parked(self.destination):
             due = (
-                parked.next_us if parked.next_us is not None else now_us + int(self.policy.settle * 1_000_000)
+                parked.next_us
+                if parked.next_us is not None
+                else now_us + int(self.policy.settle * MICROSECOND)
             )
             self._park(parked.lane, due)
         self._running = True
@@ -110,28 +110,40 @@ class Dispatcher:
         self._pump()
 
     async def stop(self) -> None:
-        """Nothing new leaves; what is under way gets its grace. What is cut then is unknown at the next start."""
+        """Nothing new leaves; what is under way gets its grace. What is cut then is unknown at the next start; what
+        was marked and did not leave is ready again."""
         self._running = False
-        for timer in self._parked.values():
-            timer.cancel()
-        if self._pump_timer is not None:
-            self._pump_timer.cancel()
+        for timer in (*self._timers.values(), self._pump_timer):
+            if timer is not None:
+                timer.cancel()
         if self._in_flight:
             self._drained.clear()
             try:
                 await asyncio.wait_for(self._drained.wait(), self.policy.stop_grace)
             except TimeoutError:
                 pass
+        await self._withdraw()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self._adapter.close()
 
+    async def _withdraw(self) -> None:
+        """A clean stop makes no unknown."""
+        try:
+            if self._marking is not None:
+                await asyncio.wait((self._marking,), timeout=self.policy.stop_grace)
+            heads = self._window.withdraw()
+            if heads:
+                await self._writer.submit((Withdrawn(tuple(head.id for head in heads)),))
+        except StoreUnavailable:
+            return  # they are asked about at the next start
+
     def status(self) -> Status:
         word = "open" if self._breaker.opened is None else f"breaker {self._breaker.word}"
         state = f"stopped: {self._stop_code}" if self._stop_code else word
-        return Status(self.destination, state, self._in_flight, self._loaded, len(self._parked))
+        return Status(self.destination, state, self._in_flight, self._window.size, self._window.parked)
 
     async def resume(self, actor: str) -> None:
         """A person says that the credentials or the path are mended."""
@@ -146,38 +158,23 @@ class Dispatcher:
 
     # What the stepper calls ----------------------------------------------------------------------------------
 
-    async def reserve(self, lanes: Sequence[int]) -> list[bool]:
-        """For each of `lanes`, in order: True when its document may be born SENDING, since nothing of the lane
-        waits before it and there is room to send it soon. New accounts thus pass a backlog of others.
-
-        Called for one batch at a time: the next call comes after this batch's commit."""
-        if not self._running or self._stop_code or self._breaker.opened is not None:
-            return [False] * len(lanes)
-        taken = set() if self._caught_up else await self._reader.open_lanes(self.destination, lanes)
-        taken |= self._lanes.keys() | self._behind | self._parked.keys()
-        answers = []
-        for lane in lanes:
-            free = lane not in taken and self._loaded + self._reserved < max(
-                MARKED, 2 * self.policy.concurrency
-            )
-            taken.add(lane)
-            answers.append(free)
-            if free:
-                self._lanes[lane] = deque()
-                self._reserved += 1
-        return answers
+    def reserve(self, lane: int) -> bool:
+        """True when a document of `lane` may be born SENDING, since nothing of the lane waits before it and there is
+        room to send it soon. Its place is taken until `offer` or `release`."""
+        if not self._running or self._stop_code or not self._caught_up or self._breaker.opened is not None:
+            return False
+        if self._window.marked >= self._most_marked or self._window.holds(lane):
+            return False
+        self._window.reserve(lane)
+        return True
 
     def release(self, lane: int) -> None:
         """The reserved document was not committed."""
-        self._reserved -= 1
-        del self._lanes[lane]
+        self._window.release(lane)
 
     def offer(self, outgoing: Outgoing) -> None:
         """The reserved document is committed as SENDING."""
-        self._reserved -= 1
-        self._loaded += 1
-        self._lanes[outgoing.lane].append(outgoing)
-        self._startable[min(outgoing.priority, 1)].append(outgoing.lane)
+        self._window.offer(outgoing)
         self._pump()
 
     def wake(self) -> None:
@@ -188,25 +185,37 @@ class Dispatcher:
     # Starting ------------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:
-        """Starts whatever may leave now, and reads on while there is room."""
+        """Starts whatever may leave now, marks what may leave next, and reads on while there is room."""
         if not self._running:
             return
-        while self._may_start():
-            heads = self._take_heads()
-            if heads:
+        if not self._stop_code and not self._resting():
+            while self._may_start():
                 self._breaker.left()
                 self._in_flight += 1
-                self._spawn(self._leave(heads))
-        if not self._caught_up and not self._scanning and self._loaded < WINDOW // 2:
-            self._scanning = True
-            self._spawn(self._scan())
+                self._spawn(self._leave(self._window.start(self._how_many())))
+            if self._marking is None and self._window.unmarked and self._window.marked < self._most_marked:
+                self._marking = self._spawn(self._mark())
+        if not self._caught_up and not self._scanning:
+            if self._window.size < WINDOW // 2:
+                self._scanning = True
+                self._spawn(self._scan())
+            elif self._clock.monotonic() >= self._next_look:
+                self._scanning = True
+                self._spawn(self._look_at_newest())
+
+    def _resting(self) -> bool:
+        """Whether the breaker lets nothing through; then it is looked at again."""
+        if self._breaker.allows(self._clock.monotonic()):
+            return False
+        if self._window.startable or self._window.unmarked:
+            self._pump_in(self._breaker.rest)
+        return True
 
     def _may_start(self) -> bool:
-        if self._stop_code or self._in_flight >= self.policy.concurrency or not any(self._startable):
+        if self._in_flight >= self.policy.concurrency or not self._window.startable:
             return False
         now = self._clock.monotonic()
         if not self._breaker.allows(now):
-            self._pump_in(self._breaker.rest)
             return False
         if self.policy.rate is not None:
             if now < self._next_start:
@@ -215,29 +224,31 @@ class Dispatcher:
             self._next_start = max(now, self._next_start) + 1.0 / self.policy.rate
         return True
 
-    def _take_heads(self) -> list[Outgoing]:
-        """One head, or as many of different lanes as the far end takes at once when more wait than may leave."""
-        most = 1
-        waiting = len(self._startable[0]) + len(self._startable[1])
-        if self.policy.batch_most > 1 and waiting > self.policy.concurrency - self._in_flight:
-            most = self.policy.batch_most
-        heads: list[Outgoing] = []
-        for queue in self._startable:
-            while queue and len(heads) < most:
-                lane = self._lanes.get(queue.popleft())
-                if lane:
-                    heads.append(lane[0])
-        return heads
+    def _how_many(self) -> int:
+        """One, or as many as the far end takes at once when more wait than may leave."""
+        crowded = self._window.startable > self.policy.concurrency - self._in_flight
+        return self.policy.batch_most if crowded else 1
+
+    async def _mark(self) -> None:
+        """Heads are marked ahead of their turn, many with one commit."""
+        try:
+            heads = self._window.to_mark(self._most_marked - self._window.marked)
+            await self._persist((Sending(tuple(head.id for head in heads), self._clock.now_us()),))
+            self._window.mark(heads)
+        finally:
+            self._marking = None
+        self._pump()
 
     def _pump_in(self, seconds: float) -> None:
         if self._pump_timer is not None:
             self._pump_timer.cancel()
         self._pump_timer = asyncio.get_running_loop().call_later(seconds, self._pump)
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(self._guarded(work))
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _guarded(self, work: Awaitable[None]) -> None:
         """A store that fails stops nothing for good: marks and receipts are tried again."""
@@ -251,12 +262,9 @@ class Dispatcher:
     # One try -------------------------------------------------------------------------------------------------
 
     async def _leave(self, heads: Sequence[Outgoing]) -> None:
-        """Mark, send, settle. The lanes go on after the commit of what came of it."""
+        """Send, settle. The lanes go on after the commit of what came of it."""
+        began = self._clock.monotonic()
         try:
-            unmarked = tuple(head.id for head in heads if head.state is not DeliveryState.SENDING)
-            if unmarked:
-                await self._persist((Sending(unmarked, self._clock.now_us()),))
-            began = self._clock.monotonic()
             outcomes = await self._outcomes(heads)
             seconds = self._clock.monotonic() - began
             self._breaker.tell(outcomes[0].verdict, self._clock.monotonic())
@@ -318,91 +326,71 @@ class Dispatcher:
 
     def _next_in_lane(self, head: Outgoing, after: Next) -> None:
         """A head that waits or is unknown parks its lane; any other end lets the next one go (rule 15)."""
-        queue = self._lanes[head.lane]
-        queue.popleft()
-        self._loaded -= 1
         if after.next_us is not None:
-            self._loaded -= len(queue)
-            del self._lanes[head.lane]
             self._park(head.lane, after.next_us)
             return
         self._absent.pop(head.id, None)
-        if queue:
-            self._startable[min(queue[0].priority, 1)].append(head.lane)
-        elif head.lane in self._behind:
+        if self._window.end(head):
             self._spawn(self._load_lane(head.lane))
-        else:
-            del self._lanes[head.lane]
 
     # Reading on ----------------------------------------------------------------------------------------------
 
     async def _scan(self) -> None:
-        """Claims READY rows by id; those of parked or long lanes are passed by and remembered by lane."""
+        """Claims READY rows by id."""
+        self._caught_up = True  # unless `wake` says otherwise while we read
         try:
-            self._caught_up = True  # unless `wake` says otherwise while we read
-            rows = await self._reader.ready(self.destination, self._cursor, WINDOW)
-            if len(rows) == WINDOW:
-                self._caught_up = False
-            for row in rows:
-                self._cursor = row.id
-                self._take_in(row)
+            rows = await self._reader.ready(self.destination, self._window.cursor, WINDOW)
+        except StoreUnavailable:
+            self._caught_up = False
+            raise
         finally:
             self._scanning = False
+        if len(rows) == WINDOW:
+            self._caught_up = False
+        for row in rows:
+            self._window.take_in(row)
         self._pump()
 
-    def _take_in(self, row: Outgoing) -> None:
-        if row.lane in self._parked or row.lane in self._behind:
-            self._behind.add(row.lane)
-            return
-        queue = self._lanes.get(row.lane)
-        if queue is None:
-            self._lanes[row.lane] = deque((row,))
-            self._loaded += 1
-            self._startable[min(row.priority, 1)].append(row.lane)
-        elif len(queue) < LANE_WINDOW:
-            queue.append(row)
-            self._loaded += 1
-        else:
-            self._behind.add(row.lane)
+    async def _look_at_newest(self) -> None:
+        """While a backlog waits, the newest documents of other lanes do not wait for its end."""
+        self._next_look = self._clock.monotonic() + NEWEST_PAUSE
+        try:
+            rows = await self._reader.newest(self.destination, NEWEST)
+        finally:
+            self._scanning = False
+        for row in reversed(rows):
+            self._window.overtake(row)
+        self._pump()
 
     async def _load_lane(self, lane: int) -> None:
-        """The lane's next documents, from the store. Its entry in `_lanes` keeps others from starting it."""
-        found = await self._reader.lane(self.destination, lane, LANE_WINDOW)
-        # READY rows beyond the cursor come by the scan: taking them here as well would send them twice
-        rows = [row for row in found if row.id <= self._cursor or row.state is not DeliveryState.READY]
-        if len(found) < LANE_WINDOW or len(rows) < len(found):
-            self._behind.discard(lane)
-        if not rows:
-            self._lanes.pop(lane, None)
+        """The lane's next documents, from the store."""
+        try:
+            rows = await self._reader.lane(self.destination, lane, LANE_WINDOW)
+        except StoreUnavailable:
+            self._park(lane, self._clock.now_us() + int(STORE_PAUSE * MICROSECOND))
             return
-        head = rows[0]
-        if head.state in (DeliveryState.UNKNOWN, DeliveryState.SENDING):
-            self._lanes[lane] = deque((head,))
-            self._behind.add(lane)
-            self._loaded += 1
-            await self._ask(head)
-            return
-        self._lanes[lane] = deque(rows)
-        self._loaded += len(rows)
-        self._startable[min(head.priority, 1)].append(lane)
-        self._pump()
+        doubtful = self._window.load(lane, rows)
+        if doubtful is not None:
+            await self._ask(doubtful)
+        else:
+            self._pump()
 
     # Waiting and asking --------------------------------------------------------------------------------------
 
     def _park(self, lane: int, due_us: int) -> None:
-        """The head waits until `due_us`; whatever else the lane has is read again then."""
-        seconds = max(0.0, (due_us - self._clock.now_us()) / 1_000_000)
-        self._behind.add(lane)
-        self._parked[lane] = asyncio.get_running_loop().call_later(seconds, self._unpark, lane)
+        """The head waits until `due_us`."""
+        seconds = max(0.0, (due_us - self._clock.now_us()) / MICROSECOND)
+        self._window.park(lane)
+        self._timers[lane] = asyncio.get_running_loop().call_later(seconds, self._unpark, lane)
 
     def _unpark(self, lane: int) -> None:
         if not self._running:
             return
         if self._stop_code:
-            self._parked[lane] = asyncio.get_running_loop().call_later(STORE_PAUSE, self._unpark, lane)
+            self._timers[lane] = asyncio.get_running_loop().call_later(STORE_PAUSE, self._unpark, lane)
             return
-        del self._parked[lane]
-        self._lanes[lane] = deque()
+        del self._timers[lane]
+        self._window.unpark(lane)
         self._spawn(self._load_lane(lane))
 
     async def _ask(self, head: Outgoing) -> None:

@@ -97,6 +97,12 @@ class Sending(NamedTuple):
     at_us: int
 
 
+class Withdrawn(NamedTuple):
+    """These marked deliveries did not leave and will not now: READY again. Answer: None."""
+
+    deliveries: tuple[int, ...]
+
+
 class Settled(NamedTuple):
     """One try or probe of a delivery ended. Answer: None.
 
@@ -186,6 +192,7 @@ Change = (
     | Routed
     | Released
     | Sending
+    | Withdrawn
     | Settled
     | Requeued
     | Dropped

@@ -79,8 +79,9 @@ class Reader(Protocol):
         """Open deliveries (READY, SENDING, WAITING, UNKNOWN) of one lane in id order, with payloads."""
         ...
 
-    async def open_lanes(self, destination: str, lanes: Sequence[int]) -> set[int]:
-        """Those of `lanes` that have an open delivery."""
+    async def newest(self, destination: str, limit: int) -> list[Outgoing]:
+        """Those of the newest `limit` READY deliveries that are the first open one of their lane, newest first, with
+        payloads."""
         ...
 
     async def parked(self, destination: str) -> list[ParkedLane]:

@@ -76,7 +76,13 @@ PARKING_DELIVERIES = (DeliveryState.WAITING, DeliveryState.UNKNOWN)
 DELIVERY_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.READY: frozenset({DeliveryState.SENDING, DeliveryState.CANCELLED, DeliveryState.HELD}),
     DeliveryState.SENDING: frozenset(
-        {DeliveryState.DELIVERED, DeliveryState.WAITING, DeliveryState.UNKNOWN, DeliveryState.HELD}
+        {  # READY: withdrawn before it left
+            DeliveryState.READY,
+            DeliveryState.DELIVERED,
+            DeliveryState.WAITING,
+            DeliveryState.UNKNOWN,
+            DeliveryState.HELD,
+        }
     ),
     DeliveryState.WAITING: frozenset({DeliveryState.SENDING, DeliveryState.HELD, DeliveryState.CANCELLED}),
     DeliveryState.UNKNOWN: frozenset(

@@ -1,4 +1,4 @@
-"""Runs the step over the inbox, in its order: takes pending messages, gathers facts, steps, routes, hands on.
+"""Runs the step over the inbox: takes pending messages, gathers facts, steps, routes, hands on.
 
 Effects only; what is decided is decided in `step`. A message that needs what an earlier one of the same batch is
 about to write begins the next batch, so that facts are always those of the committed past.
@@ -20,18 +20,11 @@ from engine.domain.status import DeliveryState, MessageState
 from engine.domain.views import Outgoing
 from engine.errors import MessageError, StoreUnavailable, SutureError
 from engine.pipeline.digests import Digester
+from engine.pipeline.inbox import Inbox, Taken
+from engine.pipeline.people import people_of
 from engine.pipeline.reading import Read, further_needs, read_message
 from engine.pipeline.step import step
 from engine.site.release import Release
-
-FEW = 6
-"""Messages stepped in one go while others arrive: intake comes first, no acknowledgment waits long."""
-
-MANY = 64
-"""The same while nobody sends: fewer commits for the backlog."""
-
-IN_MEMORY = 256
-"""Fresh messages kept at hand; beyond that the inbox itself is read, by id."""
 
 RECOVERY_PAUSE = 0.5
 """Seconds before a store that failed is tried again."""
@@ -40,9 +33,9 @@ RECOVERY_PAUSE = 0.5
 class Outbox(Protocol):
     """Where documents go once they are committed: the lanes of each destination."""
 
-    async def reserve(self, places: Sequence[tuple[str, int]]) -> list[bool]:
-        """For each (destination, lane) of a batch, in order: True when its document may leave as soon as it is
-        committed, so that its row is born SENDING."""
+    def reserve(self, destination: str, lane: int) -> bool:
+        """True when a document of this lane may leave as soon as it is committed, so that its row is born SENDING:
+        then it is to be offered, or its place released."""
         ...
 
     def release(self, destination: str, lane: int) -> None:
@@ -112,10 +105,7 @@ class Stepper:
         self._observer = observer
         self.edition = edition
         self._digester = Digester(reader.hash_key)
-        self._fresh: deque[Inbound] = deque()
-        self._last = 0  # id up to which messages were taken
-        self._behind = True  # the inbox holds pending messages that are not at hand
-        self._arriving = False
+        self._inbox = Inbox(reader, lambda inbound: people_of(self.edition.release, inbound))
         self._awake = asyncio.Event()
         self._quiet = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -136,20 +126,13 @@ class Stepper:
 
     def arrived(self, inbound: Inbound) -> None:
         """A message is committed; called in inbox order."""
-        self._arriving = True
-        if inbound.id <= self._last:  # committed before what was taken already, told after it
-            self._last = inbound.id - 1
-            self._behind = True
-        if not self._behind and len(self._fresh) < IN_MEMORY:
-            self._fresh.append(inbound)
-        else:
-            self._behind = True
+        self._inbox.arrived(inbound)
         self._quiet.clear()
         self._awake.set()
 
     async def idle(self) -> None:
         """Returns when every message that was committed before the call is stepped."""
-        while self._fresh or self._behind or self._lock.locked():
+        while not self._inbox.empty or self._lock.locked():
             await self._quiet.wait()
 
     @property
@@ -162,39 +145,37 @@ class Stepper:
             await self._awake.wait()
             self._awake.clear()
             try:
-                while batch := await self._take():
+                while (taken := await self._inbox.take()).batch:
                     async with self._lock:
-                        await self._step(batch)
+                        await self._step(taken)
+                    self._inbox.stepped(taken)
                     await asyncio.sleep(0)  # answers first
             except StoreUnavailable:
-                self._behind = True
-                self._fresh.clear()
+                self._inbox.recover()
                 await asyncio.sleep(RECOVERY_PAUSE)
                 self._awake.set()
             else:
                 self._quiet.set()
 
-    async def _take(self) -> list[Inbound]:
-        """The next pending messages, from memory while it has them all, else from the inbox."""
-        if not self._fresh and self._behind:
-            self._behind = False  # what is committed from here on comes by `arrived`
-            found = await self._reader.pending(self._last, IN_MEMORY)
-            newer = list(self._fresh)
-            self._fresh = deque(found)
-            last = found[-1].id if found else self._last
-            if len(found) == IN_MEMORY:
-                self._behind = True
-            else:
-                self._fresh.extend(inbound for inbound in newer if inbound.id > last)
-        most, self._arriving = FEW if self._arriving else MANY, False
-        return [self._fresh.popleft() for _ in range(min(most, len(self._fresh)))]
-
-    async def _step(self, batch: Sequence[Inbound]) -> None:
-        waiting = deque(self._prepare(inbound) for inbound in batch)
+    async def _step(self, taken: Taken) -> None:
+        prepared = [self._prepare(inbound) for inbound in taken.batch]
+        if taken.overtaking:
+            prepared = await self._those_who_may(prepared)
+        waiting = deque(prepared)
         while waiting:
-            together = _independent(waiting)
-            await self._route(together)
-            self._last = max(self._last, together[-1].inbound.id)
+            await self._route(_independent(waiting))
+
+    async def _those_who_may(self, batch: Sequence[Prepared]) -> list[Prepared]:
+        """Nobody overtakes who goes by several numbers, or who takes back what may still wait."""
+        facts = await self._reader.gather([FactKeys(aliases=prepared.needs.aliases) for prepared in batch])
+        free = []
+        for prepared, known in zip(batch, facts, strict=True):
+            behind = not self._inbox.may_overtake(prepared.inbound)  # one of this batch that stepped back
+            if behind or known.aliases or prepared.needs.originals:
+                self._inbox.step_back(prepared.inbound)
+            else:
+                free.append(prepared)
+        return free
 
     def _prepare(self, inbound: Inbound) -> Prepared:
         try:
@@ -213,7 +194,7 @@ class Stepper:
                 prepared.failed or self._stepped(prepared, known)
                 for prepared, known in zip(batch, facts, strict=True)
             ]
-            routed = await self._routed(batch, stepped)
+            routed = self._routed(batch, stepped)
             try:
                 answers = await self._writer.submit(routed)
             except StoreUnavailable:
@@ -246,27 +227,24 @@ class Stepper:
             held = Stepped(MessageState.HELD, "BUG001 its step could not be kept")
             await self._route((prepared._replace(failed=held),))
 
-    async def _routed(self, batch: Sequence[Prepared], stepped: Sequence[Stepped]) -> list[Routed]:
+    def _routed(self, batch: Sequence[Prepared], stepped: Sequence[Stepped]) -> list[Routed]:
         """The changes of a batch, with the state that each document's delivery is born in."""
-        places = [(document.destination, document.lane) for one in stepped for document in one.documents]
-        born = iter(
-            [
-                DeliveryState.SENDING if free else DeliveryState.READY
-                for free in await self._outbox.reserve(places)
-            ]
-        )
         now_us = self._clock.now_us()
         return [
             Routed(
                 prepared.inbound.id,
                 one,
-                tuple(next(born) for _ in one.documents),
+                tuple(self._born(document) for document in one.documents),
                 self.edition.id,
                 now_us,
                 supersedes=prepared.inbound.replays if one.effects else None,
             )
             for prepared, one in zip(batch, stepped, strict=True)
         ]
+
+    def _born(self, document: Document) -> DeliveryState:
+        free = self._outbox.reserve(document.destination, document.lane)
+        return DeliveryState.SENDING if free else DeliveryState.READY
 
     def _stepped(self, prepared: Prepared, facts: Facts) -> Stepped:
         assert prepared.read is not None

@@ -28,6 +28,7 @@ from engine.domain.changes import (
     Settled,
     Stopped,
     TableRecorded,
+    Withdrawn,
 )
 from engine.domain.message import MessageId
 from engine.domain.posting import Document, EffectRow
@@ -55,7 +56,7 @@ _INSERT_ORDER = (
     "insert_receipt",
     "insert_attempt",
 )
-_UPDATE_ORDER = ("route_message", "mark_sending", "settle_delivery")
+_UPDATE_ORDER = ("route_message", "mark_sending", "withdraw", "settle_delivery")
 """Updates whose every row must meet its state: one that meets none is an illegal move."""
 
 
@@ -271,6 +272,9 @@ class Batch:
     def _sending(self, change: Sending) -> None:
         self._rows["mark_sending"].extend((change.at_us, delivery) for delivery in change.deliveries)
 
+    def _withdrawn(self, change: Withdrawn) -> None:
+        self._rows["withdraw"].extend((delivery,) for delivery in change.deliveries)
+
     def _settled(self, change: Settled) -> None:
         outcome = change.outcome
         done = change.state is DeliveryState.DELIVERED
@@ -423,6 +427,7 @@ _HANDLERS: dict[type, str] = {
     Routed: "_routed",
     Released: "_released",
     Sending: "_sending",
+    Withdrawn: "_withdrawn",
     Settled: "_settled",
     Requeued: "_requeued",
     Dropped: "_dropped",

@@ -96,8 +96,8 @@ class SqliteViews:
     async def lane(self, destination: str, lane: int, limit: int) -> list[Outgoing]:
         return [_outgoing(row) for row in self._all("lane", destination, lane, limit)]
 
-    async def open_lanes(self, destination: str, lanes: Sequence[int]) -> set[int]:
-        return {lane for lane in lanes if self._one("lane_is_open", destination, lane) is not None}
+    async def newest(self, destination: str, limit: int) -> list[Outgoing]:
+        return [_outgoing(row) for row in self._all("newest", destination, limit)]
 
     async def parked(self, destination: str) -> list[ParkedLane]:
         return [

@@ -40,6 +40,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, CASE WHEN ?
 -- name: mark_sending
 UPDATE delivery SET state = 1, next_us = NULL, sent_us = ? WHERE id = ? AND state IN (0, 2, 3)
 
+-- name: withdraw
+UPDATE delivery SET state = 0, sent_us = NULL WHERE id = ? AND state = 1
+
 -- name: settle_delivery
 UPDATE delivery SET state = ?, attempts = attempts + ?, next_us = ?, settled_us = ?, code = ?
 WHERE id = ? AND state IN (0, 1, 2, 3, 5)
@@ -185,8 +188,10 @@ SELECT d.id, d.destination, d.effect, d.action, d.lane, d.priority, d.reference,
 FROM delivery d JOIN content c ON c.id = d.content_id
 WHERE d.destination = ? AND d.lane = ? AND d.state < 4 ORDER BY d.id LIMIT ?
 
--- name: lane_is_open
-SELECT 1 FROM delivery WHERE destination = ? AND lane = ? AND state < 4 LIMIT 1
+-- name: newest
+SELECT d.id, d.destination, d.effect, d.action, d.lane, d.priority, d.reference, d.path, c.body, d.attempts, d.state, d.next_us
+FROM (SELECT * FROM delivery WHERE destination = ? AND state = 0 ORDER BY id DESC LIMIT ?) d JOIN content c ON c.id = d.content_id
+WHERE NOT EXISTS (SELECT 1 FROM delivery e WHERE e.destination = d.destination AND e.lane = d.lane AND e.id < d.id AND e.state < 4)
 
 -- name: parked
 SELECT id, lane, state, next_us, sent_us FROM delivery WHERE destination = ? AND state IN (1, 2, 3) ORDER BY id

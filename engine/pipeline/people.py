@@ -1,0 +1,69 @@
+"""Whom a message is about, read without its lines. Pure.
+
+What may overtake what is decided by it: order is owed inside an account, a visit or a patient, never between strangers
+(rules of money, 14).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from engine.clock import to_datetime
+from engine.codecs.hl7v2.lexer import Message
+from engine.domain.event import Fields, Kind
+from engine.domain.message import Inbound
+from engine.errors import MessageError
+from engine.pipeline.identity import text_of
+from engine.site.release import Release
+
+PERSONS = ("account", "visit", "patient")
+
+Person = int
+"""Stands for one number of one kind, in this process."""
+
+
+class People(NamedTuple):
+    """`named`: all whom the message speaks of. `lanes`: those of them whose later messages must come after it."""
+
+    named: tuple[Person, ...]
+    lanes: tuple[Person, ...]
+
+
+NOBODY = People((), ())
+
+
+def people_of(release: Release, inbound: Inbound) -> People:
+    """As the read maps of its channels say. A message that cannot be read, or that names nobody, is about nobody."""
+    listener = release.listeners.get(inbound.feed)
+    charset = listener.default_charset if listener else None
+    try:
+        message = Message.parse(inbound.raw, inbound.charset, default=charset)
+        channels = release.channels_for(inbound.feed, message.header.event)
+    except MessageError:
+        return NOBODY
+    named: dict[Person, None] = {}
+    lanes: dict[Person, None] = {}
+    for channel in channels:
+        if channel.reader.kind is Kind.MERGE:
+            today = to_datetime(inbound.received_us).date()
+            event = channel.reader.read(message, release.zone, release.tables, today)
+            merged = [person for line in event.lines for person in _merged(line.fields)]
+            named.update(dict.fromkeys(merged))
+            lanes.update(dict.fromkeys(merged))
+        else:
+            found = list(_persons(channel.reader.persons(message)))
+            named.update(dict.fromkeys(found))
+            lanes.update(dict.fromkeys(found[:1]))
+    return People(tuple(named), tuple(lanes))
+
+
+def _persons(fields: Fields) -> Iterable[Person]:
+    """In the order in which they make a lane."""
+    return (hash((kind, text_of(fields[kind]))) for kind in PERSONS if fields.get(kind))
+
+
+def _merged(fields: Fields) -> Iterable[Person]:
+    """Survivors and those who end."""
+    yield from _persons(fields)
+    yield from _persons({kind: fields.get(f"merged_{kind}") for kind in PERSONS})
