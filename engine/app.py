@@ -52,6 +52,9 @@ class Lanes:
     def reserve(self, destination: str, lane: int) -> bool:
         return self._dispatchers[destination].reserve(lane)
 
+    def away(self, destination: str) -> bool:
+        return self._dispatchers[destination].away
+
     def release(self, destination: str, lane: int) -> None:
         self._dispatchers[destination].release(lane)
 

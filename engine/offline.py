@@ -28,6 +28,9 @@ class _NoLanes:
     def reserve(self, destination: str, lane: int) -> bool:
         return False
 
+    def away(self, destination: str) -> bool:
+        return True
+
     def release(self, destination: str, lane: int) -> None: ...
 
     def offer(self, outgoing: Outgoing) -> None: ...

@@ -1,8 +1,8 @@
 """One destination's lanes: what may leave, in which order, and what waits behind what.
 
 Order inside a lane is delivery id; one document of a lane is under way at a time; no lane waits for another. A
-mark is committed before a document's first byte leaves. At most `WINDOW` documents are in memory (`window`): the rest
-waits in the store and is claimed by id.
+mark is committed before a document's first byte leaves. Few documents are in memory (`window`): the rest waits in the
+store and is claimed by id, live ones before late ones.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from engine.delivery.window import LANE_WINDOW, Window
 from engine.domain.changes import Change, Sending, Settled, Stopped, Withdrawn
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.ports import Adapter, Reader, Writer
+from engine.domain.posting import Priority
 from engine.domain.status import DeliveryState
 from engine.domain.views import Outgoing
 from engine.errors import StoreUnavailable
 
-WINDOW = 256
-"""Documents of one destination in memory."""
+PAGE = 128
+"""READY rows read at once."""
+
+ROOM = {Priority.LIVE: 2 * PAGE, Priority.LATE: PAGE}
+"""Documents of one destination in memory up to which another page of that priority is read."""
 
 MARKED = 64
 """Documents that may be marked ahead of their turn, so that marks share commits: a crash makes each of them unknown."""
-
-NEWEST, NEWEST_PAUSE = 16, 0.25
-"""So many documents, each time so many seconds have passed, overtake the backlog of other lanes."""
 
 STORE_PAUSE = 0.5
 """Seconds before a store that failed is tried again."""
@@ -81,13 +82,13 @@ class Dispatcher:
         self._timers: dict[int, asyncio.TimerHandle] = {}  # lane → when its head is due
         self._absent: dict[int, int] = {}
         self._in_flight = 0
-        self._caught_up = False
+        self._cursors = dict.fromkeys(Priority, 0)  # READY rows up to this id are in memory, or passed by
+        self._more = dict.fromkeys(Priority, True)  # READY rows beyond the cursor may exist
         self._scanning = False
         self._marking: asyncio.Task[None] | None = None
         self._running = False
         self._stop_code = ""
         self._next_start = 0.0
-        self._next_look = 0.0
         self._pump_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._drained = asyncio.Event()
@@ -106,7 +107,6 @@ class Dispatcher:
             )
             self._park(parked.lane, due)
         self._running = True
-        self._caught_up = False
         self._pump()
 
     async def stop(self) -> None:
@@ -161,12 +161,17 @@ class Dispatcher:
     def reserve(self, lane: int) -> bool:
         """True when a document of `lane` may be born SENDING, since nothing of the lane waits before it and there is
         room to send it soon. Its place is taken until `offer` or `release`."""
-        if not self._running or self._stop_code or not self._caught_up or self._breaker.opened is not None:
+        if not self._running or self.away or any(self._more.values()):
             return False
         if self._window.marked >= self._most_marked or self._window.holds(lane):
             return False
         self._window.reserve(lane)
         return True
+
+    @property
+    def away(self) -> bool:
+        """Nothing leaves for now: what is committed meanwhile will have waited."""
+        return bool(self._stop_code) or self._breaker.opened is not None
 
     def release(self, lane: int) -> None:
         """The reserved document was not committed."""
@@ -179,7 +184,7 @@ class Dispatcher:
 
     def wake(self) -> None:
         """READY rows were committed."""
-        self._caught_up = False
+        self._more = dict.fromkeys(Priority, True)
         self._pump()
 
     # Starting ------------------------------------------------------------------------------------------------
@@ -195,13 +200,12 @@ class Dispatcher:
                 self._spawn(self._leave(self._window.start(self._how_many())))
             if self._marking is None and self._window.unmarked and self._window.marked < self._most_marked:
                 self._marking = self._spawn(self._mark())
-        if not self._caught_up and not self._scanning:
-            if self._window.size < WINDOW // 2:
-                self._scanning = True
-                self._spawn(self._scan())
-            elif self._clock.monotonic() >= self._next_look:
-                self._scanning = True
-                self._spawn(self._look_at_newest())
+        if not self._scanning:
+            for priority in Priority:
+                if self._more[priority] and self._window.size < ROOM[priority]:
+                    self._scanning = True
+                    self._spawn(self._scan(priority))
+                    return
 
     def _resting(self) -> bool:
         """Whether the breaker lets nothing through; then it is looked at again."""
@@ -335,31 +339,27 @@ class Dispatcher:
 
     # Reading on ----------------------------------------------------------------------------------------------
 
-    async def _scan(self) -> None:
-        """Claims READY rows by id."""
-        self._caught_up = True  # unless `wake` says otherwise while we read
+    async def _scan(self, priority: Priority) -> None:
+        """Claims READY rows by id. A live one whose lane has late ones in the store comes with its lane."""
+        self._more[priority] = False  # unless `wake` says otherwise while we read
+        late: set[int] = set()
         try:
-            rows = await self._reader.ready(self.destination, self._window.cursor, WINDOW)
+            rows = await self._reader.ready(self.destination, priority, self._cursors[priority], PAGE)
+            if rows and priority is Priority.LIVE and self._more[Priority.LATE]:
+                late = await self._reader.late_lanes(self.destination, [row.lane for row in rows])
         except StoreUnavailable:
-            self._caught_up = False
+            self._more[priority] = True
             raise
         finally:
             self._scanning = False
-        if len(rows) == WINDOW:
-            self._caught_up = False
+        if rows:
+            self._cursors[priority] = rows[-1].id
+            self._more[priority] |= len(rows) == PAGE
         for row in rows:
-            self._window.take_in(row)
-        self._pump()
-
-    async def _look_at_newest(self) -> None:
-        """While a backlog waits, the newest documents of other lanes do not wait for its end."""
-        self._next_look = self._clock.monotonic() + NEWEST_PAUSE
-        try:
-            rows = await self._reader.newest(self.destination, NEWEST)
-        finally:
-            self._scanning = False
-        for row in reversed(rows):
-            self._window.overtake(row)
+            if row.lane not in late:
+                self._window.take_in(row)
+            elif self._window.pass_by(row.lane):
+                self._spawn(self._load_lane(row.lane))
         self._pump()
 
     async def _load_lane(self, lane: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from engine.domain.posting import Priority
 from engine.domain.status import DeliveryState
 from engine.domain.views import Outgoing
 
@@ -16,23 +17,32 @@ LANE_WINDOW = 16
 """Documents of one lane in memory, so that a long lane leaves room for the others."""
 
 
+LATE_SHARE = 4
+"""One in so many is late while live ones wait, too: neither starves the other."""
+
+
 class _Queue:
-    """Lanes whose turn it is: live ones before bulk."""
+    """Lanes whose turn it is: live ones first, a late one now and then."""
 
     def __init__(self) -> None:
         self._live: deque[int] = deque()
-        self._bulk: deque[int] = deque()
+        self._late: deque[int] = deque()
+        self._turn = 0
 
     def __len__(self) -> int:
-        return len(self._live) + len(self._bulk)
+        return len(self._live) + len(self._late)
 
     def put(self, head: Outgoing) -> None:
-        (self._bulk if head.priority else self._live).append(head.lane)
+        (self._live if head.priority is Priority.LIVE else self._late).append(head.lane)
 
     def take(self, most: int) -> list[int]:
-        taken = [self._live.popleft() for _ in range(min(most, len(self._live)))]
-        taken += [self._bulk.popleft() for _ in range(min(most - len(taken), len(self._bulk)))]
-        return taken
+        return [self._next() for _ in range(min(most, len(self)))]
+
+    def _next(self) -> int:
+        self._turn = (self._turn + 1) % LATE_SHARE
+        if self._late and (not self._live or not self._turn):
+            return self._late.popleft()
+        return self._live.popleft()
 
 
 class Window:
@@ -42,8 +52,6 @@ class Window:
     def __init__(self) -> None:
         self.size = 0
         self.marked = 0
-        self.cursor = 0
-        """READY rows up to this id were taken in or passed by."""
         self._lanes: dict[int, deque[Outgoing]] = {}
         self._unmarked = _Queue()
         self._startable = _Queue()
@@ -88,8 +96,8 @@ class Window:
     # From the store ------------------------------------------------------------------------------------------
 
     def take_in(self, row: Outgoing) -> None:
-        """A READY row, in id order. Those of parked or long lanes are passed by and remembered by lane."""
-        self.cursor = max(self.cursor, row.id)
+        """A READY row, in id order of its priority. Those of parked or long lanes are passed by and remembered by
+        lane."""
         if row.lane in self._parked or row.lane in self._behind:
             self._behind.add(row.lane)
             return
@@ -98,7 +106,7 @@ class Window:
             self._lanes[row.lane] = deque((row,))
             self._unmarked.put(row)
         elif queue and row.id <= queue[-1].id:
-            return  # it overtook
+            return  # it came with its lane
         elif len(queue) < LANE_WINDOW:
             queue.append(row)
         else:
@@ -106,30 +114,30 @@ class Window:
             return
         self.size += 1
 
-    def overtake(self, row: Outgoing) -> None:
-        """A READY row that is the first of its lane, before its turn by id."""
-        if row.id > self.cursor and not self.holds(row.lane):
-            self._lanes[row.lane] = deque((row,))
-            self._unmarked.put(row)
-            self.size += 1
+    def pass_by(self, lane: int) -> bool:
+        """Rows of the lane are to be read together, in their order. True: it is loading now; else when what it has
+        in memory is done."""
+        if lane in self._lanes or lane in self._parked:
+            self._behind.add(lane)
+            return False
+        self._lanes[lane] = deque()
+        return True
 
     def load(self, lane: int, found: Sequence[Outgoing]) -> Outgoing | None:
         """The first `LANE_WINDOW` open rows of a loading lane. Gives its head when that one must be asked about."""
-        # READY rows beyond the cursor come by the scan: taking them here as well would send them twice
-        rows = [row for row in found if row.id <= self.cursor or row.state is not DeliveryState.READY]
-        if len(found) < LANE_WINDOW or len(rows) < len(found):
+        if len(found) < LANE_WINDOW:
             self._behind.discard(lane)
-        if not rows:
+        if not found:
             del self._lanes[lane]
             return None
-        head = rows[0]
+        head = found[0]
         if head.state in (DeliveryState.UNKNOWN, DeliveryState.SENDING):
             self._lanes[lane] = deque((head,))
             self._behind.add(lane)
             self.size += 1
             return head
-        self._lanes[lane] = deque(rows)
-        self.size += len(rows)
+        self._lanes[lane] = deque(found)
+        self.size += len(found)
         self._unmarked.put(head)
         return None
 

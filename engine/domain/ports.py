@@ -9,7 +9,7 @@ from typing import Protocol
 from engine.domain.changes import Answered, Change
 from engine.domain.message import Answer, Arrival, Inbound, MessageId
 from engine.domain.outcome import Outcome
-from engine.domain.posting import FactKeys, Facts
+from engine.domain.posting import FactKeys, Facts, Priority
 from engine.domain.views import (
     AccountRow,
     AttemptView,
@@ -71,17 +71,16 @@ class Reader(Protocol):
         """The facts named by each set of keys, in the same order."""
         ...
 
-    async def ready(self, destination: str, after: int, limit: int) -> list[Outgoing]:
-        """READY deliveries with id > `after`, in id order, with payloads."""
+    async def ready(self, destination: str, priority: Priority, after: int, limit: int) -> list[Outgoing]:
+        """READY deliveries of that priority with id > `after`, in id order, with payloads."""
         ...
 
     async def lane(self, destination: str, lane: int, limit: int) -> list[Outgoing]:
         """Open deliveries (READY, SENDING, WAITING, UNKNOWN) of one lane in id order, with payloads."""
         ...
 
-    async def newest(self, destination: str, limit: int) -> list[Outgoing]:
-        """Those of the newest `limit` READY deliveries that are the first open one of their lane, newest first, with
-        payloads."""
+    async def late_lanes(self, destination: str, lanes: Sequence[int]) -> set[int]:
+        """Those of `lanes` that have a READY delivery of priority LATE."""
         ...
 
     async def parked(self, destination: str) -> list[ParkedLane]:

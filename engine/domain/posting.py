@@ -17,6 +17,13 @@ class Action(IntEnum):
     REVERSE = 2
 
 
+class Priority(IntEnum):
+    """Which of two lanes goes first; inside a lane, order is id whatever the priority."""
+
+    LIVE = 0
+    LATE = 1  # it waited already, or comes in bulk
+
+
 class Measure(IntEnum):
     """Where the money of an effect is said (rules of money, 23)."""
 
@@ -79,7 +86,7 @@ class Document(NamedTuple):
     effect: str
     action: Action
     lane: int
-    priority: int
+    priority: Priority
     reference: str
     path: str
     payload: bytes

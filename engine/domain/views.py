@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from engine.domain.message import MessageId
-from engine.domain.posting import Action, Measure
+from engine.domain.posting import Action, Measure, Priority
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
 
 
@@ -18,7 +18,7 @@ class Outgoing(NamedTuple):
     effect: str
     action: Action
     lane: int
-    priority: int
+    priority: Priority
     reference: str
     path: str
     payload: bytes

@@ -9,16 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from engine.domain.posting import Action, Document
+from engine.domain.posting import Action, Document, Priority
 from engine.mapping.expression import EvaluationFault
 from engine.mapping.writer import MissingField
 from engine.pipeline.context import Context
 from engine.pipeline.dues import Due, Hold
 from engine.pipeline.identity import text_of
 from engine.pipeline.reading import authority_of
-
-LIVE = 0
-"""Priority of what comes in by itself; bulk work (replays of many) takes 1."""
 
 _LANE_ORDER = ("account", "visit", "patient")
 
@@ -111,7 +108,7 @@ def _document(context: Context, dues: Sequence[Due]) -> Document:
         effect=rule.name,
         action=action,
         lane=_lane(context, rule.destination, first.names),
-        priority=LIVE,
+        priority=Priority.LIVE,
         reference=reference,
         path=write.path,
         payload=write.render(names, [due.names for due in dues]),

@@ -26,10 +26,11 @@ IN_MEMORY = 256
 
 
 class Taken(NamedTuple):
-    """Messages to step now. `overtaking`: others that came before them still wait."""
+    """Messages to step now. `overtaking`: others that came before them still wait. `late`: they waited themselves."""
 
     batch: list[Inbound]
     overtaking: bool = False
+    late: bool = False
 
 
 class Inbox:
@@ -100,7 +101,7 @@ class Inbox:
                 return Taken(overtaking, overtaking=True)
         if not self._next and self._behind:
             await self._read()
-        return Taken([self._next.popleft() for _ in range(min(most, len(self._next)))])
+        return Taken([self._next.popleft() for _ in range(min(most, len(self._next)))], late=self._behind)
 
     def stepped(self, taken: Taken) -> None:
         """A batch is committed."""

@@ -15,7 +15,7 @@ from engine.clock import Clock
 from engine.domain.changes import Conflict, Routed, RoutedAs
 from engine.domain.message import Inbound
 from engine.domain.ports import Reader, Writer
-from engine.domain.posting import NO_FACTS, Document, FactKeys, Facts, Stepped
+from engine.domain.posting import NO_FACTS, Document, FactKeys, Facts, Priority, Stepped
 from engine.domain.status import DeliveryState, MessageState
 from engine.domain.views import Outgoing
 from engine.errors import MessageError, StoreUnavailable, SutureError
@@ -36,6 +36,10 @@ class Outbox(Protocol):
     def reserve(self, destination: str, lane: int) -> bool:
         """True when a document of this lane may leave as soon as it is committed, so that its row is born SENDING:
         then it is to be offered, or its place released."""
+        ...
+
+    def away(self, destination: str) -> bool:
+        """Nothing leaves for there now."""
         ...
 
     def release(self, destination: str, lane: int) -> None:
@@ -163,7 +167,7 @@ class Stepper:
             prepared = await self._those_who_may(prepared)
         waiting = deque(prepared)
         while waiting:
-            await self._route(_independent(waiting))
+            await self._route(_independent(waiting), taken.late)
 
     async def _those_who_may(self, batch: Sequence[Prepared]) -> list[Prepared]:
         """Nobody overtakes who goes by several numbers, or who takes back what may still wait."""
@@ -186,7 +190,7 @@ class Stepper:
             self._observer.failed(inbound, error)
             return Prepared(inbound, None, Stepped(MessageState.HELD, "BUG001 the step failed"))
 
-    async def _route(self, batch: Sequence[Prepared]) -> None:
+    async def _route(self, batch: Sequence[Prepared], late: bool) -> None:
         """Gathers, steps and commits; what lost its key meanwhile is gathered and stepped again."""
         while batch:
             facts = await gather(self._reader, self._digester, batch)
@@ -194,7 +198,7 @@ class Stepper:
                 prepared.failed or self._stepped(prepared, known)
                 for prepared, known in zip(batch, facts, strict=True)
             ]
-            routed = self._routed(batch, stepped)
+            routed = self._routed(batch, stepped, late)
             try:
                 answers = await self._writer.submit(routed)
             except StoreUnavailable:
@@ -202,7 +206,7 @@ class Stepper:
                 raise
             except SutureError as error:
                 self._let_go(routed)
-                await self._apart(batch, error)
+                await self._apart(batch, late, error)
                 return
             lost = []
             for prepared, change, answer in zip(batch, routed, answers, strict=True):
@@ -214,33 +218,42 @@ class Stepper:
                     lost.append(prepared)
             batch = lost
 
-    async def _apart(self, batch: Sequence[Prepared], error: SutureError) -> None:
+    async def _apart(self, batch: Sequence[Prepared], late: bool, error: SutureError) -> None:
         """A batch that the store refused: each message alone, and the one at fault is held, so that one poisoned
         message stops nobody."""
         if len(batch) > 1:
             for prepared in batch:
-                await self._route((prepared,))
+                await self._route((prepared,), late)
             return
         (prepared,) = batch
         self._observer.failed(prepared.inbound, error)
         if prepared.failed is None:
             held = Stepped(MessageState.HELD, "BUG001 its step could not be kept")
-            await self._route((prepared._replace(failed=held),))
+            await self._route((prepared._replace(failed=held),), late)
 
-    def _routed(self, batch: Sequence[Prepared], stepped: Sequence[Stepped]) -> list[Routed]:
+    def _routed(self, batch: Sequence[Prepared], stepped: Sequence[Stepped], late: bool) -> list[Routed]:
         """The changes of a batch, with the state that each document's delivery is born in."""
         now_us = self._clock.now_us()
-        return [
-            Routed(
-                prepared.inbound.id,
-                one,
-                tuple(self._born(document) for document in one.documents),
-                self.edition.id,
-                now_us,
-                supersedes=prepared.inbound.replays if one.effects else None,
+        changes = []
+        for prepared, one in zip(batch, stepped, strict=True):
+            documents = tuple(self._placed(document, late) for document in one.documents)
+            changes.append(
+                Routed(
+                    prepared.inbound.id,
+                    one._replace(documents=documents),
+                    tuple(self._born(document) for document in documents),
+                    self.edition.id,
+                    now_us,
+                    supersedes=prepared.inbound.replays if one.effects else None,
+                )
             )
-            for prepared, one in zip(batch, stepped, strict=True)
-        ]
+        return changes
+
+    def _placed(self, document: Document, late: bool) -> Document:
+        """What waited, or will have waited, lets new documents of other lanes pass."""
+        if late or self._outbox.away(document.destination):
+            return document._replace(priority=Priority.LATE)
+        return document
 
     def _born(self, document: Document) -> DeliveryState:
         free = self._outbox.reserve(document.destination, document.lane)

@@ -10,7 +10,7 @@ import apsw
 import orjson
 
 from engine.domain.message import Inbound, MessageId
-from engine.domain.posting import Action, FactKeys, Facts, Measure
+from engine.domain.posting import Action, FactKeys, Facts, Measure, Priority
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
 from engine.domain.views import (
     AccountRow,
@@ -90,14 +90,14 @@ class SqliteViews:
 
     # Outbox --------------------------------------------------------------------------------------------------
 
-    async def ready(self, destination: str, after: int, limit: int) -> list[Outgoing]:
-        return [_outgoing(row) for row in self._all("ready", destination, after, limit)]
+    async def ready(self, destination: str, priority: Priority, after: int, limit: int) -> list[Outgoing]:
+        return [_outgoing(row) for row in self._all("ready", destination, priority, after, limit)]
 
     async def lane(self, destination: str, lane: int, limit: int) -> list[Outgoing]:
         return [_outgoing(row) for row in self._all("lane", destination, lane, limit)]
 
-    async def newest(self, destination: str, limit: int) -> list[Outgoing]:
-        return [_outgoing(row) for row in self._all("newest", destination, limit)]
+    async def late_lanes(self, destination: str, lanes: Sequence[int]) -> set[int]:
+        return {lane for lane in lanes if self._one("late_in_lane", destination, lane) is not None}
 
     async def parked(self, destination: str) -> list[ParkedLane]:
         return [
@@ -245,7 +245,7 @@ def _outgoing(row: Any) -> Outgoing:
         next_us,
     ) = row
     return Outgoing(
-        delivery, destination, effect, Action(action), lane, priority, reference, path, payload, attempts,
+        delivery, destination, effect, Action(action), lane, Priority(priority), reference, path, payload, attempts,
         DeliveryState(state), next_us,
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ import pytest
 from engine.clock import SystemClock
 from engine.domain.changes import Conflict, Kept, Received, Released, Routed, RoutedAs, Sending, Settled
 from engine.domain.outcome import Outcome, Verdict
-from engine.domain.posting import Action, Document, EffectRow, FactKeys, LineRow, Measure, Stepped
+from engine.domain.posting import Action, Document, EffectRow, FactKeys, LineRow, Measure, Priority, Stepped
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
 from engine.errors import Bug, StoreError
 from engine.store.sqlite import SqliteReader, SqliteStore
@@ -62,7 +62,7 @@ async def test_a_message_is_pending_until_it_is_routed(store):
     assert [inbound.id for inbound in await store.pending(0, 10)] == [kept.id]
     await store.submit([Routed(kept.id, stepped(b"1" * 16), (DeliveryState.READY,), 1, 2000)])
     assert await store.pending(0, 10) == []
-    assert [d.reference for d in await store.ready("erp", 0, 10)] == ["REF" + b"1111".hex()]
+    assert [d.reference for d in await store.ready("erp", Priority.LIVE, 0, 10)] == ["REF" + b"1111".hex()]
 
 
 async def test_the_same_control_id_and_body_is_kept_as_a_duplicate_of_the_first(store):
@@ -92,7 +92,7 @@ async def test_a_taken_key_is_an_answer_and_leaves_its_neighbours_alone(store):
     )
     assert [type(answer) for answer in answers] == [RoutedAs, Conflict, RoutedAs]
     assert [inbound.id for inbound in await store.pending(0, 10)] == [second.id]
-    assert len(await store.ready("erp", 0, 10)) == 2
+    assert len(await store.ready("erp", Priority.LIVE, 0, 10)) == 2
 
 
 async def test_an_illegal_move_fails_alone(store):
@@ -108,7 +108,7 @@ async def test_an_illegal_move_fails_alone(store):
 
 async def test_a_delivery_goes_from_ready_to_a_receipt(store):
     message = await route(store, b"1" * 16)
-    (ready,) = await store.ready("erp", 0, 10)
+    (ready,) = await store.ready("erp", Priority.LIVE, 0, 10)
     await store.submit([Sending((ready.id,), 3000)])
     assert [parked.state for parked in await store.parked("erp")] == [DeliveryState.SENDING]
     applied = Outcome(Verdict.APPLIED, "HTTP 201", "GI-1", Decimal("12.50"))

@@ -181,17 +181,15 @@ SELECT quantity, amount FROM effect WHERE reverses = ? AND owns = 1 AND state <>
 -- name: ready
 SELECT d.id, d.destination, d.effect, d.action, d.lane, d.priority, d.reference, d.path, c.body, d.attempts, d.state, d.next_us
 FROM delivery d JOIN content c ON c.id = d.content_id
-WHERE d.destination = ? AND d.state = 0 AND d.id > ? ORDER BY d.id LIMIT ?
+WHERE d.destination = ? AND d.state = 0 AND d.priority = ? AND d.id > ? ORDER BY d.id LIMIT ?
 
 -- name: lane
 SELECT d.id, d.destination, d.effect, d.action, d.lane, d.priority, d.reference, d.path, c.body, d.attempts, d.state, d.next_us
 FROM delivery d JOIN content c ON c.id = d.content_id
 WHERE d.destination = ? AND d.lane = ? AND d.state < 4 ORDER BY d.id LIMIT ?
 
--- name: newest
-SELECT d.id, d.destination, d.effect, d.action, d.lane, d.priority, d.reference, d.path, c.body, d.attempts, d.state, d.next_us
-FROM (SELECT * FROM delivery WHERE destination = ? AND state = 0 ORDER BY id DESC LIMIT ?) d JOIN content c ON c.id = d.content_id
-WHERE NOT EXISTS (SELECT 1 FROM delivery e WHERE e.destination = d.destination AND e.lane = d.lane AND e.id < d.id AND e.state < 4)
+-- name: late_in_lane
+SELECT 1 FROM delivery WHERE destination = ? AND lane = ? AND state = 0 AND priority = 1 LIMIT 1
 
 -- name: parked
 SELECT id, lane, state, next_us, sent_us FROM delivery WHERE destination = ? AND state IN (1, 2, 3) ORDER BY id

@@ -170,7 +170,7 @@ CREATE TABLE delivery (
     action INTEGER NOT NULL,
     lane INTEGER NOT NULL,               -- 63-bit hash of destination and account with its authority
     partition INTEGER GENERATED ALWAYS AS (lane % 64) VIRTUAL,   -- what a node leases
-    priority INTEGER NOT NULL DEFAULT 0,
+    priority INTEGER NOT NULL DEFAULT 0, -- 0 live, 1 late: which of two lanes goes first
     reference TEXT NOT NULL,             -- derived from the keys and versions of its lines
     path TEXT NOT NULL,                  -- where at the destination
     content_id INTEGER NOT NULL,         -- payload; written once
@@ -184,7 +184,7 @@ CREATE TABLE delivery (
     settled_us INTEGER,
     code TEXT NOT NULL DEFAULT ''        -- of the last outcome
 ) STRICT;
-CREATE INDEX delivery_ready ON delivery (destination, id) WHERE state = 0;
+CREATE INDEX delivery_ready ON delivery (destination, priority, id) WHERE state = 0;
 CREATE INDEX delivery_open ON delivery (destination, lane, id) WHERE state < 4;
 CREATE INDEX delivery_parked ON delivery (destination, id) WHERE state IN (1, 2, 3);
 CREATE INDEX delivery_held ON delivery (destination) WHERE state = 5;
