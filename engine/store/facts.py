@@ -1,7 +1,11 @@
-"""Gathers the facts that a step names: encounters, aliases, owners of keys, originals of credits."""
+"""Gathers the facts that steps name: encounters, aliases, owners of keys, originals of credits.
+
+Each kind is asked once for all keys of all messages, in one snapshot.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,79 +15,112 @@ import orjson
 
 from engine.domain.posting import NO_FACTS, Action, FactKeys, Facts, Measure, Original, Prior
 from engine.domain.status import EffectState
+from engine.store.queries import ask, snapshot
 from engine.store.rows import decimal_of
 
-ALIAS_STEPS = 50
-"""A chain of merges longer than this is a circle."""
 
-
-class FactReader:
-    """Point look-ups on a reading connection; few microseconds each."""
-
-    def __init__(self, connection: apsw.Connection, queries: dict[str, str]) -> None:
-        self._connection = connection
-        self._queries = queries
-
-    def gather(self, keys: Sequence[FactKeys]) -> list[Facts]:
-        merged = self._rows("any_alias").get is not None
-        return [self._facts(wanted, merged) if any(wanted) else NO_FACTS for wanted in keys]
-
-    def _facts(self, keys: FactKeys, merged: bool) -> Facts:
-        """`merged` False: no number was ever merged into another, so that none is looked for."""
-        return Facts(
-            _found((key, self._encounter(key)) for key in keys.encounters),
-            _found((key, self._survivor(key)) for key in keys.aliases) if merged else {},
-            _found((key, self._priors(key)) for key in keys.priors),
-            _found((key, self._originals(key)) for key in keys.originals),
+def gather(connection: apsw.Connection, wanted: Sequence[FactKeys]) -> list[Facts]:
+    """For each set of keys what is known of them; a key of which nothing is known is left out."""
+    with snapshot(connection):
+        encounters = _encounters(connection, _all(keys.encounters for keys in wanted))
+        merged = bool(ask(connection, "any_alias"))  # where nobody was ever merged, nobody is looked for
+        aliases = _aliases(connection, _all(keys.aliases for keys in wanted)) if merged else {}
+        priors = _priors(connection, _all(keys.priors for keys in wanted))
+        originals = _originals(connection, _all(keys.originals for keys in wanted))
+    if not (encounters or aliases or priors or originals):
+        return [NO_FACTS] * len(wanted)
+    return [
+        Facts(
+            _known(encounters, keys.encounters),
+            _known(aliases, keys.aliases),
+            _known(priors, keys.priors),
+            _known(originals, keys.originals),
         )
+        for keys in wanted
+    ]
 
-    def _rows(self, name: str, *values: apsw.SQLiteValue) -> Any:
-        return self._connection.execute(self._queries[name], values)
 
-    def _encounter(self, key: bytes) -> dict[str, object] | None:
-        value = self._rows("encounter", key).get
-        return None if value is None else orjson.loads(value)
+def _all(keys: Iterable[tuple[bytes, ...]]) -> tuple[bytes, ...]:
+    return tuple({key for some in keys for key in some})
 
-    def _survivor(self, key: bytes) -> str | None:
-        """The number that `key` goes by in the end, chains followed, circles cut."""
-        seen, survivor = {key}, None
-        for _ in range(ALIAS_STEPS):
-            value = self._rows("alias", key).get
-            if value is None:
-                break
-            alias = orjson.loads(value)
-            survivor = alias["to"]
-            key = bytes.fromhex(alias["to_key"])
-            if not key or key in seen:
-                break
-            seen.add(key)
-        return survivor
 
-    def _priors(self, key: bytes) -> tuple[Prior, ...]:
-        return tuple(
-            Prior(
-                effect, message, number, destination, name, Action(action), version, EffectState(state), body
-            )
-            for effect, message, number, destination, name, action, version, state, body in self._rows(
-                "priors", key
-            )
+def _known(found: dict[bytes, Any], keys: tuple[bytes, ...]) -> dict[bytes, Any]:
+    return {key: found[key] for key in keys if key in found} if found else {}
+
+
+def _encounters(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, dict[str, object]]:
+    if not keys:
+        return {}
+    rows = ask(connection, "latest_facts", "encounter", apsw.carray(keys))
+    return {key: orjson.loads(value) for key, value in rows if value is not None}
+
+
+def _aliases(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, str]:
+    if not keys:
+        return {}
+    rows = ask(connection, "latest_facts", "alias", apsw.carray(keys))
+    return {key: _survivor(connection, key) for key, value in rows if value is not None}
+
+
+def _survivor(connection: apsw.Connection, key: bytes) -> str:
+    """The number that `key` goes by in the end. In a circle of merges the latest of them says who survived."""
+    seen: dict[bytes, tuple[int, int, str]] = {}
+    to = ""
+    while key not in seen:
+        found = ask(connection, "latest_alias", key)
+        if not found:
+            return to
+        at_us, message, value = found[0]
+        alias = orjson.loads(value)
+        to = alias["to"]
+        seen[key] = (at_us, message, to)
+        key = bytes.fromhex(alias["to_key"])
+    circle = list(seen)[list(seen).index(key) :]
+    return max(seen[member] for member in circle)[2]
+
+
+def _priors(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, tuple[Prior, ...]]:
+    found: dict[bytes, tuple[Prior, ...]] = {}
+    if not keys:
+        return found
+    for key, effect, message, number, destination, name, action, version, state, body in ask(
+        connection, "priors", apsw.carray(keys)
+    ):
+        prior = Prior(
+            effect, message, number, destination, name, Action(action), version, EffectState(state), body
         )
+        found[key] = (*found.get(key, ()), prior)
+    return found
 
-    def _originals(self, key: bytes) -> tuple[Original, ...]:
-        effects = {effect for (effect,) in self._rows("originals_by_key", key)}
-        effects |= {effect for (effect,) in self._rows("originals_by_find", key)}
-        return tuple(self._original(effect) for effect in sorted(effects))
 
-    def _original(self, effect: int) -> Original:
-        (
-            effect_id, message, number, channel, destination, name, state, delivery_state, key, version, quantity,
-            measure, amount, currency, reference, document,
-        ) = self._rows("original", effect).fetchone()  # fmt: skip
-        back = [
-            (Decimal(taken), decimal_of(money)) for taken, money in self._rows("taken_back", effect) if taken
-        ]
-        return Original(
-            effect_id,
+def _originals(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, tuple[Original, ...]]:
+    if not keys:
+        return {}
+    effects: dict[bytes, set[int]] = {}
+    for name in ("originals_by_key", "originals_by_find"):
+        for key, effect in ask(connection, name, apsw.carray(keys)):
+            effects.setdefault(key, set()).add(effect)
+    if not effects:
+        return {}
+    originals = _read_originals(connection, array("q", sorted(set().union(*effects.values()))))
+    return {key: tuple(originals[effect] for effect in sorted(found)) for key, found in effects.items()}
+
+
+def _read_originals(connection: apsw.Connection, effects: array[int]) -> dict[int, Original]:
+    quantities: dict[int, Decimal] = {}
+    amounts: dict[int, Decimal] = {}
+    for effect, quantity, amount in ask(connection, "taken_back", apsw.carray(effects)):
+        quantities[effect] = quantities.get(effect, Decimal(0)) + abs(Decimal(quantity or 0))
+        amounts[effect] = amounts.get(effect, Decimal(0)) + Decimal(amount or 0)
+    records: dict[int, dict[str, Any]] = {}
+    originals = {}
+    for row in ask(connection, "originals", apsw.carray(effects)):
+        effect, message, number, channel, destination, name, state, delivery_state, key, version, *rest = row
+        quantity, measure, amount, currency, reference, document, record = rest
+        if record is not None and record not in records:
+            records[record] = _translated(connection, record)
+        originals[effect] = Original(
+            effect,
             message,
             number,
             channel,
@@ -94,24 +131,21 @@ class FactReader:
             key,
             version,
             decimal_of(quantity),
-            sum((taken for taken, _ in back), Decimal(0)),
+            quantities.get(effect, Decimal(0)),
             Measure(measure),
             decimal_of(amount),
-            sum((money for _, money in back if money is not None), Decimal(0)),
+            amounts.get(effect),
             currency,
             reference,
             document,
-            self._translated(message, channel, number, name),
+            records.get(record, {}).get(f"{channel}/{number}", {}).get(name, {}),
         )
-
-    def _translated(self, message: int, channel: str, number: int, effect: str) -> dict[str, object]:
-        """The line as it was translated when it was posted, as the JSON of its step record."""
-        body = self._rows("record_of", message).get
-        if body is None:
-            return {}
-        fields: dict[str, object] = orjson.loads(body)["lines"].get(f"{channel}/{number}", {}).get(effect, {})
-        return fields
+    return originals
 
 
-def _found(pairs: Iterable[tuple[bytes, Any]]) -> dict[bytes, Any]:
-    return {key: value for key, value in pairs if value}
+def _translated(connection: apsw.Connection, record: int) -> dict[str, Any]:
+    """The lines of a step record, as they were translated when they were posted."""
+    for (body,) in ask(connection, "record_body", record):
+        lines: dict[str, Any] = orjson.loads(body).get("lines", {})
+        return lines
+    return {}

@@ -1,12 +1,8 @@
-"""A store in one SQLite file: WAL, synchronous FULL, one writing connection, another that reads what is committed.
-
-`open_reader` reads beside a running engine. Where a commit stalls, `writer` says so; nothing here retries.
-"""
+"""A store in one SQLite file: WAL, synchronous FULL, one engine that writes, any number of processes that read."""
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,118 +11,129 @@ import apsw
 
 from engine.clock import Clock
 from engine.domain.changes import Answered, Change
-from engine.errors import StoreError
+from engine.errors import StoreError, StoreUnavailable
+from engine.store.checkpoint import Checkpointer
+from engine.store.faults import unavailable
+from engine.store.lock import StoreLock
 from engine.store.migrate import migrate
-from engine.store.queries import load
-from engine.store.views import SqliteViews
+from engine.store.reads import SqliteReads
 from engine.store.writer import GroupWriter
 
-QUERIES = load("sqlite")
+_CACHE_KIB = 64 * 1024
+"""Of each connection: the inner pages of all indexes of a million messages."""
 
-_CACHE_KIB = 32 * 1024
-_CHECKPOINT_PAGES = 4000
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = OFF",  # ids are given by one writer; a check of each would cost more than the row
+    "temp_store = MEMORY",
+    "cache_spill = OFF",  # only COMMIT writes to the disk: statements run on the loop
+    f"cache_size = -{_CACHE_KIB}",
+)
 
 
-class SqliteStore(SqliteViews):
-    """The `Store` port. Start it on the loop that uses it. Raises `StoreError` when another engine holds the file,
-    when it is newer than this engine, or belongs to another site or environment."""
+class SqliteStore(SqliteReads):
+    """The `Store` port. Start it on the loop that uses it.
+
+    `start` raises `StoreError` when another process holds the store, when the file is no store or newer than this
+    engine, or when it belongs to another site or environment."""
 
     def __init__(self, path: Path, *, site: str, environment: str, clock: Clock) -> None:
-        self._path = path
+        self._path = Path(path)
         self._site = site
         self._environment = environment
         self._clock = clock
-        self._lock: int | None = None
-        self._writer: GroupWriter | None = None
+        self._lock: StoreLock | None = None
         self._writing: apsw.Connection | None = None
+        self._checkpointer: Checkpointer | None = None
+        self._writer: GroupWriter | None = None
+
+    @staticmethod
+    def open_reader(path: Path) -> SqliteReader:
+        """For commands that only look; works while an engine runs and when none does."""
+        return SqliteReader(path)
 
     async def start(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(self._path)
         try:
-            writing = apsw.Connection(str(self._path))
-            writing.set_busy_timeout(2000)
-            for pragma in (
-                "journal_mode = WAL",
-                "synchronous = FULL",
-                f"cache_size = -{_CACHE_KIB}",
-                f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
-                "temp_store = MEMORY",
-            ):
-                writing.execute(f"PRAGMA {pragma}").fetchall()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = StoreLock(self._path)
+            self._writing = writing = _connect(self._path)
             migrate(writing, self._site, self._environment, self._clock.now_us())
-            self._writing = writing
-            self._open(_reading(self._path), QUERIES)
-            self._writer = GroupWriter(writing, QUERIES)
-        except apsw.Error as error:
-            self._unlock()
-            raise StoreError(
-                "STO005",
-                f"the store cannot be opened ({type(error).__name__})",
-                "see whether the disk is well",
-            ) from None
-        except StoreError:
-            self._unlock()
+            self.open_reads(self._path, _CACHE_KIB)
+            self._checkpointer = Checkpointer(_connect(self._path))
+            self._writer = GroupWriter(writing, self._checkpointer)
+        except (apsw.Error, OSError) as error:
+            self._close()
+            raise _cannot_open(error) from None
+        except BaseException:
+            self._close()
             raise
 
     async def stop(self) -> None:
+        """Commits what was submitted. Twice, or before starting, is fine."""
         writer, self._writer = self._writer, None
-        if writer is None:
-            return
-        await writer.close()
+        if writer is not None:
+            await writer.close()
         self._close()
-        if self._writing is not None:
-            self._writing.close()
-        self._unlock()
 
     def submit(self, changes: Sequence[Change]) -> asyncio.Future[list[Answered]]:
-        if self._writer is None:
-            raise StoreError("STO006", "the store is not open")
-        return self._writer.submit(changes)
+        if self._writer is not None:
+            return self._writer.submit(changes)
+        refused: asyncio.Future[list[Answered]] = asyncio.get_running_loop().create_future()
+        refused.set_exception(StoreUnavailable("STO006", "the store is closed", "start the engine"))
+        return refused
 
     @property
     def backlog(self) -> int:
         return self._writer.backlog if self._writer else 0
 
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+    def _close(self) -> None:
+        """The lock last: nobody opens what is not closed."""
+        self.close_reads()
+        checkpointer, self._checkpointer = self._checkpointer, None
+        writing, self._writing = self._writing, None
+        lock, self._lock = self._lock, None
+        if checkpointer is not None:
+            checkpointer.close()
+        if writing is not None:
+            writing.close()
+        if lock is not None:
+            lock.release()
 
 
-class SqliteReader(SqliteViews):
-    """Reads a store that an engine may be writing, or that none is."""
+class SqliteReader(SqliteReads):
+    """The `Reader` port on a store that an engine may be writing."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
+        if not os.path.exists(path):
             raise StoreError("STO004", "there is no store yet", "start the engine once: suture serve")
-        self._open(_reading(path), QUERIES)
+        try:
+            self.open_reads(path, _CACHE_KIB)
+        except apsw.Error as error:
+            self.close_reads()
+            raise _cannot_open(error) from None
+        except BaseException:
+            self.close_reads()
+            raise
 
     def close(self) -> None:
-        self._close()
+        self.close_reads()
 
 
-def _reading(path: Path) -> apsw.Connection:
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.set_busy_timeout(2000)
-    connection.execute("PRAGMA query_only = 1")
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+def _connect(path: Path) -> apsw.Connection:
+    """A connection that may write. It never waits for a lock: the loop would wait with it."""
+    connection = apsw.Connection(str(path))
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}").fetchall()
     return connection
 
 
-def _lock(path: Path) -> int:
-    """Holds PATH.lock for as long as the descriptor is open; the pid in it is for people."""
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
-        os.close(descriptor)
-        raise StoreError(
-            "STO007",
-            f"another engine (process {holder}) holds this store",
-            "stop it first, or let it do what you ask",
-        ) from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, str(os.getpid()).encode())
-    return descriptor
+def _cannot_open(error: Exception) -> StoreError:
+    why = unavailable(error) if isinstance(error, apsw.Error) else None
+    if why is not None and why.code != "STO001":
+        return why
+    return StoreError(
+        "STO005",
+        f"the store cannot be opened ({type(error).__name__})",
+        "see its folder, permissions and disk",
+    )

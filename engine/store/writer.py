@@ -1,46 +1,64 @@
 """Group commit: changes of many callers in one transaction, statements on the loop, only COMMIT on a thread.
 
-There is no timer: a batch begins when the last commit ended and takes what has gathered meanwhile. A batch that
-fails makes every one of its submissions fail, and the next one is tried afresh.
+There is no timer: a batch begins when the last commit ended, with what gathered meanwhile. It is written all at once;
+when something in it is contested or illegal, it is undone and written again one submission after another, so that only
+the one at fault has another answer. When the store itself fails, every submission of the batch fails, nothing of it is
+true, and the next one is tried afresh.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from collections.abc import Sequence
 
 import apsw
 
-from engine.domain.changes import Answered, Change
-from engine.errors import Bug, StoreUnavailable
-from engine.store.batch import CAN_CONFLICT, NUMBERED, Batch, Counters, conflict_of
+from engine.domain.changes import Answered, Change, Conflict, Released, Routed
+from engine.errors import Bug, StoreUnavailable, SutureError
+from engine.store.apply import apply, lost_key
+from engine.store.batch import Batch, Ids
+from engine.store.checkpoint import Checkpointer
+from engine.store.commit_thread import CommitThread
+from engine.store.faults import ENVIRONMENT, unavailable
 
-BATCH_CHANGES = 400
-"""Changes to a commit: enough to share the fsync, few enough to give the loop its turn."""
+BATCH_WEIGHT = 400
+"""Of one commit: enough to share the fsync, few enough to give the loop its turn every 10 ms."""
 
-Submission = tuple[Sequence[Change], "asyncio.Future[list[Answered]]"]
+_WEIGHTS: dict[type, int] = {Routed: 4, Released: 20}
+"""What a change costs the loop, in arrivals; any other: 1."""
+
+Results = list[list[Answered] | Exception]
+
+
+class _Submission:
+    __slots__ = ("changes", "future", "weight")
+
+    def __init__(self, changes: Sequence[Change], future: asyncio.Future[list[Answered]]) -> None:
+        self.changes = changes
+        self.future = future
+        self.weight = sum([_WEIGHTS.get(type(change), 1) for change in changes])
 
 
 class GroupWriter:
-    """The one writing connection. `submit` from the loop only."""
+    """The one writing connection. To be made, used and closed on the loop."""
 
-    def __init__(self, connection: apsw.Connection, queries: dict[str, str]) -> None:
+    def __init__(self, connection: apsw.Connection, checkpointer: Checkpointer) -> None:
         self._connection = connection
-        self._queries = queries
-        self._counters: Counters = dict(zip(NUMBERED, _highest(connection, queries), strict=True))
-        self._waiting: deque[Submission] = deque()
+        self._checkpointer = checkpointer
+        self._ids: Ids | None = None  # read anew after every failure
+        self._waiting: deque[_Submission] = deque()
         self._backlog = 0
-        self._committing = False
+        self._busy = False  # a commit, or a gap for the checkpoint, is under way
         self._scheduled = False
+        self._moving: asyncio.Future[None] | None = None
+        self._gap_wanted = False
+        self._open = True
         self._idle = asyncio.Event()
         self._idle.set()
         self._loop = asyncio.get_running_loop()
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="store-commit", daemon=True)
-        self._thread.start()
+        self._thread = CommitThread(connection, self._loop)
+        connection.set_wal_hook(checkpointer.note)
 
     @property
     def backlog(self) -> int:
@@ -48,168 +66,170 @@ class GroupWriter:
 
     def submit(self, changes: Sequence[Change]) -> asyncio.Future[list[Answered]]:
         future: asyncio.Future[list[Answered]] = self._loop.create_future()
-        self._waiting.append((changes, future))
+        if not self._open:
+            future.set_exception(StoreUnavailable("STO006", "the store is closed", "start the engine"))
+            return future
+        self._waiting.append(_Submission(changes, future))
         self._backlog += len(changes)
-        self._idle.clear()
         self._schedule()
         return future
 
     async def close(self) -> None:
         """Commits what was submitted, then ends."""
+        self._open = False
         await self._idle.wait()
-        self._jobs.put(None)
-        self._thread.join()
+        self._thread.end()
 
     def _schedule(self) -> None:
         """The batch begins in the loop's next turn, so that all of this turn's submissions are in it."""
-        if not self._committing and not self._scheduled:
+        self._idle.clear()
+        if not self._busy and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         self._scheduled = False
-        taken = self._take()
-        if not taken:
+        if self._gap_wanted:
+            self._leave_gap()
+        elif self._waiting:
+            self._write(self._take())
+        elif self._moving is None:
             self._idle.set()
-            return
-        try:
-            answers, counters = self._execute(taken)
-        except apsw.Error as error:
-            self._end(taken, [_unavailable(error)] * len(taken), self._counters)
-            return
-        self._committing = True
-        self._jobs.put(lambda: self._commit(taken, answers, counters))
 
-    def _take(self) -> list[Submission]:
-        taken: list[Submission] = []
-        size = 0
-        while self._waiting and (not taken or size + len(self._waiting[0][0]) <= BATCH_CHANGES):
+    def _take(self) -> list[_Submission]:
+        taken = [self._waiting.popleft()]
+        weight = taken[0].weight
+        while self._waiting and (weight := weight + self._waiting[0].weight) <= BATCH_WEIGHT:
             taken.append(self._waiting.popleft())
-            size += len(taken[-1][0])
         return taken
 
-    def _execute(self, taken: list[Submission]) -> tuple[list[list[Answered] | Exception], Counters]:
-        """Statements of the batch in one transaction: all at once, or one by one where a key is contested."""
-        self._connection.execute("BEGIN IMMEDIATE")
+    # Writing -------------------------------------------------------------------------------------------------
+
+    def _write(self, taken: list[_Submission]) -> None:
         try:
-            batch = Batch(self._connection, self._queries, self._counters)
-            together: list[list[Answered] | Exception] = [
-                [batch.apply(change) for change in changes] for changes, _ in taken
-            ]
-            batch.flush()
-        except (apsw.ConstraintError, Bug):
-            self._rollback()
-            self._connection.execute("BEGIN IMMEDIATE")
-        except BaseException:
-            self._rollback()
+            results = self._results(taken)
+        except Exception as error:
+            self._fail(taken, error)
+            return
+        self._busy = True
+        self._thread.commit(lambda error: self._committed(taken, results, error))
+
+    def _results(self, taken: list[_Submission]) -> Results:
+        """The answers, with all statements done and the transaction open."""
+        self._begin_transaction()
+        try:
+            return self._together(taken)
+        except ENVIRONMENT:
             raise
-        else:
-            return together, batch.counters
-        try:
+        except Exception:  # something in it is at fault: which, shows when each is written alone
+            self._roll_back()
+            self._begin_transaction()
             return self._one_by_one(taken)
-        except BaseException:
-            self._rollback()
-            raise
 
-    def _one_by_one(self, taken: list[Submission]) -> tuple[list[list[Answered] | Exception], Counters]:
-        counters = self._counters
-        results: list[list[Answered] | Exception] = []
-        for changes, _ in taken:
+    def _begin_transaction(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        if self._ids is None:
+            self._ids = Ids.read(self._connection)
+
+    def _together(self, taken: list[_Submission]) -> Results:
+        assert self._ids is not None
+        batch = Batch(self._connection, self._ids)
+        results: Results = [[apply(batch, change) for change in submission.changes] for submission in taken]
+        batch.flush()
+        return results
+
+    def _one_by_one(self, taken: list[_Submission]) -> Results:
+        assert self._ids is not None
+        batch = Batch(self._connection, self._ids)
+        results: Results = []
+        for submission in taken:
             self._connection.execute("SAVEPOINT submission")
-            before = counters
-            answers: list[Answered] = []
             try:
-                for change in changes:
-                    answer, counters = self._alone(change, counters)
-                    answers.append(answer)
-            except (apsw.ConstraintError, Bug) as error:
+                results.append([self._alone(batch, change) for change in submission.changes])
+            except ENVIRONMENT:
+                raise
+            except Exception as error:
+                batch.discard()
                 self._connection.execute("ROLLBACK TO submission")
-                counters = before
-                results.append(
-                    error if isinstance(error, Bug) else Bug("a row breaks a constraint of the store")
-                )
-            else:
-                results.append(answers)
+                results.append(_fault(error))
             self._connection.execute("RELEASE submission")
-        return results, counters
+        return results
 
-    def _alone(self, change: Change, counters: Counters) -> tuple[Answered, Counters]:
-        batch = Batch(self._connection, self._queries, counters)
+    def _alone(self, batch: Batch, change: Change) -> Answered:
+        """The change's answer; a `Conflict` when it broke on a key, with nothing of it written."""
         self._connection.execute("SAVEPOINT change")
         try:
-            answer = batch.apply(change)
+            answer = apply(batch, change)
             batch.flush()
         except apsw.ConstraintError:
+            batch.discard()
             self._connection.execute("ROLLBACK TO change")
-            if not isinstance(change, CAN_CONFLICT):
+            key = lost_key(batch, change)
+            if key is None:
                 raise
-            return conflict_of(change), counters
-        finally:
-            self._connection.execute("RELEASE change")
-        return answer, batch.counters
+            answer = Conflict(key)
+        self._connection.execute("RELEASE change")
+        return answer
 
-    def _commit(
-        self, taken: list[Submission], answers: list[list[Answered] | Exception], counters: Counters
-    ) -> None:
-        """On the thread: the fsync, and nothing else."""
-        error: apsw.Error | None = None
-        try:
-            self._connection.execute("COMMIT")
-        except apsw.Error as caught:
-            error = caught
-        self._loop.call_soon_threadsafe(self._committed, taken, answers, counters, error)
+    # What came of it -----------------------------------------------------------------------------------------
 
-    def _committed(
-        self,
-        taken: list[Submission],
-        answers: list[list[Answered] | Exception],
-        counters: Counters,
-        error: apsw.Error | None,
-    ) -> None:
-        self._committing = False
-        if error is None:
-            self._end(taken, answers, counters)
-        else:
-            self._rollback()
-            self._end(taken, [_unavailable(error)] * len(taken), self._counters)
+    def _committed(self, taken: list[_Submission], results: Results, error: Exception | None) -> None:
+        self._busy = False
+        if error is not None:
+            self._fail(taken, error)
+            return
+        if self._checkpointer.due and self._moving is None:
+            self._move_beside()
+        self._resolve(taken, results)
 
-    def _end(
-        self, taken: list[Submission], results: Sequence[list[Answered] | Exception], counters: Counters
-    ) -> None:
-        self._counters = counters
-        for (changes, future), result in zip(taken, results, strict=True):
-            self._backlog -= len(changes)
+    def _fail(self, taken: list[_Submission], error: Exception) -> None:
+        """Nothing of the batch is true. The next submission meets the store as it is then."""
+        self._roll_back()
+        self._ids = None
+        self._resolve(taken, [unavailable(error) for _ in taken])
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except apsw.Error:  # the next BEGIN says what is wrong
+                return
+
+    def _resolve(self, taken: list[_Submission], results: Sequence[list[Answered] | Exception]) -> None:
+        for submission, result in zip(taken, results, strict=True):
+            self._backlog -= len(submission.changes)
+            future = submission.future
             if future.done():
                 continue
             if isinstance(result, Exception):
                 future.set_exception(result)
             else:
                 future.set_result(result)
-        if self._waiting:
-            self._schedule()
-        else:
-            self._idle.set()
+        self._schedule()
 
-    def _rollback(self) -> None:
-        if self._connection.in_transaction:
-            try:
-                self._connection.execute("ROLLBACK")
-            except apsw.Error:  # the engine of SQLite has rolled back by itself
-                return
+    # Checkpoints ---------------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
+    def _move_beside(self) -> None:
+        self._moving = self._checkpointer.move()
+        self._moving.add_done_callback(self._want_gap)
+
+    def _want_gap(self, _: asyncio.Future[None]) -> None:
+        self._gap_wanted = True
+        self._schedule()
+
+    def _leave_gap(self) -> None:
+        self._gap_wanted, self._busy = False, True
+        self._moving = self._checkpointer.move()
+        self._moving.add_done_callback(self._end_gap)
+
+    def _end_gap(self, _: asyncio.Future[None]) -> None:
+        self._checkpointer.finish()
+        self._moving, self._busy = None, False
+        self._schedule()
 
 
-def _highest(connection: apsw.Connection, queries: dict[str, str]) -> tuple[int, ...]:
-    row = connection.execute(queries["highest_ids"]).fetchone()
-    return tuple(int(number) for number in row)  # type: ignore[union-attr]
-
-
-def _unavailable(error: apsw.Error) -> StoreUnavailable:
-    return StoreUnavailable(
-        "STO001",
-        f"the store cannot commit ({type(error).__name__})",
-        "free the disk or mend it; senders keep their messages and the engine goes on by itself",
-    )
+def _fault(error: Exception) -> Exception:
+    """What the submission at fault is told. Only the kind of a driver's or Python's error: its text may hold values."""
+    if isinstance(error, SutureError):
+        return error
+    return Bug(f"STO023 the store does not take this change ({type(error).__name__})")

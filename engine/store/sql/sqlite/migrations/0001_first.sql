@@ -73,7 +73,10 @@ CREATE TABLE message (
     patient BLOB
 ) STRICT;
 CREATE INDEX message_pending ON message (id) WHERE state = 0;
-CREATE INDEX message_held ON message (id) WHERE state = 3;
+CREATE INDEX message_state ON message (state) WHERE state > 0;
+CREATE INDEX message_feed ON message (feed);
+CREATE INDEX message_type ON message (type);
+CREATE INDEX message_received ON message (received_us);
 CREATE INDEX message_control ON message (control_id);
 CREATE INDEX message_account ON message (account) WHERE account IS NOT NULL;
 CREATE INDEX message_patient ON message (patient) WHERE patient IS NOT NULL;
@@ -148,15 +151,16 @@ CREATE INDEX effect_delivery ON effect (delivery_id) WHERE delivery_id IS NOT NU
 CREATE INDEX effect_reverses ON effect (reverses) WHERE reverses IS NOT NULL;
 
 CREATE VIEW held AS                      -- all that waits for a person: effects, else the line, else the message
-SELECT owner, cause, message_id, line_id, id AS effect_id, amount, held_us
+SELECT owner, cause, message_id, line_id, id AS effect_id, amount, held_us, state = 1 AS refused
 FROM effect WHERE held_us IS NOT NULL
 UNION ALL
-SELECT 'interface', line.reason, line.message_id, line.id, NULL, NULL, coalesce(message.stepped_us, message.received_us)
+SELECT 'interface', line.reason, line.message_id, line.id, NULL, NULL,
+       coalesce(message.stepped_us, message.received_us), 0
 FROM line JOIN message ON message.id = line.message_id
 WHERE line.state = 3
     AND NOT EXISTS (SELECT 1 FROM effect WHERE effect.message_id = line.message_id AND effect.line_id = line.id)
 UNION ALL
-SELECT 'interface', reason, id, NULL, NULL, NULL, coalesce(stepped_us, received_us)
+SELECT 'interface', reason, id, NULL, NULL, NULL, coalesce(stepped_us, received_us), 0
 FROM message
 WHERE state = 3 AND NOT EXISTS (SELECT 1 FROM line WHERE line.message_id = message.id);
 

@@ -1,0 +1,63 @@
+"""Which change is written by what, and how a change that lost a key is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.domain.changes import (
+    Acted,
+    Activated,
+    Answered,
+    Change,
+    Dropped,
+    Received,
+    Released,
+    Requeued,
+    Routed,
+    Sending,
+    Settled,
+    Stopped,
+    TableRecorded,
+    Withdrawn,
+)
+from engine.store.apply_inbox import received
+from engine.store.apply_outbox import contested_again, requeued, sending, settled, stopped, withdrawn
+from engine.store.apply_people import acted, activated, table_recorded
+from engine.store.apply_release import dropped, released
+from engine.store.apply_step import contested, routed
+from engine.store.batch import Batch
+
+_WRITES: dict[type, Callable[[Batch, Any], Answered]] = {
+    Received: received,
+    Routed: routed,
+    Released: released,
+    Sending: sending,
+    Withdrawn: withdrawn,
+    Settled: settled,
+    Requeued: requeued,
+    Dropped: dropped,
+    Stopped: stopped,
+    TableRecorded: table_recorded,
+    Activated: activated,
+    Acted: acted,
+}
+
+_CONTESTED: dict[type, Callable[[Batch, Any], bytes | None]] = {
+    Routed: contested,
+    Released: contested,
+    Requeued: contested_again,
+}
+
+
+def apply(batch: Batch, change: Change) -> Answered:
+    """Gathers the change's rows; its answer is true once the batch is flushed and committed.
+
+    Raises `Bug` for an illegal move and `apsw.ConstraintError` for a key that is taken; `Batch.flush` may, too."""
+    return _WRITES[type(change)](batch, change)
+
+
+def lost_key(batch: Batch, change: Change) -> bytes | None:
+    """The key for which the change, now undone, broke a constraint; None when it was for no key."""
+    finds = _CONTESTED.get(type(change))
+    return finds(batch, change) if finds else None

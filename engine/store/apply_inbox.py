@@ -1,0 +1,70 @@
+"""What an arrival writes: its bytes, its row, and the MSH-10 by which a repeat is known (rules of money, 29)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.domain.changes import Kept, Received
+from engine.domain.message import MessageId
+from engine.domain.status import MessageState
+from engine.errors import Bug
+from engine.store.batch import Batch
+from engine.store.rows import ContentKind
+
+REPEATED = "told before: same MSH-10 and body"
+
+
+class _Told(NamedTuple):
+    """`first`: the accepted message with this control id and body; `reused`: the id came with another body."""
+
+    first: tuple[MessageId, str] | None
+    reused: bool
+
+
+_NEVER = _Told(None, False)
+
+
+def received(batch: Batch, change: Received) -> Kept:
+    """A replay is never a repeat. Only what is accepted is remembered: a refused message is judged anew."""
+    if change.state is not MessageState.PENDING and change.state is not MessageState.REFUSED:
+        raise Bug(f"STO021 a message cannot arrive {change.state.word}")
+    control = change.control if change.replays is None else None
+    told = _told(batch, control) if control is not None else _NEVER
+    state: MessageState = change.state
+    reason, answered, relates_to = change.reason, change.answered, change.replays
+    if told.first is not None:
+        state, reason = MessageState.DUPLICATE, REPEATED
+        relates_to, answered = told.first
+    batch.ids.message = message = MessageId(batch.ids.message + 1)
+    batch.put(
+        "insert_message",
+        (
+            message,
+            change.feed,
+            change.received_us,
+            change.type,
+            change.control_id,
+            state,
+            reason,
+            answered,
+            change.charset,
+            batch.keep(ContentKind.RAW, change.raw),
+            relates_to,
+            change.actor,
+        ),
+    )
+    if control is not None and state is MessageState.PENDING:
+        batch.put("insert_control", (*control, message))
+        batch.controls.setdefault(control[0], []).append((control[1], message, answered))
+    return Kept(message, state, told.first, told.reused)
+
+
+def _told(batch: Batch, control: tuple[bytes, bytes]) -> _Told:
+    key, body = control
+    known = batch.look("find_control", key)
+    if key in batch.controls:
+        known += batch.controls[key]
+    for other, message, answered in known:
+        if other == body:
+            return _Told((message, answered), False)
+    return _Told(None, True) if known else _NEVER

@@ -1,0 +1,49 @@
+"""What people do to tables and releases, and the audit of what they did."""
+
+from __future__ import annotations
+
+import orjson
+
+from engine.domain.changes import Acted, Activated, TableRecorded
+from engine.store.batch import Batch
+from engine.store.rows import ContentKind
+
+
+def table_recorded(batch: Batch, change: TableRecorded) -> int:
+    """The latest version again, when nothing in it changed."""
+    latest = batch.ask("latest_table", change.name)
+    version = 1
+    if latest:
+        number, known = latest[0]
+        if known == change.hash:
+            return int(number)
+        version = int(number) + 1
+    content = batch.keep(ContentKind.TABLE, change.csv)
+    batch.do(
+        "insert_table",
+        change.name,
+        version,
+        change.hash,
+        change.source,
+        content,
+        change.at_us,
+        change.actor,
+        change.reason,
+    )
+    return version
+
+
+def activated(batch: Batch, change: Activated) -> int:
+    """A new edition every time; a release that was active before is known by its hash."""
+    found = batch.ask("find_release", change.hash)
+    if not found:
+        content = batch.keep(ContentKind.SITE, change.files)
+        found = batch.ask("insert_release", change.hash, content, change.at_us)
+    tables = orjson.dumps(change.tables, option=orjson.OPT_SORT_KEYS).decode()
+    ((edition,),) = batch.ask("insert_edition", found[0][0], tables, change.at_us, change.actor)
+    return int(edition)
+
+
+def acted(batch: Batch, change: Acted) -> None:
+    detail = orjson.dumps(change.detail).decode()
+    batch.do("insert_act", change.at_us, change.actor, change.verb, change.target, change.reason, detail)

@@ -1,0 +1,183 @@
+"""What a step writes: the message's end, its lines, effects, documents and facts, in one piece.
+
+A key that another effect owns is met by the unique index, not asked for beforehand: `writer` undoes the change and
+answers with `contested`. Neighbour: `apply_release` changes afterwards what was held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from engine.domain.changes import Released, Routed, RoutedAs
+from engine.domain.message import MessageId
+from engine.domain.posting import Document, EffectRow, Stepped
+from engine.domain.status import DeliveryState, EffectState, MessageState
+from engine.errors import Bug
+from engine.store.batch import Batch
+from engine.store.rows import ContentKind, decimal_text
+
+_BORN = (DeliveryState.READY, DeliveryState.SENDING)
+
+
+def routed(batch: Batch, change: Routed) -> RoutedAs:
+    stepped = change.stepped
+    if len(change.born) != len(stepped.documents) or any(state not in _BORN for state in change.born):
+        raise Bug("STO021 each document is born ready or sending")
+    if change.supersedes is not None:
+        _supersede(batch, change.supersedes, change.message)
+    record = batch.keep(ContentKind.RECORD, stepped.record) if stepped.record else None
+    batch.put(
+        "route_message",
+        (
+            stepped.state,
+            stepped.reason,
+            record,
+            change.edition,
+            change.at_us,
+            stepped.account,
+            stepped.patient,
+            change.message,
+            change.from_state,
+        ),
+    )
+    born = zip(stepped.documents, change.born, strict=True)
+    deliveries = tuple(
+        [
+            write_document(batch, change.message, document, state, change.edition, record, change.at_us)
+            for document, state in born
+        ]
+    )
+    _write_lines(batch, change.message, stepped, deliveries, change.at_us)
+    for fact in stepped.remember:
+        batch.put("insert_fact", (fact.kind, fact.key, fact.at_us, change.message, fact.value))
+    return RoutedAs(deliveries)
+
+
+def write_document(
+    batch: Batch,
+    message: MessageId,
+    document: Document,
+    state: DeliveryState,
+    edition: int,
+    record: int | None,
+    at_us: int,
+) -> int:
+    """The delivery's row and payload; its id."""
+    batch.ids.delivery = delivery = batch.ids.delivery + 1
+    batch.put(
+        "insert_delivery",
+        (
+            delivery,
+            message,
+            document.channel,
+            document.destination,
+            document.effect,
+            document.action,
+            document.lane,
+            document.priority,
+            document.reference,
+            document.path,
+            batch.keep(ContentKind.PAYLOAD, document.payload),
+            edition,
+            record,
+            state,
+            at_us,
+            at_us if state is DeliveryState.SENDING else None,
+        ),
+    )
+    return delivery
+
+
+def write_effects(
+    batch: Batch,
+    message: MessageId,
+    effects: Iterable[tuple[EffectRow, int]],
+    deliveries: Sequence[int | None],
+    at_us: int,
+) -> None:
+    """New effects, each with the id of its line. `deliveries`: by document index."""
+    rows, number = batch.rows("insert_effect"), batch.ids.effect
+    for effect, line in effects:
+        number += 1
+        rows.append(
+            (
+                number,
+                line,
+                message,
+                effect.destination,
+                effect.name,
+                effect.action,
+                effect.key,
+                effect.version,
+                effect.owns and effect.state is not EffectState.CANCELLED,
+                effect.state,
+                delivery_of(effect, deliveries),
+                effect.reverses,
+                decimal_text(effect.quantity),
+                effect.measure,
+                decimal_text(effect.amount),
+                effect.currency,
+                effect.owner,
+                effect.cause,
+                at_us if effect.state is EffectState.HELD else None,
+            )
+        )
+    batch.ids.effect = number
+
+
+def delivery_of(effect: EffectRow, deliveries: Sequence[int | None]) -> int | None:
+    """The delivery that carries the effect. Only what is on its way is carried, and it always is."""
+    if (effect.document is not None) is not (effect.state is EffectState.ROUTED):
+        raise Bug("STO021 an effect is routed with a document, or held or cancelled without one")
+    return None if effect.document is None else deliveries[effect.document]
+
+
+def contested(batch: Batch, change: Routed | Released) -> bytes | None:
+    """The first key of the change that an effect of another message owns, or None."""
+    for effect in change.stepped.effects:
+        claim = (effect.key, effect.destination, effect.name, effect.action, effect.version)
+        if effect.owns and any(owner != change.message for (owner,) in batch.ask("owner_of_key", *claim)):
+            return effect.key
+    return None
+
+
+def _write_lines(
+    batch: Batch, message: MessageId, stepped: Stepped, deliveries: Sequence[int], at_us: int
+) -> None:
+    rows, finds, first = batch.rows("insert_line"), batch.rows("insert_find"), batch.ids.line + 1
+    for number, line in enumerate(stepped.lines, first):
+        rows.append(
+            (
+                number,
+                message,
+                line.channel,
+                line.number,
+                line.key,
+                line.strong,
+                line.body,
+                line.credit,
+                line.state,
+                line.reason,
+                decimal_text(line.stated),
+                line.currency,
+            )
+        )
+        for key in line.finds:
+            finds.append((key, number))
+    batch.ids.line += len(stepped.lines)
+    write_effects(
+        batch, message, ((effect, first + effect.line) for effect in stepped.effects), deliveries, at_us
+    )
+
+
+def _supersede(batch: Batch, message: MessageId, replay: MessageId) -> None:
+    """A replay takes the place of what still waits. What is on its way, or there, stays where it is."""
+    found = batch.ask("state_of_message", message)
+    state = MessageState(found[0][0]) if found else None
+    if state not in (MessageState.HELD, MessageState.FILTERED, MessageState.ROUTED):
+        return
+    batch.do("supersede_effects", message)
+    whole = not batch.ask("has_routed_effect", message)
+    batch.do("supersede_lines", message, whole)
+    if whole:
+        batch.do("supersede_message", replay, message)

@@ -1,0 +1,299 @@
+"""What may be asked of a SQLite store. Sees what is committed, and writes nothing.
+
+Point reads run on the loop, on a connection of their own: they take microseconds. Reads that grow with the store
+(search, worklist, books) run on a thread with another connection, so that none holds up an acknowledgment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import apsw
+import orjson
+
+from engine.domain.message import Inbound, MessageId
+from engine.domain.posting import Action, FactKeys, Facts, Measure, Priority
+from engine.domain.status import DeliveryState, EffectState, LineState
+from engine.domain.views import (
+    AccountRow,
+    AttemptView,
+    DeliveryView,
+    EditionView,
+    EffectView,
+    HeldGroup,
+    LineView,
+    MessageQuery,
+    MessageView,
+    Outgoing,
+    ParkedLane,
+    TableVersionView,
+)
+from engine.errors import StoreUnavailable
+from engine.store import books, facts
+from engine.store.faults import unavailable
+from engine.store.migrate import check_readable, meta
+from engine.store.queries import ask
+from engine.store.rows import decimal_of
+from engine.store.search import find_messages
+
+_BUSY_MS = 2000
+"""How long a read waits for another process that is recovering the log."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SqliteReads:
+    """The `Reader` port. `open_reads` and `close_reads` are for who owns it."""
+
+    _near: apsw.Connection | None = None
+    _far: apsw.Connection | None = None
+    _thread: ThreadPoolExecutor
+    _hash_key: bytes
+
+    def open_reads(self, path: Path, cache_kib: int) -> None:
+        """`StoreError` when the file is no store, or of another schema."""
+        self._near = connect(path, cache_kib)
+        self._far = connect(path, cache_kib)
+        self._thread = ThreadPoolExecutor(1, "store-read")
+        check_readable(self._near)
+        self._hash_key = meta(self._near, "hash_key") or b""
+
+    def close_reads(self) -> None:
+        """A long read under way is broken off. Twice is fine."""
+        near, self._near = self._near, None
+        far, self._far = self._far, None
+        if near is not None:
+            near.close()
+        if far is not None:
+            far.interrupt()
+            self._thread.shutdown()
+            far.close()
+
+    @property
+    def hash_key(self) -> bytes:
+        return self._hash_key
+
+    def _rows(self, name: str, *values: Any) -> list[Any]:
+        try:
+            return ask(self._open(), name, *values)
+        except apsw.Error as error:
+            raise unavailable(error) from None
+
+    def _body(self, name: str, *values: Any) -> bytes | None:
+        rows = self._rows(name, *values)
+        return rows[0][0] if rows else None
+
+    def _open(self) -> apsw.Connection:
+        if self._near is None:
+            raise StoreUnavailable("STO006", "the store is closed", "start the engine")
+        return self._near
+
+    async def _long(
+        self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **_: P.kwargs
+    ) -> T:
+        """`read` on the thread, one after another."""
+        self._open()
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, read, self._far, *args)  # type: ignore[arg-type]
+        except apsw.Error as error:
+            raise unavailable(error) from None
+
+    # Inbox and facts -----------------------------------------------------------------------------------------
+
+    async def pending(self, after: int, limit: int) -> list[Inbound]:
+        return [Inbound(*row) for row in self._rows("pending", after, limit)]
+
+    async def inbound(self, message: MessageId) -> Inbound | None:
+        rows = self._rows("inbound", message)
+        return Inbound(*rows[0]) if rows else None
+
+    async def gather(self, keys: Sequence[FactKeys]) -> list[Facts]:
+        try:
+            return facts.gather(self._open(), keys)
+        except apsw.Error as error:
+            raise unavailable(error) from None
+
+    # Outbox --------------------------------------------------------------------------------------------------
+
+    async def ready(self, destination: str, priority: Priority, after: int, limit: int) -> list[Outgoing]:
+        return [_outgoing(*row) for row in self._rows("ready", destination, priority, after, limit)]
+
+    async def lane(self, destination: str, lane: int, limit: int) -> list[Outgoing]:
+        return [_outgoing(*row) for row in self._rows("lane", destination, lane, limit)]
+
+    async def late_lanes(self, destination: str, lanes: Sequence[int]) -> set[int]:
+        if not lanes:
+            return set()
+        return {lane for (lane,) in self._rows("late_lanes", destination, apsw.carray(array("q", lanes)))}
+
+    async def parked(self, destination: str) -> list[ParkedLane]:
+        return [
+            ParkedLane(delivery, lane, DeliveryState(state), next_us, sent_us)
+            for delivery, lane, state, next_us, sent_us in self._rows("parked", destination)
+        ]
+
+    async def stopped(self) -> dict[str, str]:
+        return dict(self._rows("stopped"))
+
+    async def held_deliveries(self, destination: str | None, limit: int) -> list[int]:
+        return [delivery for (delivery,) in self._rows("held_deliveries", destination, limit)]
+
+    # One message ---------------------------------------------------------------------------------------------
+
+    async def raw(self, message: MessageId) -> bytes | None:
+        return self._body("raw", message)
+
+    async def record(self, message: MessageId) -> bytes | None:
+        return self._body("record", message)
+
+    async def lines(self, message: MessageId) -> list[LineView]:
+        return [_line(*row) for row in self._rows("lines", message)]
+
+    async def effects(self, message: MessageId) -> list[EffectView]:
+        return [_effect(*row) for row in self._rows("effects", message)]
+
+    async def deliveries(self, message: MessageId) -> list[DeliveryView]:
+        return [_delivery(*row) for row in self._rows("deliveries", message)]
+
+    async def delivery(self, delivery: int) -> DeliveryView | None:
+        rows = self._rows("delivery", delivery)
+        return _delivery(*rows[0]) if rows else None
+
+    async def attempts(self, message: MessageId) -> list[AttemptView]:
+        return [AttemptView(*row) for row in self._rows("attempts", message)]
+
+    async def payload(self, delivery: int) -> bytes | None:
+        return self._body("payload", delivery)
+
+    # The whole -----------------------------------------------------------------------------------------------
+
+    async def messages(self, query: MessageQuery) -> list[MessageView]:
+        return await self._long(find_messages, query)
+
+    async def worklist(self, owner: str | None = None) -> list[HeldGroup]:
+        return await self._long(books.worklist, owner)
+
+    async def held_messages(
+        self, owner: str | None, cause: str | None, after: int, limit: int
+    ) -> list[MessageId]:
+        return await self._long(books.held_messages, owner, cause, after, limit)
+
+    async def message_counts(self) -> dict[tuple[str, str], int]:
+        return await self._long(books.message_counts)
+
+    async def line_counts(self) -> dict[tuple[str, str], tuple[int, str]]:
+        return await self._long(books.line_counts)
+
+    async def account(self) -> list[AccountRow]:
+        return await self._long(books.account)
+
+    async def documents(self, destination: str, after: int, limit: int) -> list[DeliveryView]:
+        rows = await self._long(books.documents, destination, after, limit)
+        return [_delivery(*row) for row in rows]
+
+    # What the site was, and what people did ------------------------------------------------------------------
+
+    async def editions(self, limit: int) -> list[EditionView]:
+        return [
+            EditionView(edition, release, orjson.loads(tables), activated_us, actor)
+            for edition, release, tables, activated_us, actor in self._rows("editions", limit)
+        ]
+
+    async def release_files(self, release_hash: str) -> bytes | None:
+        return self._body("release_files", release_hash)
+
+    async def table_versions(self, name: str | None = None) -> list[TableVersionView]:
+        return [TableVersionView(*row) for row in self._rows("table_versions", name)]
+
+    async def table_csv(self, name: str, version: int) -> bytes | None:
+        return self._body("table_csv", name, version)
+
+    async def acts(self, limit: int) -> list[tuple[int, str, str, str, str]]:
+        return self._rows("acts", limit)
+
+
+def connect(path: Path, cache_kib: int) -> apsw.Connection:
+    """A connection that reads beside the writer. No memory map: a failing disk must be an error, not a signal."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(_BUSY_MS)
+    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+    return connection
+
+
+def _outgoing(
+    delivery: int,
+    destination: str,
+    effect: str,
+    action: int,
+    lane: int,
+    priority: int,
+    reference: str,
+    path: str,
+    payload: bytes,
+    attempts: int,
+    state: int,
+    next_us: int | None,
+) -> Outgoing:
+    return Outgoing(
+        delivery,
+        destination,
+        effect,
+        Action(action),
+        lane,
+        Priority(priority),
+        reference,
+        path,
+        payload,
+        attempts,
+        DeliveryState(state),
+        next_us,
+    )
+
+
+def _line(
+    line: int,
+    channel: str,
+    number: int,
+    strong: int,
+    credit: int,
+    state: int,
+    reason: str,
+    stated: str | None,
+    currency: str,
+) -> LineView:
+    return LineView(
+        line,
+        channel,
+        number,
+        bool(strong),
+        bool(credit),
+        LineState(state),
+        reason,
+        decimal_of(stated),
+        currency,
+    )
+
+
+def _effect(*row: Any) -> EffectView:
+    view = EffectView(*row)
+    return view._replace(
+        action=Action(view.action),
+        state=EffectState(view.state),
+        quantity=decimal_of(row[10]),
+        measure=Measure(view.measure),
+        amount=decimal_of(row[12]),
+    )
+
+
+def _delivery(*row: Any) -> DeliveryView:
+    view = DeliveryView(*row)
+    return view._replace(
+        action=Action(view.action), state=DeliveryState(view.state), amount=decimal_of(row[15])
+    )

@@ -1,0 +1,53 @@
+-- Counts and money. Amounts are decimals as text, so equal amounts are counted here and multiplied exactly outside.
+
+-- name: message_counts
+SELECT feed, state, count(*) FROM message GROUP BY feed, state
+
+-- name: line_counts
+SELECT state, reason, stated, count(*) FROM line GROUP BY state, reason, stated
+
+-- name: account
+SELECT e.destination, e.name, e.action, e.measure,
+       CASE WHEN e.state = 2 THEN 'held' WHEN e.state = 3 THEN 'cancelled' WHEN d.state <= 2 THEN 'waiting'
+            WHEN d.state = 3 THEN 'unknown' WHEN d.state = 4 THEN 'delivered' WHEN d.state = 5 THEN 'held'
+            ELSE 'cancelled' END AS place,
+       e.amount, count(*)
+FROM effect e LEFT JOIN delivery d ON d.id = e.delivery_id
+WHERE e.state <> 4
+GROUP BY 1, 2, 3, 4, 5, 6
+
+-- name: far_end_money
+-- Money that the far end told, once per document; `effects` of documents for which it told none.
+SELECT d.destination, d.effect, d.action, r.amount, count(*),
+       sum(CASE WHEN r.amount IS NULL THEN (SELECT count(*) FROM effect e WHERE e.delivery_id = d.id) END) AS effects
+FROM receipt r JOIN delivery d ON d.id = r.delivery_id
+WHERE d.state = 4 AND (SELECT measure FROM effect e WHERE e.delivery_id = d.id LIMIT 1) = 3  -- one rule made them all
+GROUP BY 1, 2, 3, 4
+
+-- name: documents
+SELECT d.id, d.message_id, d.channel, d.destination, d.effect, d.action, d.reference, d.path, d.state, d.attempts,
+       d.created_us, d.next_us, d.settled_us, d.code, r.document, r.amount
+FROM delivery d JOIN receipt r ON r.delivery_id = d.id
+WHERE d.destination = ? AND d.state = 4 AND d.id > ? ORDER BY d.id LIMIT ?
+
+-- name: worklist
+SELECT owner, cause, count(effect_id), count(DISTINCT line_id), count(DISTINCT message_id), min(held_us), max(held_us)
+FROM held WHERE ?1 IS NULL OR owner = ?1
+GROUP BY owner, cause
+
+-- name: worklist_stakes
+-- What each line has at stake, once: what it states, else the largest of its held amounts (REAL only to compare).
+SELECT owner, cause, stake, count(*) FROM (
+    SELECT h.owner, h.cause, coalesce(l.stated, h.amount) AS stake, max(coalesce(abs(CAST(h.amount AS REAL)), 0))
+    FROM held h JOIN line l ON l.id = h.line_id
+    WHERE ?1 IS NULL OR h.owner = ?1
+    GROUP BY h.owner, h.cause, h.line_id)
+GROUP BY owner, cause, stake
+
+-- name: worklist_samples
+SELECT DISTINCT message_id FROM held WHERE owner = ? AND cause = ? ORDER BY message_id LIMIT 3
+
+-- name: held_messages
+SELECT DISTINCT message_id FROM held
+WHERE NOT refused AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR cause = ?2) AND message_id > ?3
+ORDER BY message_id LIMIT ?4

@@ -1,0 +1,26 @@
+-- The inbox: bodies, messages, MSH-10 duplicates. States are the numbers of engine/domain/status.py.
+
+-- name: insert_content
+INSERT INTO content (id, kind, body) VALUES (?, ?, ?)
+
+-- name: insert_message
+INSERT INTO message (id, feed, received_us, type, control_id, state, reason, answered, charset, content_id, relates_to,
+                     actor)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: insert_control
+INSERT INTO control_key (key, body, message_id) VALUES (?, ?, ?)
+
+-- name: find_control
+SELECT k.body, k.message_id, m.answered FROM control_key k JOIN message m ON m.id = k.message_id WHERE k.key = ?
+
+-- name: pending
+SELECT m.id, m.feed, m.received_us, c.body, m.charset, m.relates_to
+FROM message m JOIN content c ON c.id = m.content_id
+WHERE m.state = 0 AND m.id > ? ORDER BY m.id LIMIT ?
+
+-- name: inbound
+-- A repeat refers to the first and a superseded message to its replay: neither says what it replays.
+SELECT m.id, m.feed, m.received_us, c.body, m.charset,
+       CASE WHEN m.state = 6 OR (m.state = 4 AND m.stepped_us IS NULL) THEN NULL ELSE m.relates_to END
+FROM message m JOIN content c ON c.id = m.content_id WHERE m.id = ?

@@ -1,0 +1,75 @@
+-- The outbox: lanes, moves of deliveries, receipts and attempts.
+
+-- name: move_delivery
+-- `from` is a mask of the states from which the move is legal (engine/domain/status.py: DELIVERY_MOVES).
+UPDATE delivery SET state = ?, attempts = attempts + ?, sent_us = coalesce(?, sent_us), next_us = ?, settled_us = ?,
+                    code = coalesce(?, code)
+WHERE id = ? AND (? >> state) & 1
+
+-- name: insert_receipt
+INSERT INTO receipt (delivery_id, at_us, code, document, amount, actor) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: insert_attempt
+INSERT INTO attempt (id, delivery_id, at_us, verdict, code, reply_id) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: hold_effects
+UPDATE effect SET held_us = ?, owns = owns AND NOT ?, cause = (SELECT destination FROM delivery WHERE id = ?4) || ?3
+WHERE delivery_id = ?4
+
+-- name: settle_held_effects
+UPDATE effect SET held_us = NULL, cause = '' WHERE delivery_id = ?
+
+-- name: own_again
+UPDATE OR IGNORE effect SET owns = 1 WHERE delivery_id = ? AND owns = 0
+
+-- name: cancel_effects
+UPDATE effect SET state = 3, owns = 0, cause = ?, held_us = NULL WHERE delivery_id = ?
+
+-- name: message_of_delivery
+SELECT message_id FROM delivery WHERE id = ?
+
+-- name: keys_of_delivery
+SELECT key, destination, name, action, version FROM effect WHERE delivery_id = ? AND owns = 0
+
+-- name: copy_delivery
+INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane, priority, reference, path,
+                      content_id, edition_id, record_id, state, created_us)
+SELECT ?1, message_id, channel, destination, effect, action, lane, priority, reference, path, content_id, edition_id,
+       record_id, 0, ?2
+FROM delivery WHERE id = ?3
+
+-- name: move_effects
+UPDATE effect SET delivery_id = ?, owns = 1, held_us = NULL, cause = '' WHERE delivery_id = ?
+
+-- name: stop_destination
+INSERT INTO destination (name, stopped, code, at_us, actor) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (name) DO UPDATE
+SET stopped = excluded.stopped, code = excluded.code, at_us = excluded.at_us, actor = excluded.actor
+
+-- name: stopped
+SELECT name, code FROM destination WHERE stopped = 1
+
+-- name: ready
+SELECT d.id, d.destination, d.effect, d.action, d.lane, d.priority, d.reference, d.path, c.body, d.attempts, d.state,
+       d.next_us
+FROM delivery d JOIN content c ON c.id = d.content_id
+WHERE d.destination = ? AND d.state = 0 AND d.priority = ? AND d.id > ? ORDER BY d.id LIMIT ?
+
+-- name: lane
+SELECT d.id, d.destination, d.effect, d.action, d.lane, d.priority, d.reference, d.path, c.body, d.attempts, d.state,
+       d.next_us
+FROM delivery d JOIN content c ON c.id = d.content_id
+WHERE d.destination = ? AND d.lane = ? AND d.state < 4 ORDER BY d.id LIMIT ?
+
+-- name: late_lanes
+SELECT DISTINCT k.value FROM carray(?2) k
+WHERE EXISTS (SELECT 1 FROM delivery WHERE destination = ?1 AND lane = k.value AND state = 0 AND priority = 1)
+
+-- name: parked
+SELECT id, lane, state, next_us, sent_us FROM delivery WHERE destination = ? AND state IN (1, 2, 3) ORDER BY id
+
+-- name: held_deliveries
+SELECT id FROM delivery WHERE state = 5 AND (?1 IS NULL OR destination = ?1) ORDER BY id LIMIT ?2
+
+-- name: cancel_held_delivery
+UPDATE delivery SET state = 6, settled_us = ?, next_us = NULL WHERE id = ? AND state = 5

@@ -1,0 +1,44 @@
+-- What people do: drops, table versions, releases and editions, acts.
+
+-- name: effects_to_drop
+SELECT e.id, e.message_id, e.state, e.delivery_id, d.state FROM effect e LEFT JOIN delivery d ON d.id = e.delivery_id
+WHERE e.id IN carray(?)
+
+-- name: effects_of_delivery
+SELECT id FROM effect WHERE delivery_id = ?
+
+-- name: latest_table
+SELECT version, hash FROM table_version WHERE name = ? ORDER BY version DESC LIMIT 1
+
+-- name: insert_table
+INSERT INTO table_version (name, version, hash, source, content_id, recorded_us, actor, reason)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: find_release
+SELECT id FROM release WHERE hash = ?
+
+-- name: insert_release
+INSERT INTO release (hash, content_id, created_us) VALUES (?, ?, ?) RETURNING id
+
+-- name: insert_edition
+INSERT INTO edition (release_id, tables, activated_us, actor) VALUES (?, ?, ?, ?) RETURNING id
+
+-- name: insert_act
+INSERT INTO act (at_us, actor, verb, target, reason, detail) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: editions
+SELECT e.id, r.hash, e.tables, e.activated_us, e.actor FROM edition e JOIN release r ON r.id = e.release_id
+ORDER BY e.id DESC LIMIT ?
+
+-- name: release_files
+SELECT c.body FROM release r JOIN content c ON c.id = r.content_id WHERE r.hash = ?
+
+-- name: table_versions
+SELECT id, name, version, hash, source, recorded_us, actor, reason FROM table_version
+WHERE ?1 IS NULL OR name = ?1 ORDER BY id DESC
+
+-- name: table_csv
+SELECT c.body FROM table_version t JOIN content c ON c.id = t.content_id WHERE t.name = ? AND t.version = ?
+
+-- name: acts
+SELECT at_us, actor, verb, target, reason FROM act ORDER BY id DESC LIMIT ?

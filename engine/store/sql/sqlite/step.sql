@@ -1,0 +1,76 @@
+-- What a step writes, and what a release, a replay or a person changes of it afterwards.
+
+-- name: route_message
+UPDATE message SET state = ?, reason = ?, record_id = ?, edition_id = ?, stepped_us = ?, account = ?, patient = ?
+WHERE id = ? AND state = ?
+
+-- name: insert_fact
+INSERT OR REPLACE INTO fact (kind, key, at_us, message_id, value) VALUES (?, ?, ?, ?, ?)
+
+-- name: insert_line
+INSERT INTO line (id, message_id, channel, number, key, strong, body, credit, state, reason, stated, currency)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: insert_find
+INSERT OR IGNORE INTO line_find (key, line_id) VALUES (?, ?)
+
+-- name: insert_effect
+INSERT INTO effect (id, line_id, message_id, destination, name, action, key, version, owns, state, delivery_id,
+                    reverses, quantity, measure, amount, currency, owner, cause, held_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: insert_delivery
+INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane, priority, reference, path,
+                      content_id, edition_id, record_id, state, created_us, sent_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: owner_of_key
+SELECT message_id FROM effect WHERE owns = 1 AND key = ? AND destination = ? AND name = ? AND action = ? AND version = ?
+
+-- name: state_of_message
+SELECT state FROM message WHERE id = ?
+
+-- name: held_effects
+SELECT l.channel, l.number, e.name, e.action, e.id, e.line_id FROM effect e JOIN line l ON l.id = e.line_id
+WHERE e.message_id = ? AND e.state = 2
+
+-- name: held_lines
+SELECT channel, number, id FROM line WHERE message_id = ? AND state = 3
+
+-- name: release_effect
+UPDATE effect SET state = ?, delivery_id = ?, key = ?, version = ?, owns = ?, reverses = ?, quantity = ?, measure = ?,
+                  amount = ?, currency = ?, owner = ?, cause = ?, held_us = CASE WHEN ?1 = 2 THEN held_us END
+WHERE id = ?
+
+-- name: cancel_effect
+UPDATE effect SET state = 3, owns = 0, cause = ?, held_us = NULL WHERE id = ?
+
+-- name: supersede_effects
+UPDATE effect SET state = 4, owns = 0, cause = '', held_us = NULL WHERE message_id = ? AND state = 2
+
+-- name: supersede_lines
+UPDATE line SET state = 6, reason = '' WHERE message_id = ?1 AND NOT EXISTS (
+    SELECT 1 FROM effect WHERE effect.message_id = ?1 AND effect.line_id = line.id AND effect.state = 1)
+AND (?2 OR state = 3 OR EXISTS (
+    SELECT 1 FROM effect WHERE effect.message_id = ?1 AND effect.line_id = line.id AND effect.state = 4))
+
+-- name: supersede_message
+UPDATE message SET state = 6, reason = '', relates_to = ? WHERE id = ?
+
+-- name: has_routed_effect
+SELECT 1 FROM effect WHERE message_id = ? AND state = 1 LIMIT 1
+
+-- name: lines_by_effects
+-- For each line: its state, whether an effect of it is on its way, and whether one waits for a person.
+SELECT l.id, l.state, coalesce(max(e.state = 1), 0), coalesce(max(e.state = 2), 0)
+FROM line l LEFT JOIN effect e ON e.message_id = l.message_id AND e.line_id = l.id
+WHERE l.message_id = ? GROUP BY l.id
+
+-- name: restate_line
+UPDATE line SET state = ?, reason = ? WHERE id = ?
+
+-- name: restate_message
+UPDATE message SET state = ?, reason = ? WHERE id = ?
+
+-- name: restep_message
+UPDATE message SET record_id = coalesce(?, record_id), edition_id = ?, stepped_us = ? WHERE id = ?

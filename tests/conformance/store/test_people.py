@@ -1,0 +1,50 @@
+"""Tables, editions and the audit."""
+
+from __future__ import annotations
+
+from engine.domain.changes import Acted, Activated, TableRecorded
+from engine.domain.views import EditionView, TableVersionView
+
+
+def table(csv: bytes, **fields) -> TableRecorded:
+    made = TableRecorded("items", csv.decode(), "file", csv, 10, "ann", "new price")
+    return made._replace(**fields)
+
+
+def activated(tables: dict[str, int], **fields) -> Activated:
+    return Activated("hash-1", b"files", tables, 20, "ann")._replace(**fields)
+
+
+async def test_a_table_gets_a_new_version_only_when_something_in_it_changed(store):
+    assert await store.submit([table(b"one"), table(b"one"), table(b"two")]) == [1, 1, 2]
+    assert await store.submit([table(b"two"), table(b"one"), table(b"x", name="charges")]) == [2, 3, 1]
+    versions = await store.table_versions("items")
+    assert [view.version for view in versions] == [3, 2, 1]
+    assert versions[-1] == TableVersionView(
+        versions[-1].id, "items", 1, "one", "file", 10, "ann", "new price"
+    )
+    assert len(await store.table_versions()) == 4
+    assert await store.table_csv("items", 2) == b"two"
+    assert await store.table_csv("items", 9) is None
+
+
+async def test_an_activation_is_an_edition_and_a_release_is_kept_once(store):
+    (first,) = await store.submit([activated({"items": 1})])
+    (second,) = await store.submit([activated({"items": 2, "charges": 1}, files=b"not kept again")])
+    assert await store.editions(10) == [
+        EditionView(second, "hash-1", {"items": 2, "charges": 1}, 20, "ann"),
+        EditionView(first, "hash-1", {"items": 1}, 20, "ann"),
+    ]
+    assert await store.editions(1) == [EditionView(second, "hash-1", {"items": 2, "charges": 1}, 20, "ann")]
+    assert await store.release_files("hash-1") == b"files"
+    assert await store.release_files("hash-2") is None
+
+
+async def test_what_people_did_is_told_newest_first(store):
+    await store.submit([Acted("ann", "release", "items", "row added", {"released": 3}, 10)])
+    await store.submit([Acted("bob", "hold", "erp", "month end", {}, 20), table(b"one")])
+    assert await store.acts(10) == [
+        (20, "bob", "hold", "erp", "month end"),
+        (10, "ann", "release", "items", "row added"),
+    ]
+    assert len(await store.acts(1)) == 1
