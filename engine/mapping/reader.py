@@ -95,12 +95,10 @@ class ReadMap:
         return Event(self.kind, tuple(lines))
 
     def persons(self, message: Message) -> Fields:
-        """Account, visit and patient of the first line, and nothing else: cheaper than `read`. What is looked up in
+        """Account, visit and patient where they first stand in the message: cheaper than `read`. What is looked up in
         a table is left out."""
-        found = self._groups(message)
         fields: Fields = {}
-        if found:
-            self._persons.shared(message, found[0], _UTC, {}, date.min, fields, [], [], {})
+        self._persons.shared(message, None, _UTC, {}, date.min, fields, [], [], {})
         return fields
 
     def _groups(self, message: Message) -> Sequence[Group | None]:

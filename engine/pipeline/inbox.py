@@ -15,7 +15,7 @@ from engine.domain.message import Inbound, MessageId
 from engine.domain.ports import Reader
 from engine.pipeline.people import People, Person
 
-FEW = 6
+FEW = 4
 """Messages stepped in one go while others arrive: intake comes first, no acknowledgment waits long."""
 
 MANY = 64

@@ -172,11 +172,13 @@ class Stepper:
     async def _those_who_may(self, batch: Sequence[Prepared]) -> list[Prepared]:
         """Nobody overtakes who goes by several numbers, or who takes back what may still wait."""
         facts = await self._reader.gather([FactKeys(aliases=prepared.needs.aliases) for prepared in batch])
-        free = []
+        free: list[Prepared] = []
+        stays = False
         for prepared, known in zip(batch, facts, strict=True):
-            behind = not self._inbox.may_overtake(prepared.inbound)  # one of this batch that stepped back
+            behind = stays and not self._inbox.may_overtake(prepared.inbound)  # one that stays, of this batch
             if behind or known.aliases or prepared.needs.originals:
                 self._inbox.step_back(prepared.inbound)
+                stays = True
             else:
                 free.append(prepared)
         return free

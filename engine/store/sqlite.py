@@ -19,7 +19,7 @@ from engine.store.migrate import migrate
 from engine.store.reads import SqliteReads
 from engine.store.writer import GroupWriter
 
-_CACHE_KIB = 64 * 1024
+_CACHE_KIB = 32 * 1024
 """Of each connection: the inner pages of all indexes of a million messages."""
 
 _PRAGMAS = (
