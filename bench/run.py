@@ -16,17 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+from rig import HERE, free_port, laid_out, wait_for
 from sender import TEMPLATE
-from site_layout import lay_out
-
-HERE = Path(__file__).parent
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -47,7 +41,9 @@ def main() -> None:
 
 def one_round(count: int) -> dict[str, float]:
     """A fresh store, the engine from start to drained."""
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as bench:
+    with tempfile.TemporaryDirectory() as folder, laid_out(Path(folder)) as bench:
+        bench.start_far_ends()
+        bench.start_engine()
         bench.send(1000, 32)  # warm
         bench.drained(1000)
         taken, cpu, began = bench.taken(), bench.cpu(), time.monotonic()
@@ -70,91 +66,6 @@ def one_round(count: int) -> dict[str, float]:
             "CPU of the engine, ms a message": (bench.cpu() - cpu) * 1000 / (count + 2000 + count // 4 + 500),
             "memory of the engine after the burst, MB": memory,
         }
-
-
-class Bench:
-    """The processes of one round."""
-
-    def __init__(self, engine: subprocess.Popen[str], ports: dict[str, int], ready: float) -> None:
-        self._engine, self._ports, self.ready = engine, ports, ready
-        self._first = int(time.time()) % 100_000 * 1_000_000
-        self._expected = 0
-
-    def send(self, count: int, connections: int) -> dict[str, float]:
-        return json.loads(self._sender(count, connections).communicate()[0])
-
-    def crowded(self, count: int) -> dict[str, float]:
-        """One connection that stops and waits while 31 others push."""
-        others = self._sender(count, 31)
-        alone = self.send(500, 1)
-        others.communicate()
-        self.drained(count + 500)
-        return alone
-
-    def taken(self) -> int:
-        return sum(self._count(self._ports[name]) for name in ("erp", "billing"))
-
-    def drained(self, count: int) -> None:
-        """Waits until both far ends have every message of this round."""
-        self._expected += count
-        until = time.monotonic() + 600
-        while self.taken() < 2 * self._expected:
-            if time.monotonic() > until:
-                raise SystemExit("the engine did not deliver everything")
-            time.sleep(0.02)
-
-    def cpu(self) -> float:
-        """Seconds of processor time of the engine."""
-        fields = Path(f"/proc/{self._engine.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-    def memory(self) -> float:
-        line = next(
-            x for x in Path(f"/proc/{self._engine.pid}/status").read_text().splitlines() if "VmRSS" in x
-        )
-        return int(line.split()[1]) / 1024
-
-    def _sender(self, count: int, connections: int) -> subprocess.Popen[str]:
-        arguments = (self._ports["mllp"], count, connections, self._first)
-        self._first += count
-        return subprocess.Popen(
-            [sys.executable, str(HERE / "sender.py"), *map(str, arguments)], stdout=subprocess.PIPE, text=True
-        )
-
-    @staticmethod
-    def _count(port: int) -> int:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/count", timeout=10) as reply:
-            return int(reply.read())
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[Bench]:
-    ports = {name: free_port() for name in ("mllp", "erp", "billing")}
-    lay_out(folder / "site", **ports)
-    children = [
-        subprocess.Popen([sys.executable, str(HERE / "far_end.py"), str(ports[name])])
-        for name in ("erp", "billing")
-    ]
-    for name in ("erp", "billing"):
-        wait_for(ports[name])
-    began = time.monotonic()
-    with (folder / "serve.err").open("w") as errors:
-        engine = subprocess.Popen(
-            [sys.executable, "-m", "engine", "serve", "--site", str(folder / "site")],
-            cwd=HERE.parent,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-    try:
-        assert engine.stdout is not None
-        while engine.stdout.readline().strip() not in ("ready", ""):
-            pass
-        yield Bench(engine, ports, time.monotonic() - began)
-    finally:
-        for child in (engine, *children):
-            child.terminate()
-            child.wait(30)
 
 
 def floors(count: int) -> dict[str, float]:
@@ -190,24 +101,6 @@ def _one_connection_each(port: int, count: int) -> float:
             while connection.recv(4096):
                 pass
     return count / (time.monotonic() - began)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(port: int) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit(f"nobody listens on {port}")
 
 
 def _noise() -> float:

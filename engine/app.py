@@ -17,6 +17,7 @@ from engine.control.socket import ControlServer
 from engine.control.verbs import Verbs
 from engine.delivery.dispatcher import Dispatcher
 from engine.delivery.retry import LanePolicy
+from engine.domain.posting import Priority
 from engine.domain.views import Outgoing
 from engine.errors import UsageError
 from engine.observe.logs import EngineLog
@@ -52,17 +53,14 @@ class Lanes:
     def reserve(self, destination: str, lane: int) -> bool:
         return self._dispatchers[destination].reserve(lane)
 
-    def away(self, destination: str) -> bool:
-        return self._dispatchers[destination].away
-
     def release(self, destination: str, lane: int) -> None:
         self._dispatchers[destination].release(lane)
 
     def offer(self, outgoing: Outgoing) -> None:
         self._dispatchers[outgoing.destination].offer(outgoing)
 
-    def wake(self, destination: str) -> None:
-        self._dispatchers[destination].wake()
+    def wake(self, destination: str, priority: Priority) -> None:
+        self._dispatchers[destination].wake(priority)
 
     def status(self) -> list[dict[str, object]]:
         return [dict(dispatcher.status()._asdict()) for dispatcher in self._dispatchers.values()]

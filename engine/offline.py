@@ -12,6 +12,7 @@ from engine.clock import Clock
 from engine.control.verbs import Verbs
 from engine.domain.changes import Stopped
 from engine.domain.ports import Store
+from engine.domain.posting import Priority
 from engine.domain.views import Outgoing
 from engine.observe.logs import EngineLog
 from engine.pipeline.stepper import Stepper
@@ -28,14 +29,11 @@ class _NoLanes:
     def reserve(self, destination: str, lane: int) -> bool:
         return False
 
-    def away(self, destination: str) -> bool:
-        return True
-
     def release(self, destination: str, lane: int) -> None: ...
 
     def offer(self, outgoing: Outgoing) -> None: ...
 
-    def wake(self, destination: str) -> None: ...
+    def wake(self, destination: str, priority: Priority) -> None: ...
 
     def status(self) -> list[dict[str, object]]:
         return []

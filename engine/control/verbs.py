@@ -14,6 +14,7 @@ from engine.clock import Clock
 from engine.domain.changes import Acted, Conflict, Dropped, Kept, Received, Requeued, RoutedAs
 from engine.domain.message import Inbound, MessageId
 from engine.domain.ports import Store
+from engine.domain.posting import Priority
 from engine.domain.status import EffectState, MessageState
 from engine.domain.views import MessageQuery
 from engine.errors import UsageError
@@ -125,7 +126,8 @@ class Verbs:
             sent += isinstance(answer, RoutedAs)
             conflicts += isinstance(answer, Conflict)
         for status in self._lanes.status():
-            self._outbox.wake(str(status["destination"]))
+            for priority in Priority:
+                self._outbox.wake(str(status["destination"]), priority)
         await self._audit(actor, "requeue", destination or "all", reason, {"sent": sent})
         return {"sent": sent, "conflicts": conflicts}
 

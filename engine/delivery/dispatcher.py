@@ -8,7 +8,9 @@ store and is claimed by id, live ones before late ones.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from engine.clock import Clock
@@ -26,8 +28,8 @@ from engine.errors import StoreUnavailable
 PAGE = 128
 """READY rows read at once."""
 
-ROOM = {Priority.LIVE: 2 * PAGE, Priority.LATE: PAGE}
-"""Documents of one destination in memory up to which another page of that priority is read."""
+NEWEST = 64
+"""When more than a page waits, so many of the newest documents, and what comes after them, pass the others."""
 
 MARKED = 64
 """Documents that may be marked ahead of their turn, so that marks share commits: a crash makes each of them unknown."""
@@ -56,6 +58,18 @@ class Status(NamedTuple):
     parked: int
 
 
+@dataclass(slots=True)
+class Source:
+    """READY rows that are claimed by id: those of `priority` in (`cursor`, `end`], while fewer than `room` documents
+    are in memory. Up to the cursor they are in memory, or passed by. `more`: there may be some beyond it."""
+
+    priority: Priority
+    room: int
+    cursor: int = 0
+    end: int = sys.maxsize
+    more: bool = True
+
+
 class Dispatcher:
     """A service. All methods are called on the loop."""
 
@@ -82,8 +96,10 @@ class Dispatcher:
         self._timers: dict[int, asyncio.TimerHandle] = {}  # lane → when its head is due
         self._absent: dict[int, int] = {}
         self._in_flight = 0
-        self._cursors = dict.fromkeys(Priority, 0)  # READY rows up to this id are in memory, or passed by
-        self._more = dict.fromkeys(Priority, True)  # READY rows beyond the cursor may exist
+        self._fresh = Source(Priority.LIVE, 2 * PAGE)
+        self._overtaken = Source(Priority.LIVE, PAGE, more=False)
+        self._late = Source(Priority.LATE, PAGE)
+        self._sources = (self._fresh, self._overtaken, self._late)
         self._scanning = False
         self._marking: asyncio.Task[None] | None = None
         self._running = False
@@ -161,17 +177,14 @@ class Dispatcher:
     def reserve(self, lane: int) -> bool:
         """True when a document of `lane` may be born SENDING, since nothing of the lane waits before it and there is
         room to send it soon. Its place is taken until `offer` or `release`."""
-        if not self._running or self.away or any(self._more.values()):
+        if not self._running or self._stop_code or self._breaker.opened is not None:
+            return False
+        if any(source.more for source in self._sources):
             return False
         if self._window.marked >= self._most_marked or self._window.holds(lane):
             return False
         self._window.reserve(lane)
         return True
-
-    @property
-    def away(self) -> bool:
-        """Nothing leaves for now: what is committed meanwhile will have waited."""
-        return bool(self._stop_code) or self._breaker.opened is not None
 
     def release(self, lane: int) -> None:
         """The reserved document was not committed."""
@@ -182,9 +195,10 @@ class Dispatcher:
         self._window.offer(outgoing)
         self._pump()
 
-    def wake(self) -> None:
-        """READY rows were committed."""
-        self._more = dict.fromkeys(Priority, True)
+    def wake(self, priority: Priority) -> None:
+        """READY rows of that priority were committed."""
+        source = self._fresh if priority is Priority.LIVE else self._late
+        source.more = True
         self._pump()
 
     # Starting ------------------------------------------------------------------------------------------------
@@ -201,10 +215,10 @@ class Dispatcher:
             if self._marking is None and self._window.unmarked and self._window.marked < self._most_marked:
                 self._marking = self._spawn(self._mark())
         if not self._scanning:
-            for priority in Priority:
-                if self._more[priority] and self._window.size < ROOM[priority]:
+            for source in self._sources:
+                if source.more and self._window.size < source.room:
                     self._scanning = True
-                    self._spawn(self._scan(priority))
+                    self._spawn(self._scan(source))
                     return
 
     def _resting(self) -> bool:
@@ -339,28 +353,43 @@ class Dispatcher:
 
     # Reading on ----------------------------------------------------------------------------------------------
 
-    async def _scan(self, priority: Priority) -> None:
-        """Claims READY rows by id. A live one whose lane has late ones in the store comes with its lane."""
-        self._more[priority] = False  # unless `wake` says otherwise while we read
-        late: set[int] = set()
+    async def _scan(self, source: Source) -> None:
+        """Claims READY rows by id. One that another may precede, unseen, comes with its lane, in order."""
+        source.more = False  # unless `wake` says otherwise while we read
+        preceded: set[int] = set()
         try:
-            rows = await self._reader.ready(self.destination, priority, self._cursors[priority], PAGE)
-            if rows and priority is Priority.LIVE and self._more[Priority.LATE]:
-                late = await self._reader.late_lanes(self.destination, [row.lane for row in rows])
+            rows = await self._reader.ready(self.destination, source.priority, source.cursor, PAGE)
+            if source is self._fresh and len(rows) == PAGE and await self._pass(rows[-1].id):
+                return
+            if rows and any(other.more for other in self._sources if other is not source):
+                preceded = await self._reader.preceded([row.id for row in rows])
         except StoreUnavailable:
-            self._more[priority] = True
+            source.more = True
             raise
         finally:
             self._scanning = False
-        if rows:
-            self._cursors[priority] = rows[-1].id
-            self._more[priority] |= len(rows) == PAGE
+        source.more |= len(rows) == PAGE and rows[-1].id < source.end
         for row in rows:
-            if row.lane not in late:
-                self._window.take_in(row)
+            if row.id > source.end:
+                break
+            source.cursor = row.id
+            if row.id not in preceded:
+                self._window.take_in(row if source is self._fresh else row._replace(priority=Priority.LATE))
             elif self._window.pass_by(row.lane):
                 self._spawn(self._load_lane(row.lane))
         self._pump()
+
+    async def _pass(self, page_end: int) -> bool:
+        """Where much more than a page waits, the newest go on and the others become the backlog."""
+        newest = await self._reader.newest(self.destination, NEWEST)
+        if newest <= page_end:
+            return False
+        if not self._overtaken.more:
+            self._overtaken.cursor = self._fresh.cursor
+        self._overtaken.end, self._overtaken.more = newest - 1, True
+        self._fresh.cursor, self._fresh.more = newest - 1, True
+        asyncio.get_running_loop().call_soon(self._pump)
+        return True
 
     async def _load_lane(self, lane: int) -> None:
         """The lane's next documents, from the store."""

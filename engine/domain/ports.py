@@ -79,8 +79,13 @@ class Reader(Protocol):
         """Open deliveries (READY, SENDING, WAITING, UNKNOWN) of one lane in id order, with payloads."""
         ...
 
-    async def late_lanes(self, destination: str, lanes: Sequence[int]) -> set[int]:
-        """Those of `lanes` that have a READY delivery of priority LATE."""
+    async def preceded(self, deliveries: Sequence[int]) -> set[int]:
+        """Those of `deliveries` before which another READY one stands in their lane."""
+        ...
+
+    async def newest(self, destination: str, place: int) -> int:
+        """Id of the READY delivery of priority LIVE that is at `place` from the newest, which is at 1; 0 when there
+        are fewer."""
         ...
 
     async def parked(self, destination: str) -> list[ParkedLane]:

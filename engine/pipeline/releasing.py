@@ -80,7 +80,7 @@ class Releaser:
         if isinstance(answer, Conflict):
             return Tally(1, 0, len(only))
         for document in stepped.documents:
-            self._outbox.wake(document.destination)
+            self._outbox.wake(document.destination, document.priority)
         held = sum(effect.state is EffectState.HELD for effect in stepped.effects)
         return Tally(1, len(stepped.effects) - held, held)
 

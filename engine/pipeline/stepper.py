@@ -38,10 +38,6 @@ class Outbox(Protocol):
         then it is to be offered, or its place released."""
         ...
 
-    def away(self, destination: str) -> bool:
-        """Nothing leaves for there now."""
-        ...
-
     def release(self, destination: str, lane: int) -> None:
         """The commit failed: the reserved place is free again."""
         ...
@@ -50,8 +46,8 @@ class Outbox(Protocol):
         """A reserved document is committed."""
         ...
 
-    def wake(self, destination: str) -> None:
-        """READY rows were written."""
+    def wake(self, destination: str, priority: Priority) -> None:
+        """READY rows of that priority were written."""
         ...
 
 
@@ -238,24 +234,21 @@ class Stepper:
         now_us = self._clock.now_us()
         changes = []
         for prepared, one in zip(batch, stepped, strict=True):
-            documents = tuple(self._placed(document, late) for document in one.documents)
+            if late:  # what waited lets new documents of other lanes pass
+                one = one._replace(
+                    documents=tuple(document._replace(priority=Priority.LATE) for document in one.documents)
+                )
             changes.append(
                 Routed(
                     prepared.inbound.id,
-                    one._replace(documents=documents),
-                    tuple(self._born(document) for document in documents),
+                    one,
+                    tuple(self._born(document) for document in one.documents),
                     self.edition.id,
                     now_us,
                     supersedes=prepared.inbound.replays if one.effects else None,
                 )
             )
         return changes
-
-    def _placed(self, document: Document, late: bool) -> Document:
-        """What waited, or will have waited, lets new documents of other lanes pass."""
-        if late or self._outbox.away(document.destination):
-            return document._replace(priority=Priority.LATE)
-        return document
 
     def _born(self, document: Document) -> DeliveryState:
         free = self._outbox.reserve(document.destination, document.lane)
@@ -276,7 +269,7 @@ class Stepper:
             if born is DeliveryState.SENDING:
                 self._outbox.offer(outgoing_of(document, delivery))
             else:
-                self._outbox.wake(document.destination)
+                self._outbox.wake(document.destination, document.priority)
 
     def _let_go(self, routed: Sequence[Routed]) -> None:
         for change in routed:

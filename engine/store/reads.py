@@ -128,10 +128,13 @@ class SqliteReads:
     async def lane(self, destination: str, lane: int, limit: int) -> list[Outgoing]:
         return [_outgoing(*row) for row in self._rows("lane", destination, lane, limit)]
 
-    async def late_lanes(self, destination: str, lanes: Sequence[int]) -> set[int]:
-        if not lanes:
+    async def preceded(self, deliveries: Sequence[int]) -> set[int]:
+        if not deliveries:
             return set()
-        return {lane for (lane,) in self._rows("late_lanes", destination, apsw.carray(array("q", lanes)))}
+        return {delivery for (delivery,) in self._rows("preceded", apsw.carray(array("q", deliveries)))}
+
+    async def newest(self, destination: str, place: int) -> int:
+        return next((delivery for (delivery,) in self._rows("newest", destination, place - 1)), 0)
 
     async def parked(self, destination: str) -> list[ParkedLane]:
         return [

@@ -82,15 +82,24 @@ async def test_live_and_late_documents_are_read_apart(store, make):
     assert [row.id for row in await store.ready("erp", LATE, 0, 10)] == [made["a"], made["c"]]
 
 
-async def test_lanes_with_late_documents_are_told_from_those_without(store, make):
-    for lane, priority in ((5, LIVE), (6, LATE), (7, LATE)):
-        document = make.document(str(lane), lane=lane)._replace(priority=priority)
-        _, (delivery,) = await make.post(store, make.posting(str(lane), documents=(document,)))
-        if lane == 7:
-            await drive(store, make, delivery, HELD)
-    assert await store.late_lanes("erp", [7, 6, 5, 6, 99]) == {6}
-    assert await store.late_lanes("billing", [6]) == set()
-    assert await store.late_lanes("erp", []) == set()
+async def test_documents_that_another_precedes_in_their_lane_are_told(store, make):
+    made = []
+    for name, lane in (("a", 5), ("b", 5), ("c", 6), ("d", 7), ("e", 7)):
+        document = make.document(name, lane=lane)
+        _, (delivery,) = await make.post(store, make.posting(name, documents=(document,)))
+        made.append(delivery)
+    await drive(store, make, made[3], HELD)
+    assert await store.preceded(made) == {made[1]}
+    assert await store.preceded([]) == set()
+
+
+async def test_the_place_from_the_newest_counts_live_ready_documents(store, make):
+    assert await store.newest("erp", 1) == 0
+    made = [(await make.post(store, make.posting(name)))[1][0] for name in "abc"]
+    late = make.document("z", lane=9)._replace(priority=LATE)
+    await make.post(store, make.posting("z", documents=(late,)))
+    await drive(store, make, made[1], DELIVERED)
+    assert [await store.newest("erp", place) for place in (1, 2, 3)] == [made[2], made[0], 0]
 
 
 async def test_what_was_marked_and_did_not_leave_is_ready_again(store, make):

@@ -33,14 +33,11 @@ class NoOutbox:
     def reserve(self, destination, lane):
         return False
 
-    def away(self, destination):
-        return False
-
     def release(self, destination, lane): ...
 
     def offer(self, outgoing): ...
 
-    def wake(self, destination):
+    def wake(self, destination, priority):
         self.woken.append(destination)
 
 

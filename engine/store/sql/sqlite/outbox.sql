@@ -61,9 +61,13 @@ SELECT d.id, d.destination, d.effect, d.action, d.lane, d.priority, d.reference,
 FROM delivery d JOIN content c ON c.id = d.content_id
 WHERE d.destination = ? AND d.lane = ? AND d.state < 4 ORDER BY d.id LIMIT ?
 
--- name: late_lanes
-SELECT DISTINCT k.value FROM carray(?2) k
-WHERE EXISTS (SELECT 1 FROM delivery WHERE destination = ?1 AND lane = k.value AND state = 0 AND priority = 1)
+-- name: preceded
+SELECT d.id FROM carray(?) k JOIN delivery d ON d.id = k.value
+WHERE EXISTS (SELECT 1 FROM delivery e
+              WHERE e.destination = d.destination AND e.lane = d.lane AND e.id < d.id AND e.state < 4 AND e.state = 0)
+
+-- name: newest
+SELECT id FROM delivery WHERE destination = ? AND state = 0 AND priority = 0 ORDER BY id DESC LIMIT 1 OFFSET ?
 
 -- name: parked
 SELECT id, lane, state, next_us, sent_us FROM delivery WHERE destination = ? AND state IN (1, 2, 3) ORDER BY id
