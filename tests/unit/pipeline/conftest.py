@@ -1,0 +1,163 @@
+"""The step on the example site with a real store: tell it messages, look at what became of their lines."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from engine.activation import activate
+from engine.clock import SystemClock, to_us
+from engine.domain.changes import Received, Settled
+from engine.domain.message import Inbound, MessageId
+from engine.domain.outcome import Outcome, Verdict
+from engine.domain.posting import Priority
+from engine.domain.status import DeliveryState, MessageState
+from engine.domain.views import EffectView, MessageView, Outgoing
+from engine.pipeline.releasing import Releaser
+from engine.pipeline.stepper import Stepper
+from engine.site.compile import load_site
+from engine.store.sqlite import SqliteStore
+
+ROOT = Path(__file__).parents[3]
+RECEIVED = to_us(datetime(2026, 11, 20, 16, tzinfo=UTC))
+
+
+def ft1(
+    source_id: str = "T1",
+    *,
+    code: str = "IMP-FEM-06",
+    kind: str = "CG",
+    quantity: str = "1",
+    amount: str = "4100.00",
+    department: str = "OR-NORTH",
+    reverses: str = "",
+    used: str = "20261120094500",
+) -> str:
+    fields = [""] * 32
+    fields[1], fields[2], fields[4], fields[6], fields[7] = "1", source_id, used, kind, code
+    fields[10], fields[11], fields[13], fields[31] = quantity, amount, department, reverses
+    return "FT1|" + "|".join(fields[1:]).rstrip("|") + "\r"
+
+
+def dft(*lines: str, account: str = "A1", patient: str = "M1", control: str = "1") -> str:
+    return (
+        f"MSH|^~\\&|EHR|NORTH|S|E|20261120101500||DFT^P03|{control}|P|2.5.1\r"
+        f"PID|1||{patient}^^^NORTH^MR|||||||||||||||{account}^^^NORTH^AN\rPV1|1|I|||||||||||||||||V1\r"
+        + "".join(lines)
+    )
+
+
+def a40(survivor: str, loser: str) -> str:
+    return (
+        "MSH|^~\\&|EHR|NORTH|S|E|20261120101500||ADT^A40|9|P|2.5.1\rEVN|A40|20261120101500\r"
+        f"PID|1||M1^^^NORTH^MR|||||||||||||||{survivor}^^^NORTH^AN\rMRG|M1^^^NORTH^MR||{loser}^^^NORTH^AN\r"
+    )
+
+
+class Lanes:
+    """Nothing leaves: documents stay where the step put them."""
+
+    def reserve(self, destination, lane):
+        return False
+
+    def release(self, destination, lane): ...
+
+    def offer(self, outgoing): ...
+
+    def wake(self, destination, priority): ...
+
+
+class Told:
+    def __init__(self) -> None:
+        self.failures: list[Exception] = []
+
+    def stepped(self, inbound, stepped): ...
+
+    def failed(self, inbound, error):
+        self.failures.append(error)
+
+
+class House:
+    """A store and a stepper. Everything that `tell` is given is stepped when it returns."""
+
+    def __init__(self, store: SqliteStore, stepper: Stepper, told: Told) -> None:
+        self.store, self.stepper, self.told = store, stepper, told
+        self.clock = SystemClock()
+
+    async def tell(self, text: str, *, feed: str = "ehr", replays: int | None = None) -> MessageView:
+        received = Received(
+            feed, RECEIVED, "DFT^P03", "1", text.encode(), None, MessageState.PENDING, "", "AA", None,
+            replays=MessageId(replays) if replays else None,
+        )  # fmt: skip
+        (kept,) = await self.store.submit((received,))
+        self.stepper.arrived(Inbound(kept.id, feed, RECEIVED, text.encode(), None, received.replays))
+        await self.stepper.idle()
+        return await self.view(kept.id)
+
+    async def view(self, message: int) -> MessageView:
+        from engine.domain.views import MessageQuery
+
+        found = await self.store.messages(MessageQuery())
+        return next(view for view in found if view.id == message)
+
+    async def effects(self, message: int) -> dict[tuple[int, str], EffectView]:
+        """By line number and name."""
+        return {
+            (effect.number, effect.name): effect for effect in await self.store.effects(MessageId(message))
+        }
+
+    async def causes(self, message: int) -> set[str]:
+        return {effect.cause for effect in (await self.effects(message)).values() if effect.cause}
+
+    async def documents(self) -> list[Outgoing]:
+        return [
+            row
+            for destination in ("erp", "billing")
+            for priority in Priority
+            for row in await self.store.ready(destination, priority, 0, 1000)
+        ]
+
+    async def deliver(self) -> None:
+        """All that is ready is applied."""
+        from engine.domain.changes import Sending
+
+        for row in await self.documents():
+            await self.store.submit((Sending((row.id,), RECEIVED),))
+            applied = Outcome(Verdict.APPLIED, "HTTP 201", f"D{row.id}")
+            await self.store.submit((Settled(row.id, DeliveryState.DELIVERED, applied, RECEIVED),))
+
+    async def release(self, *messages: int, as_new: bool = False):
+        releaser = Releaser(
+            self.store, self.store, Lanes(), self.clock, self.stepper.edition, "ann", "row added"
+        )
+        async with self.stepper.lock:
+            return await releaser.release([MessageId(message) for message in messages], as_new=as_new)
+
+
+@pytest.fixture
+async def house(tmp_path):
+    clock = SystemClock()
+    store = SqliteStore(tmp_path / "suture.db", site="north-general", environment="test", clock=clock)
+    await store.start()
+    told = Told()
+    edition = await activate(store, load_site(ROOT), clock, "test")
+    stepper = Stepper(store, store, Lanes(), clock, edition, told)
+    await stepper.start()
+    await stepper.idle()
+    yield House(store, stepper, told)
+    await stepper.stop()
+    await store.stop()
+    assert told.failures == []
+
+
+@pytest.fixture(scope="session")
+def texts():
+    """Builders of messages: `texts.dft(texts.ft1(...))`."""
+
+    class Texts:
+        pass
+
+    Texts.ft1, Texts.dft, Texts.a40 = staticmethod(ft1), staticmethod(dft), staticmethod(a40)
+    return Texts

@@ -1,0 +1,66 @@
+"""Was this line told before? Rules of money, 2 to 4."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.domain.status import MessageState
+
+
+async def test_the_same_strong_key_with_the_same_content_is_a_duplicate(house, texts):
+    first = await house.tell(texts.dft(texts.ft1("T1")))
+    again = await house.tell(texts.dft(texts.ft1("T1"), control="2"))
+    assert (first.state, again.state) == (MessageState.ROUTED, MessageState.DUPLICATE)
+    assert await house.effects(again.id) == {}
+
+
+async def test_the_same_strong_key_with_other_content_is_held_and_owns_nothing(house, texts):
+    await house.tell(texts.dft(texts.ft1("T1")))
+    changed = await house.tell(texts.dft(texts.ft1("T1", amount="4300.00")))
+    assert changed.state is MessageState.HELD
+    assert await house.causes(changed.id) == {"changed after it was posted"}
+    again = await house.tell(texts.dft(texts.ft1("T1")))
+    assert again.state is MessageState.DUPLICATE
+
+
+async def test_two_identical_lines_of_one_message_both_post(house, texts):
+    told = await house.tell(texts.dft(texts.ft1(""), texts.ft1("")))
+    assert told.state is MessageState.ROUTED
+    assert len(await house.effects(told.id)) == 4  # issue and charge of each
+
+
+async def test_the_same_weak_line_in_another_message_is_a_suspected_duplicate(house, texts):
+    await house.tell(texts.dft(texts.ft1("")))
+    again = await house.tell(texts.dft(texts.ft1("")))
+    assert again.state is MessageState.HELD
+    assert await house.causes(again.id) == {"suspected duplicate"}
+
+
+async def test_a_resend_with_a_line_inserted_changes_nothing_for_the_others(house, texts):
+    first, second = texts.ft1("", code="IMP-FEM-06"), texts.ft1("", code="IMP-TIB-04", amount="2800.00")
+    await house.tell(texts.dft(first, second))
+    inserted = texts.ft1("", code="CEM-PAL-40", amount="118.25")
+    resent = await house.tell(texts.dft(inserted, first, second))
+    effects = await house.effects(resent.id)
+    assert {number for (number, _), effect in effects.items() if effect.cause == "suspected duplicate"} == {
+        2,
+        3,
+    }
+    assert {number for (number, _), effect in effects.items() if not effect.cause} == {1}
+
+
+@pytest.mark.parametrize(("posted", "resent"), [("A1", "A2"), ("A2", "A1")])
+async def test_posted_merged_and_resent_under_the_other_number_is_one_effect(house, texts, posted, resent):
+    await house.tell(texts.dft(texts.ft1(""), account=posted))
+    await house.tell(texts.a40("A2", "A1"))
+    again = await house.tell(texts.dft(texts.ft1(""), account=resent))
+    assert again.state is MessageState.HELD
+    assert await house.causes(again.id) == {"suspected duplicate"}
+
+
+async def test_a_line_that_a_person_takes_as_new_posts_beside_the_first(house, texts):
+    await house.tell(texts.dft(texts.ft1("")))
+    again = await house.tell(texts.dft(texts.ft1("")))
+    tally = await house.release(again.id, as_new=True)
+    assert (tally.released, tally.still_held) == (2, 0)
+    assert len({row.reference for row in await house.documents()}) == 4
