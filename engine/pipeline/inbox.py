@@ -18,7 +18,7 @@ from engine.pipeline.people import People, Person
 FEW = 4
 """Messages stepped in one go while others arrive: intake comes first, no acknowledgment waits long."""
 
-MANY = 64
+MANY = 24
 """The same while nobody sends: fewer commits for the backlog."""
 
 IN_MEMORY = 256

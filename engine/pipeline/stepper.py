@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from engine.clock import Clock
 from engine.domain.changes import Conflict, Routed, RoutedAs
@@ -25,6 +25,12 @@ from engine.pipeline.people import people_of
 from engine.pipeline.reading import Read, further_needs, read_message
 from engine.pipeline.step import step
 from engine.site.release import Release
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+SLICE = 8
+"""Messages worked on before the loop has its turn: two milliseconds."""
 
 RECOVERY_PAUSE = 0.5
 """Seconds before a store that failed is tried again."""
@@ -158,7 +164,7 @@ class Stepper:
                 self._quiet.set()
 
     async def _step(self, taken: Taken) -> None:
-        prepared = [self._prepare(inbound) for inbound in taken.batch]
+        prepared = await in_slices(self._prepare, taken.batch)
         if taken.overtaking:
             prepared = await self._those_who_may(prepared)
         waiting = deque(prepared)
@@ -192,10 +198,7 @@ class Stepper:
         """Gathers, steps and commits; what lost its key meanwhile is gathered and stepped again."""
         while batch:
             facts = await gather(self._reader, self._digester, batch)
-            stepped = [
-                prepared.failed or self._stepped(prepared, known)
-                for prepared, known in zip(batch, facts, strict=True)
-            ]
+            stepped = await in_slices(self._stepped, list(zip(batch, facts, strict=True)))
             routed = self._routed(batch, stepped, late)
             try:
                 answers = await self._writer.submit(routed)
@@ -254,8 +257,10 @@ class Stepper:
         free = self._outbox.reserve(document.destination, document.lane)
         return DeliveryState.SENDING if free else DeliveryState.READY
 
-    def _stepped(self, prepared: Prepared, facts: Facts) -> Stepped:
-        assert prepared.read is not None
+    def _stepped(self, gathered: tuple[Prepared, Facts]) -> Stepped:
+        prepared, facts = gathered
+        if prepared.failed is not None or prepared.read is None:
+            return prepared.failed or Stepped(MessageState.HELD, "BUG001 the step failed")
         try:
             return step(self.edition.release, self._digester, prepared.read, facts)
         except Exception as error:
@@ -294,6 +299,16 @@ def outgoing_of(document: Document, delivery: int) -> Outgoing:
         DeliveryState.SENDING,
         None,
     )
+
+
+async def in_slices(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """`work` of each item; between two slices whoever waits for an answer has a turn."""
+    results = []
+    for index, item in enumerate(items, 1):
+        results.append(work(item))
+        if not index % SLICE:
+            await asyncio.sleep(0)
+    return results
 
 
 async def gather(reader: Reader, digester: Digester, batch: Sequence[Prepared]) -> list[Facts]:

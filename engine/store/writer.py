@@ -22,8 +22,8 @@ from engine.store.checkpoint import Checkpointer
 from engine.store.commit_thread import CommitThread
 from engine.store.faults import ENVIRONMENT, unavailable
 
-BATCH_WEIGHT = 400
-"""Of one commit: enough to share the fsync, few enough to give the loop its turn every 10 ms."""
+BATCH_WEIGHT = 150
+"""Of one commit: enough to share the fsync, few enough to give the loop its turn every 5 ms."""
 
 _WEIGHTS: dict[type, int] = {Routed: 4, Released: 20}
 """What a change costs the loop, in arrivals; any other: 1."""
