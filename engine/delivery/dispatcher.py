@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, ParamSpec, Protocol
 
 from engine.clock import Clock
 from engine.delivery.breaker import Breaker
@@ -24,6 +24,8 @@ from engine.domain.posting import Priority
 from engine.domain.status import DeliveryState
 from engine.domain.views import Outgoing
 from engine.errors import StoreUnavailable
+
+P = ParamSpec("P")
 
 PAGE = 128
 """READY rows read at once."""
@@ -211,14 +213,14 @@ class Dispatcher:
             while self._may_start():
                 self._breaker.left()
                 self._in_flight += 1
-                self._spawn(self._leave(self._window.start(self._how_many())))
+                self._spawn(self._leave, self._window.start(self._how_many()))
             if self._marking is None and self._window.unmarked and self._window.marked < self._most_marked:
-                self._marking = self._spawn(self._mark())
+                self._marking = self._spawn(self._mark)
         if not self._scanning:
             for source in self._sources:
                 if source.more and self._window.size < source.room:
                     self._scanning = True
-                    self._spawn(self._scan(source))
+                    self._spawn(self._scan, source)
                     return
 
     def _resting(self) -> bool:
@@ -262,16 +264,16 @@ class Dispatcher:
             self._pump_timer.cancel()
         self._pump_timer = asyncio.get_running_loop().call_later(seconds, self._pump)
 
-    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(self._guarded(work))
+    def _spawn(self, work: Callable[P, Awaitable[None]], *args: P.args, **_: P.kwargs) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._guarded(work, *args))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _guarded(self, work: Awaitable[None]) -> None:
+    async def _guarded(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
         """A store that fails stops nothing for good: marks and receipts are tried again."""
         try:
-            await work
+            await work(*args)
         except StoreUnavailable:
             self._pump_in(STORE_PAUSE)
         except Exception as error:  # a bug of ours must not be silent; its lane waits for the next start
@@ -349,7 +351,7 @@ class Dispatcher:
             return
         self._absent.pop(head.id, None)
         if self._window.end(head):
-            self._spawn(self._load_lane(head.lane))
+            self._spawn(self._load_lane, head.lane)
 
     # Reading on ----------------------------------------------------------------------------------------------
 
@@ -376,7 +378,7 @@ class Dispatcher:
             if row.id not in preceded:
                 self._window.take_in(row if source is self._fresh else row._replace(priority=Priority.LATE))
             elif self._window.pass_by(row.lane):
-                self._spawn(self._load_lane(row.lane))
+                self._spawn(self._load_lane, row.lane)
         self._pump()
 
     async def _pass(self, page_end: int) -> bool:
@@ -420,7 +422,7 @@ class Dispatcher:
             return
         del self._timers[lane]
         self._window.unpark(lane)
-        self._spawn(self._load_lane(lane))
+        self._spawn(self._load_lane, lane)
 
     async def _ask(self, head: Outgoing) -> None:
         """Settles an unknown by asking; where nobody can be asked, by the far end's own idempotency (rule 8)."""

@@ -13,7 +13,7 @@ from engine.domain.posting import Priority
 from engine.domain.status import DeliveryState
 from engine.domain.views import Outgoing
 
-LANE_WINDOW = 16
+LANE_WINDOW = 4
 """Documents of one lane in memory, so that a long lane leaves room for the others."""
 
 
