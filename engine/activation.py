@@ -47,16 +47,17 @@ async def activate(store: Store, site: Site, clock: Clock, actor: str) -> Editio
     return Edition(edition, release)
 
 
-async def record_rows(
-    store: Store, site: Site, name: str, csv: bytes, clock: Clock, actor: str, reason: str
+async def record_table(
+    store: Store, site: Site, name: str, csv: bytes, clock: Clock, actor: str, reason: str, source: str
 ) -> Edition:
-    """A new version of one table, and the edition that has it. Raises `SiteError` when its rows do not fit."""
+    """A new version of one table, and the edition that has it. `source`: worklist | import. Raises `SiteError` when
+    its rows do not fit."""
     (current,) = await store.editions(1)
     versions = dict(current.tables)
     csvs = {table: await _csv(store, table, version) for table, version in versions.items()}
     release = await asyncio.to_thread(compile_release, site, {**csvs, name: csv})
     digest = sha256(csv).hexdigest()
-    recorded = TableRecorded(name, digest, "worklist", csv, clock.now_us(), actor, reason)
+    recorded = TableRecorded(name, digest, source, csv, clock.now_us(), actor, reason)
     (version,) = await store.submit((recorded,))
     assert isinstance(version, int)
     versions[name] = version

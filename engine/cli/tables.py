@@ -1,15 +1,21 @@
-"""`tables`: code tables as the engine has them: list, look at, add rows, write back to the files."""
+"""`tables`: code tables as the engine has them: list, find, add rows, import, write back to the files."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 
 import click
 
 from engine.cli.connect import place_of, reader_of, tell_engine
-from engine.cli.output import env_option, guarded, json_option, say, site_option, when
+from engine.cli.output import env_option, guarded, json_option, moment, say, site_option, when
 from engine.errors import UsageError
+from engine.reference.table import Row
+from engine.site.compile import compile_release
+from engine.site.release import Release
 
 
 @click.group()
@@ -45,15 +51,96 @@ def add(
     table: str, cells: tuple[str, ...], reason: str, folder: Path, environment: str | None, as_json: bool
 ) -> None:
     """Add one row to a table: a new version, used from the next message on."""
+    arguments = {"table": table, "rows": [_cells(cells)], "reason": reason}
+    answer = tell_engine(folder, environment, "add_row", arguments)
+    say(answer, as_json, lambda _: (f"{table}: version {answer['version']} has {answer['rows']} row more",))
+
+
+@tables.command("import")
+@click.argument("table")
+@click.argument("csv", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--reason", default="", help="Why; kept with the version.")
+@site_option
+@env_option
+@json_option
+@guarded
+def import_table(
+    table: str, csv: Path, reason: str, folder: Path, environment: str | None, as_json: bool
+) -> None:
+    """Replace all rows of a table by those of a CSV file: a new version, used from the next message on."""
+    arguments = {"table": table, "csv": csv.read_bytes().decode("utf-8-sig"), "reason": reason}
+    answer = tell_engine(folder, environment, "import_table", arguments)
+    word = "has" if answer["changed"] else "had already"
+    say(
+        answer,
+        as_json,
+        lambda _: (f"{table}: version {answer['version']} {word} these {answer['rows']} rows",),
+    )
+
+
+@tables.command()
+@click.argument("table")
+@click.argument("cells", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.option("--on", "day", help="The day that the row is to be valid on.  [default: today]")
+@site_option
+@env_option
+@json_option
+@guarded
+def find(
+    table: str, cells: tuple[str, ...], day: str | None, folder: Path, environment: str | None, as_json: bool
+) -> None:
+    """Look one key up as a step would, and name keys that are spelled almost like it. Exit 1: there is no row."""
+    release = _current(table, folder, environment)
+    on = moment(day).date() if day else datetime.now(release.zone).date()
+    found = release.tables[table]
+    asked = _cells(cells)
+    if set(asked) != set(found.spec.keys):
+        raise UsageError(
+            "CLI008", f"table {table} has other keys", f"its keys are {', '.join(found.spec.keys)}"
+        )
+    key = tuple(asked[name] for name in found.spec.keys)
+    row = found.find(key, on)
+    near = [] if row else [dict(zip(found.spec.keys, cells, strict=True)) for cells in found.nearest(key)]
+    say(
+        {"row": row, "line": row.line if row else None, "nearest": near},
+        as_json,
+        lambda _: _told(row, near, on),
+    )
+    if row is None:
+        sys.exit(1)
+
+
+def _told(row: Row | None, near: list[dict[str, str]], on: date) -> Iterator[str]:
+    if row is not None:
+        yield f"line {row.line}: " + "  ".join(f"{name}={value}" for name, value in row.items())
+        return
+    yield f"no row is valid on {on}" + ("; spelled almost like it:" if near else "")
+    for keys in near:
+        yield "  " + " ".join(f"{name}={value}" for name, value in keys.items())
+
+
+def _current(table: str, folder: Path, environment: str | None) -> Release:
+    """The site with the newest version of each table; `UsageError` when it has no such table."""
+    site, _ = place_of(folder, environment)
+    with reader_of(folder, environment) as reader:
+        views = asyncio.run(reader.table_versions())
+        newest = {view.name: view.version for view in reversed(views)}
+        if table not in newest:
+            raise UsageError(
+                "CTL005", f"there is no table '{table}'", f"tables are {', '.join(sorted(newest))}"
+            )
+        csvs = {name: asyncio.run(reader.table_csv(name, version)) or b"" for name, version in newest.items()}
+    return compile_release(site, csvs)
+
+
+def _cells(cells: tuple[str, ...]) -> dict[str, str]:
     row = {}
     for cell in cells:
         column, sign, value = cell.partition("=")
         if not sign:
             raise UsageError("CLI005", "a cell is not COLUMN=VALUE", "write it as code=IMP-01")
         row[column] = value
-    arguments = {"table": table, "rows": [row], "reason": reason}
-    answer = tell_engine(folder, environment, "add_row", arguments)
-    say(answer, as_json, lambda _: (f"{table}: version {answer['version']} has {answer['rows']} row more",))
+    return row
 
 
 @tables.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from engine.activation import activate, current_csv, record_rows
+from engine.activation import activate, current_csv, record_table
 from engine.clock import Clock
 from engine.domain.changes import Acted, Conflict, Dropped, Kept, Received, Requeued, RoutedAs
 from engine.domain.message import Inbound, MessageId
@@ -64,6 +64,7 @@ class Verbs:
             "requeue": self.requeue,
             "replay": self.replay,
             "add_row": self.add_row,
+            "import_table": self.import_table,
             "reload": self.reload,
             "status": self.status,
             "resume": self.resume,
@@ -164,19 +165,37 @@ class Verbs:
         self, *, actor: str, table: str, rows: list[dict[str, str]], reason: str = ""
     ) -> Answer:
         """Rows for a code table: a new version of it, used from the next message on."""
-        compiled = self._stepper.edition.release.tables.get(table)
+        csv = await self._csv_of(table)
+        spec = self._stepper.edition.release.tables[table].spec
+        added = Table.compile(spec, csv, f"{table}.csv").with_rows(rows)
+        version = await self._record(table, added, actor, reason, "worklist")
+        await self._audit(actor, "tables add", table, reason, {"rows": len(rows)})
+        return {"table": table, "version": version, "rows": len(rows)}
+
+    async def import_table(self, *, actor: str, table: str, csv: str, reason: str = "") -> Answer:
+        """All rows of a code table: a new version of it, used from the next message on. A table that is what it was
+        keeps its version."""
+        before = await self._csv_of(table)
+        version = await self._record(table, csv.encode(), actor, reason, "import")
+        rows = len(self._stepper.edition.release.tables[table].rows)
+        await self._audit(actor, "tables import", table, reason, {"rows": rows})
+        return {"table": table, "version": version, "rows": rows, "changed": before != csv.encode()}
+
+    async def _csv_of(self, table: str) -> bytes:
         csv = await current_csv(self._store, table)
-        if compiled is None or csv is None:
+        if csv is None:
             known = ", ".join(sorted(self._stepper.edition.release.tables))
             raise UsageError("CTL005", f"there is no table '{table}'", f"tables are {known}")
-        added = Table.compile(compiled.spec, csv, f"{table}.csv").with_rows(rows)
+        return csv
+
+    async def _record(self, table: str, csv: bytes, actor: str, reason: str, source: str) -> int:
+        """The version that steps run with from here on."""
         async with self._stepper.lock:
-            self._stepper.edition = await record_rows(
-                self._store, self._site, table, added, self._clock, actor, reason
+            self._stepper.edition = await record_table(
+                self._store, self._site, table, csv, self._clock, actor, reason, source
             )
-        await self._audit(actor, "tables add", table, reason, {"rows": len(rows)})
         (view, *_) = await self._store.table_versions(table)
-        return {"table": table, "version": view.version, "rows": len(rows)}
+        return view.version
 
     async def reload(self, *, actor: str) -> Answer:
         """The site's files become the active release, or nothing changes."""

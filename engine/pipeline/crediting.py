@@ -17,7 +17,7 @@ from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity
 from engine.pipeline.record import restore
-from engine.pipeline.repeats import told_before
+from engine.pipeline.repeats import Earlier, told_before
 from engine.site.release import EffectRule
 
 LINE_QUANTITY = "line quantity"
@@ -25,7 +25,7 @@ LINE_QUANTITY = "line quantity"
 
 
 def judge_credit(
-    context: Context, index: int, line: Line, identity: Identity, names: dict[str, object]
+    context: Context, index: int, line: Line, identity: Identity, names: dict[str, object], earlier: Earlier
 ) -> Judged:
     """The reversals that a credit owes, or why it is held."""
     quantity = line.fields.get("quantity")
@@ -33,7 +33,7 @@ def judge_credit(
         return _hold(context, line, identity, "quantity missing or zero")
     if line.fields.get("credit") is True and quantity < 0:
         return _hold(context, line, identity, "credit with a negative quantity")
-    told = told_before(context, index, line, identity, Action.REVERSE)
+    told = told_before(context, index, line, identity, Action.REVERSE, earlier)
     if told is not None:
         return told
     originals = context.originals(index, identity)

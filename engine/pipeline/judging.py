@@ -19,11 +19,25 @@ from engine.pipeline.crediting import judge_credit
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
 from engine.pipeline.holding import hold_all, stated_amount
 from engine.pipeline.identity import Identity, is_credit
-from engine.pipeline.repeats import told_before
+from engine.pipeline.reading import ChannelRead
+from engine.pipeline.repeats import Earlier, told_before
 from engine.site.release import EffectRule
 
 
-def judge(context: Context, index: int, line: Line, identity: Identity) -> Judged:
+def judge_lines(context: Context, part: ChannelRead) -> list[Judged]:
+    """What becomes of each line of an event, in order."""
+    earlier: Earlier = {}
+    verdicts = []
+    for index, (line, identity) in enumerate(zip(part.event.lines, part.identities, strict=True)):
+        verdict = judge(context, index, line, identity, earlier)
+        if verdict.dues:
+            action = verdict.dues[0].action
+            earlier.setdefault((identity.key, action), []).append((line.number, identity.body))
+        verdicts.append(verdict)
+    return verdicts
+
+
+def judge(context: Context, index: int, line: Line, identity: Identity, earlier: Earlier) -> Judged:
     """What becomes of a line. `index`: its place in the event, for its identity under other account numbers."""
     names = context.base_names(line)
     because = _skipped(context, names)
@@ -34,14 +48,14 @@ def judge(context: Context, index: int, line: Line, identity: Identity) -> Judge
             context, line, identity, Hold(INTERFACE, f"{line.faults[0].code} {line.faults[0].what}")
         )
     if is_credit(line.fields):
-        return judge_credit(context, index, line, identity, names)
+        return judge_credit(context, index, line, identity, names, earlier)
     quantity = line.fields.get("quantity")
     if not isinstance(quantity, Decimal) or quantity == 0:
         return hold_all(context, line, identity, Hold(INTERFACE, "quantity missing or zero"))
-    told = told_before(context, index, line, identity, Action.POST)
+    told = told_before(context, index, line, identity, Action.POST, earlier)
     if told is not None:
         return told
-    return _post(context, index, line, identity, names)
+    return _post(context, index, line, identity, names, earlier)
 
 
 def _skipped(context: Context, names: dict[str, object]) -> str | None:
@@ -54,10 +68,12 @@ def _skipped(context: Context, names: dict[str, object]) -> str | None:
     return None
 
 
-def _post(context: Context, index: int, line: Line, identity: Identity, names: dict[str, object]) -> Judged:
+def _post(
+    context: Context, index: int, line: Line, identity: Identity, names: dict[str, object], earlier: Earlier
+) -> Judged:
     """The effects that a new line owes, each due, not due, or held for what its own tables lack."""
     misses = _translate(context, line, names)
-    key, version = _key_and_version(context, index, line, identity)
+    key, version = _key_and_version(context, index, line, identity, earlier)
     dues = []
     for rule in context.channel.effects:
         due = _due(rule, line, key, version, names, misses)
@@ -88,15 +104,16 @@ def _translate(context: Context, line: Line, names: dict[str, object]) -> dict[s
     return misses
 
 
-def _key_and_version(context: Context, index: int, line: Line, identity: Identity) -> tuple[bytes, int]:
+def _key_and_version(
+    context: Context, index: int, line: Line, identity: Identity, earlier: Earlier
+) -> tuple[bytes, int]:
     """A line that a person (or the channel) took as new beside an equal one has a key, or a version, of its own."""
     if context.decisions.get((context.channel.name, line.number)) == AS_NEW and not identity.strong:
         return context.digester.digest("again", identity.key.hex(), str(context.read.inbound.id)), 1
     priors = context.priors(index, identity, context.channel.effects, Action.POST)
-    if not priors:
-        return identity.key, 1
-    if identity.strong:
-        return identity.key, 1 + max(prior.version for prior in priors)
+    here = earlier.get((identity.key, Action.POST), [])
+    if identity.strong or not (priors or here):
+        return identity.key, 1 + max((prior.version for prior in priors), default=0) + len(here)
     return context.digester.digest("again", identity.key.hex(), str(context.read.inbound.id)), 1
 
 

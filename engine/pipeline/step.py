@@ -17,7 +17,7 @@ from engine.pipeline.digests import Digester
 from engine.pipeline.dues import Due, Judged
 from engine.pipeline.holding import stated_amount
 from engine.pipeline.identity import is_credit
-from engine.pipeline.judging import judge
+from engine.pipeline.judging import judge_lines
 from engine.pipeline.reading import ChannelRead, Read
 from engine.site.release import Release
 
@@ -49,16 +49,13 @@ def step(
         if part.event.kind in (Kind.ENCOUNTER, Kind.MERGE):
             continue
         context = context_of(release, digester, read, part, facts, decisions or {})
-        judged = [
-            judge(context, index, line, identity)
-            for index, (line, identity) in enumerate(zip(part.event.lines, part.identities, strict=True))
-        ]
+        judged = judge_lines(context, part)
         dues = [
             due for verdict in judged for due in verdict.dues if only is None or _of(context, due) in only
         ]
         composed = compose(context, dues, len(documents))
         rows = {line.number: len(lines) + index for index, line in enumerate(part.event.lines)}
-        lines += _line_rows(context, part, judged)
+        lines += _line_rows(context, part, judged, composed)
         effects += [_effect_row(release, rows, placed) for placed in composed.placed]
         documents += composed.documents
         _keep_translated(context, part, composed, translated)
@@ -80,23 +77,36 @@ def _of(context: Context, due: Due) -> HeldEffect:
     return context.channel.name, due.number, due.rule.name, due.action
 
 
-def _line_rows(context: Context, part: ChannelRead, judged: list[Judged]) -> list[LineRow]:
-    return [
-        LineRow(
-            channel=context.channel.name,
-            number=line.number,
-            key=identity.key,
-            strong=identity.strong,
-            body=identity.body,
-            credit=is_credit(line.fields),
-            state=verdict.state,
-            reason=verdict.reason,
-            stated=stated_amount(line.fields),
-            currency=context.release.currency,
-            finds=identity.finds if verdict.dues else (),
+def _line_rows(
+    context: Context, part: ChannelRead, judged: list[Judged], composed: Composed
+) -> list[LineRow]:
+    rows = []
+    for line, identity, verdict in zip(part.event.lines, part.identities, judged, strict=True):
+        state, reason = _standing(verdict, line.number, composed)
+        rows.append(
+            LineRow(
+                channel=context.channel.name,
+                number=line.number,
+                key=identity.key,
+                strong=identity.strong,
+                body=identity.body,
+                credit=is_credit(line.fields),
+                state=state,
+                reason=reason,
+                stated=stated_amount(line.fields),
+                currency=context.release.currency,
+                finds=identity.finds if verdict.dues else (),
+            )
         )
-        for line, identity, verdict in zip(part.event.lines, part.identities, judged, strict=True)
-    ]
+    return rows
+
+
+def _standing(verdict: Judged, number: int, composed: Composed) -> tuple[LineState, str]:
+    """As judged; but a line all of whose effects were held while they were written is held, too."""
+    mine = [placed for placed in composed.placed if placed.due.number == number]
+    if verdict.state is LineState.POSTED and mine and all(placed.document is None for placed in mine):
+        return LineState.HELD, next((placed.due.hold.cause for placed in mine if placed.due.hold), "held")
+    return verdict.state, verdict.reason
 
 
 def _effect_row(release: Release, rows: dict[int, int], placed: Placed) -> EffectRow:

@@ -95,6 +95,14 @@ class Table:
                 break
         return self._find_wild(key, on) if self._wild else None
 
+    def nearest(self, key: tuple[str, ...], most: int = 5) -> list[tuple[str, ...]]:
+        """Keys of rows that are spelled almost like `key`, the likest first, whatever their days."""
+        known = {" ".join(cells): cells for cells in map(self._key_of, self.rows)}
+        return [known[text] for text in get_close_matches(" ".join(key), known, most, 0.6)]
+
+    def _key_of(self, row: Row) -> tuple[str, ...]:
+        return tuple(str(row[name]) for name in self.spec.keys)
+
     def with_rows(self, rows: Iterable[Mapping[str, str]]) -> bytes:
         """The table's CSV with `rows` (column → text) appended, canonically written; compile it to check it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.domain.status import MessageState
+from engine.domain.status import LineState, MessageState
 
 
 async def test_the_same_strong_key_with_the_same_content_is_a_duplicate(house, texts):
@@ -64,3 +64,27 @@ async def test_a_line_that_a_person_takes_as_new_posts_beside_the_first(house, t
     tally = await house.release(again.id, as_new=True)
     assert (tally.released, tally.still_held) == (2, 0)
     assert len({row.reference for row in await house.documents()}) == 4
+
+
+async def test_one_id_twice_in_a_message_is_a_duplicate_of_itself(house, texts):
+    told = await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T1")))
+    assert told.state is MessageState.ROUTED
+    assert [line.state for line in await house.store.lines(told.id)] == [
+        LineState.POSTED,
+        LineState.DUPLICATE,
+    ]
+    assert {number for number, _ in await house.effects(told.id)} == {1}
+
+
+async def test_one_id_twice_in_a_message_with_other_content_is_held(house, texts):
+    told = await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T1", amount="9.00")))
+    effects = await house.effects(told.id)
+    assert {effect.cause for (number, _), effect in effects.items() if number == 2} == {
+        "one id with two contents in a message"
+    }
+    assert {effect.cause for (number, _), effect in effects.items() if number == 1} == {""}
+
+
+async def test_one_id_for_a_charge_and_its_credit_in_a_message_is_no_duplicate(house, texts):
+    told = await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T1", kind="CD")))
+    assert LineState.DUPLICATE not in {line.state for line in await house.store.lines(told.id)}

@@ -1,0 +1,71 @@
+"""What may be asked beside a stopped engine, as text and as JSON."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_messages_are_listed_newest_first(desk):
+    assert [row["id"] for row in desk.json("messages")] == [3, 2, 1]
+    text = desk.run("messages").stdout
+    assert text.count("DFT^P03") == 3
+    assert "held" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (("--state", "held"), [3]),
+        (("--control-id", "C2"), [2]),
+        (("--feed", "cabinet"), []),
+        (("--type", "DFT^P03", "--limit", "1"), [3]),
+        (("--since", "2026-11-20"), [3, 2, 1]),
+        (("--since", "2026-11-21"), []),
+    ],
+)
+def test_messages_are_found_by_what_is_asked(desk, options, found):
+    assert [row["id"] for row in desk.json("messages", *options)] == found
+
+
+def test_one_message_tells_its_whole_story_without_its_content(desk):
+    story = desk.json("show", "1")
+    assert story["message"]["state"] == "routed"
+    assert {delivery["destination"] for delivery in story["deliveries"]} == {"erp", "billing"}
+    text = desk.run("show", "1").stdout
+    assert "M1" not in text.split()
+    assert "IMP-FEM-06" not in desk.run("messages").stdout
+
+
+def test_the_bytes_are_shown_to_who_asks_for_them(desk):
+    assert "FT1|1|T1" in desk.run("show", "1", "--raw").stdout
+
+
+def test_a_message_that_is_not_there_is_wrong_usage(desk):
+    result = desk.run("show", "99")
+    assert result.exit_code == 2
+    assert "no message 99" in result.stderr
+
+
+def test_the_worklist_is_by_owner_with_what_is_at_stake(desk):
+    groups = desk.json("worklist")
+    assert {group["owner"] for group in groups} == {"supply-chain", "revenue-integrity", "finance"}
+    assert {str(group["at_stake"]) for group in groups} == {"4200.00"}
+    assert desk.json("worklist", "--owner", "nobody") == []
+    assert "NOBODY-MAPPED" in desk.run("worklist").stdout
+
+
+def test_the_account_closes(desk):
+    account = desk.json("reconcile")
+    assert account["messages"]["by_state"] == {"routed": 2, "held": 1}
+    assert account["settled"] is False  # nobody delivers while no engine runs
+    assert desk.run("reconcile").exit_code == 0
+
+
+def test_a_folder_that_is_no_site_is_a_fault_with_a_mend(tmp_path):
+    from click.testing import CliRunner
+
+    from engine.cli.main import main
+
+    result = CliRunner().invoke(main, ["messages", "--site", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "mend:" in result.stderr

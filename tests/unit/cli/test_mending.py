@@ -1,0 +1,67 @@
+"""What people decide beside a stopped engine: released, dropped, replayed, and each act is kept."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from engine.cli.connect import reader_of
+
+ITEM = (
+    "facility=NORTH", "code=NOBODY-MAPPED", "item=1009999", "description=New implant", "kind=implant", "stocked=yes",
+    "ownership=owned", "issued_by=ehr", "stock_unit=EA", "supplier=V100",
+)  # fmt: skip
+UNIT = ("code=NOBODY-MAPPED", "unit=EA")
+
+
+def acts(desk) -> list[tuple[str, str]]:
+    with reader_of(desk.site, None) as reader:
+        return [(verb, reason) for _, _, verb, _, reason in asyncio.run(reader.acts(20))]
+
+
+def test_what_is_held_goes_out_after_its_rows_were_added(desk):
+    before = desk.json("worklist")
+    assert desk.run("release", "--all").exit_code == 0
+    assert desk.json("worklist") == before  # nothing was mended yet
+    assert desk.json("tables", "add", "items", *ITEM, "--reason", "new contract")["version"] == 2
+    assert desk.json("tables", "add", "feed-units", *UNIT)["rows"] == 1
+    assert desk.json("release", "--owner", "supply-chain", "--reason", "row added")["released"] >= 1
+    assert {group["owner"] for group in desk.json("worklist")} == {"revenue-integrity"}
+    assert ("release", "row added") in acts(desk)
+
+
+def test_a_release_of_nothing_in_particular_is_wrong_usage(desk):
+    result = desk.run("release")
+    assert result.exit_code == 2
+    assert "CLI004" in result.stderr
+
+
+def test_what_is_dropped_needs_a_reason_and_leaves_the_worklist(desk):
+    assert desk.run("drop", "3").exit_code == 2
+    assert desk.json("drop", "3", "--reason", "typed twice")["dropped"] == 4
+    assert desk.json("worklist") == []
+    assert ("drop", "typed twice") in acts(desk)
+
+
+def test_a_replay_is_dry_first(desk):
+    assert desk.json("replay", "1", "--dry-run") == {"would_replay": [1]}
+    assert len(desk.json("messages")) == 3
+    assert desk.json("replay", "1", "--reason", "asked for") == {"replayed": {"1": 4}}
+    assert desk.run("replay", "99").exit_code == 2
+
+
+@pytest.mark.parametrize("verb", [("hold", "erp", "--reason", "upgrade"), ("resume", "erp")])
+def test_a_destination_is_held_and_resumed(desk, verb):
+    assert desk.json(*verb)["destination"] == "erp"
+
+
+def test_the_files_are_reloaded_whole_or_not_at_all(desk):
+    before = desk.json("reload")["release"]
+    channel = desk.site / "channels" / "ehr-usage.yaml"
+    channel.write_text(channel.read_text().replace("credit_finds:", "credit_fnds:"))
+    result = desk.run("reload")
+    assert result.exit_code == 1
+    assert "channels/ehr-usage.yaml:" in result.stderr
+    channel.write_text(channel.read_text().replace("credit_fnds:", "credit_finds:"))
+    assert desk.json("reload")["release"] == before

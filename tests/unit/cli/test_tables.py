@@ -1,0 +1,58 @@
+"""Code tables from the command line: versions, look-ups, imports, exports."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def test_a_key_is_found_as_a_step_would_find_it(desk):
+    found = desk.json("tables", "find", "items", "facility=NORTH", "code=IMP-FEM-06", "--on", "2026-11-20")
+    assert found["row"]["item"] == "1000106"
+    assert found["nearest"] == []
+    assert "item=1000106" in desk.run("tables", "find", "items", "facility=NORTH", "code=IMP-FEM-06").stdout
+
+
+def test_a_key_that_no_row_has_names_those_that_look_like_it(desk):
+    result = desk.run("tables", "find", "items", "facility=NORTH", "code=IMP-FEM-6", "--json")
+    assert result.exit_code == 1
+    assert {"facility": "NORTH", "code": "IMP-FEM-06"} in json.loads(result.stdout)["nearest"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("find", "items", "code=IMP-FEM-06"), "CLI008"),
+        (("find", "items", "IMP-FEM-06"), "CLI005"),
+        (("find", "nothing", "code=1"), "CTL005"),
+        (("add", "nothing", "code=1"), "CTL005"),
+        (("export", "nothing"), "CTL005"),
+    ],
+)
+def test_wrong_usage_says_what_is_right(desk, arguments, code):
+    result = desk.run("tables", *arguments)
+    assert result.exit_code == 2
+    assert code in result.stderr
+
+
+def test_a_table_is_imported_whole_and_exported_as_it_is(desk, tmp_path):
+    path = desk.site / "mappings" / "tables" / "charges.csv"
+    csv = tmp_path / "new.csv"
+    csv.write_text(path.read_text() + "NOBODY-MAPPED,*,27899999,yes,0278,1,,\n")
+    told = desk.json("tables", "import", "charges", str(csv), "--reason", "new prices")
+    assert (told["version"], told["changed"]) == (2, True)
+    again = desk.json("tables", "import", "charges", str(csv))
+    assert (again["version"], again["changed"]) == (2, False)
+    assert desk.json("tables", "list")[0]["source"] == "import"
+    assert desk.run("tables", "export", "charges").exit_code == 0
+    assert path.read_text() == csv.read_text()
+
+
+def test_an_import_that_does_not_fit_changes_nothing(desk, tmp_path):
+    csv = tmp_path / "bad.csv"
+    csv.write_text("code,payer\nA,B\n")
+    result = desk.run("tables", "import", "charges", str(csv))
+    assert result.exit_code == 1
+    assert "charges.csv:1" in result.stderr
+    assert all(row["version"] == 1 for row in desk.json("tables", "list"))

@@ -1,0 +1,82 @@
+"""A site becomes what steps run with: checked whole, recorded whole, or not at all (promise 8)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine.activation import activate, current_csv, record_table
+from engine.clock import SystemClock
+from engine.errors import SiteError
+from engine.site.compile import load_site
+from engine.store.sqlite import SqliteStore
+
+ROOT = Path(__file__).parents[2]
+CHARGES = "mappings/tables/charges.csv"
+ROW = "NEW-CODE,*,27899999,yes,0278,1,,\n"
+
+
+@pytest.fixture
+async def parts(tmp_path):
+    folder, clock = tmp_path / "site", SystemClock()
+    for part in ("config", "channels", "mappings"):
+        shutil.copytree(ROOT / part, folder / part)
+    store = SqliteStore(tmp_path / "s.db", site="north-general", environment="demo", clock=clock)
+    await store.start()
+    yield folder, store, clock
+    await store.stop()
+
+
+async def test_the_same_files_twice_are_one_edition(parts):
+    folder, store, clock = parts
+    first = await activate(store, load_site(folder), clock, "ann")
+    again = await activate(store, load_site(folder), clock, "ann")
+    assert first.id == again.id
+    assert len(await store.editions(10)) == 1
+    assert {view.version for view in await store.table_versions()} == {1}
+
+
+async def test_a_changed_table_is_a_new_version_and_a_new_edition(parts):
+    folder, store, clock = parts
+    first = await activate(store, load_site(folder), clock, "ann")
+    (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW)
+    second = await activate(store, load_site(folder), clock, "ann")
+    assert second.id != first.id
+    assert (await store.editions(1))[0].tables["charges"] == 2
+    assert len(second.release.tables["charges"].rows) == len(first.release.tables["charges"].rows) + 1
+
+
+async def test_a_bad_site_changes_nothing(parts):
+    folder, store, clock = parts
+    await activate(store, load_site(folder), clock, "ann")
+    (folder / CHARGES).write_text("code\nX\n")
+    with pytest.raises(SiteError):
+        await activate(store, load_site(folder), clock, "ann")
+    assert len(await store.editions(10)) == 1
+    assert {view.version for view in await store.table_versions()} == {1}
+
+
+async def test_rows_that_people_added_outlive_a_restart(parts):
+    folder, store, clock = parts
+    site = load_site(folder)
+    await activate(store, site, clock, "engine")
+    more = (await current_csv(store, "charges")) + ROW.encode()
+    await record_table(store, site, "charges", more, clock, "ann", "new", "worklist")
+    edition = await activate(store, load_site(folder), clock, "engine")
+    assert any(row["code"] == "NEW-CODE" for row in edition.release.tables["charges"].rows)
+
+
+async def test_a_file_and_its_table_changed_apart_are_not_merged_by_guessing(parts):
+    folder, store, clock = parts
+    site = load_site(folder)
+    await activate(store, site, clock, "engine")
+    more = (await current_csv(store, "charges")) + ROW.encode()
+    await record_table(store, site, "charges", more, clock, "ann", "new", "worklist")
+    (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW.replace("NEW", "OTHER"))
+    with pytest.raises(SiteError) as caught:
+        await activate(store, load_site(folder), clock, "ann")
+    assert [fault.code for fault in caught.value.faults] == ["ACT001"]
+    (folder / CHARGES).write_bytes(more)  # exported and merged
+    await activate(store, load_site(folder), clock, "ann")
