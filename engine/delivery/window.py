@@ -154,6 +154,11 @@ class Window:
         for head in heads:
             self._startable.put(head)
 
+    def lose(self, head: Outgoing) -> bool:
+        """Its mark was refused: it was cancelled or held meanwhile. True: its lane is loading now."""
+        self.marked -= 1
+        return self.end(head)
+
     def start(self, most: int) -> list[Outgoing]:
         """Marked heads, each of another lane, that leave now."""
         heads = [self._lanes[lane][0] for lane in self._startable.take(most)]

@@ -44,6 +44,8 @@ def activated(batch: Batch, change: Activated) -> int:
     return int(edition)
 
 
-def acted(batch: Batch, change: Acted) -> None:
+def acted(batch: Batch, change: Acted) -> int:
     detail = orjson.dumps(change.detail).decode()
-    batch.do("insert_act", change.at_us, change.actor, change.verb, change.target, change.reason, detail)
+    said = (change.at_us, change.actor, change.verb, change.target, change.reason, detail)
+    ((act,),) = batch.ask("insert_act", *said)
+    return int(act)

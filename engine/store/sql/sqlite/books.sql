@@ -8,7 +8,7 @@ SELECT state, reason, stated, count(*) FROM line GROUP BY state, reason, stated
 
 -- name: account
 SELECT e.destination, e.name, e.action, e.measure,
-       CASE WHEN e.state = 2 THEN 'held' WHEN e.state = 3 THEN 'cancelled' WHEN d.state <= 2 THEN 'waiting'
+       CASE WHEN e.state = 2 THEN 'held' WHEN e.state = 3 THEN 'cancelled' WHEN e.state = 5 THEN 'waiting' WHEN d.state <= 2 THEN 'waiting'
             WHEN d.state = 3 THEN 'unknown' WHEN d.state = 4 THEN 'delivered' WHEN d.state = 5 THEN 'held'
             ELSE 'cancelled' END AS place,
        e.amount, count(*)
