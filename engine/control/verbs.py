@@ -16,7 +16,7 @@ from engine.domain.message import Inbound, MessageId
 from engine.domain.ports import Store
 from engine.domain.posting import Priority
 from engine.domain.status import EffectState, MessageState
-from engine.domain.views import MessageQuery
+from engine.domain.views import MessageQuery, MessageView
 from engine.errors import UsageError
 from engine.pipeline.releasing import Releaser, Tally
 from engine.pipeline.stepper import Outbox, Stepper
@@ -93,6 +93,8 @@ class Verbs:
         reason: str = "",
     ) -> Answer:
         """Held lines, stepped again with what is known now. `messages` None: all that `owner` and `cause` name."""
+        for number in messages or ():
+            await self._known(number)
         tally = Tally(0, 0, 0)
         async with self._stepper.lock:
             releaser = Releaser(
@@ -108,6 +110,8 @@ class Verbs:
         """Held effects of these messages are not to be posted."""
         if not reason:
             raise UsageError("CTL003", "dropping needs a reason", "say why with --reason")
+        for number in messages:
+            await self._known(number)
         held = [
             effect.id
             for message in messages
@@ -136,13 +140,7 @@ class Verbs:
         self, *, actor: str, messages: list[int], reason: str = "", dry_run: bool = False
     ) -> Answer:
         """Each message again, as a new one with the same keys: what was applied is a duplicate."""
-        found = []
-        for number in messages:
-            views = await self._store.messages(MessageQuery(before=number + 1, limit=1))
-            raw = await self._store.raw(MessageId(number))
-            if raw is None or not views or views[0].id != number:
-                raise UsageError("CTL004", f"there is no message {number}", "find it with `suture messages`")
-            found.append((views[0], raw))
+        found = [await self._known(number) for number in messages]
         if dry_run:
             return {"would_replay": [view.id for view, _ in found]}
         changes = [
@@ -228,6 +226,14 @@ class Verbs:
         await self._lanes.hold(destination, "held by a person", actor)
         await self._audit(actor, "hold", destination, reason, {})
         return {"destination": destination, "state": "stopped"}
+
+    async def _known(self, number: int) -> tuple[MessageView, bytes]:
+        """A message and its bytes; `UsageError` when there is none of that number."""
+        views = await self._store.messages(MessageQuery(before=number + 1, limit=1))
+        raw = await self._store.raw(MessageId(number))
+        if raw is None or not views or views[0].id != number:
+            raise UsageError("CTL004", f"there is no message {number}", "find it with `suture messages`")
+        return views[0], raw
 
     async def _held_pages(
         self, owner: str | None, cause: str | None, messages: list[int] | None
