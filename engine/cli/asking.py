@@ -221,11 +221,17 @@ def status(folder: Path, environment: str | None, as_json: bool) -> None:
     answer = tell_engine(folder, environment, "status", {})
     say(answer, as_json, lambda _: (
         f"release {answer['release']}",
+        *_recovery(answer["recovering_since_us"]),
         *(
             f"{end['destination']}: {end['state']}, {end['in_flight']} under way, {end['parked']} lanes parked"
             for end in answer["destinations"]
         ),
     ))  # fmt: skip
+
+
+def _recovery(since_us: int | None) -> Iterator[str]:
+    if since_us is not None:
+        yield f"recovering since {when(since_us)}: nothing leaves unasked; `suture recovered` ends it"
 
 
 COMMANDS = (messages, show, worklist, reconcile, status)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from engine.activation import activate, current_csv, record_table
 from engine.clock import Clock
-from engine.domain.changes import Acted, Conflict, Dropped, Kept, Received, Requeued, RoutedAs
+from engine.domain.changes import Acted, Conflict, Dropped, Kept, Received, Recovered, Requeued, RoutedAs
 from engine.domain.message import Inbound, MessageId
 from engine.domain.ports import Store
 from engine.domain.posting import Priority
@@ -36,6 +36,8 @@ class Lanes(Protocol):
     async def resume(self, destination: str, actor: str) -> None: ...
 
     async def hold(self, destination: str, code: str, actor: str) -> None: ...
+
+    def recovered(self) -> None: ...
 
 
 class Verbs:
@@ -69,6 +71,7 @@ class Verbs:
             "status": self.status,
             "resume": self.resume,
             "hold": self.hold,
+            "recovered": self.recovered,
         }
 
     async def call(self, verb: str, arguments: dict[str, Any], actor: str) -> Answer:
@@ -211,6 +214,7 @@ class Verbs:
         return {
             "release": edition.release.hash,
             "edition": edition.id,
+            "recovering_since_us": await self._store.recovering(),
             "destinations": self._lanes.status(),
             "backlog": self._store.backlog,
         }
@@ -226,6 +230,16 @@ class Verbs:
         await self._lanes.hold(destination, "held by a person", actor)
         await self._audit(actor, "hold", destination, reason, {})
         return {"destination": destination, "state": "stopped"}
+
+    async def recovered(self, *, actor: str, reason: str = "") -> Answer:
+        """A restored store's recovery ends: what is ready leaves without being asked about first."""
+        if await self._store.recovering() is None:
+            raise UsageError("CTL009", "the store is not recovering", "only a restored store is")
+        if not reason:
+            raise UsageError("CTL003", "ending a recovery needs a reason", "say why with --reason")
+        await self._store.submit((Recovered(self._clock.now_us(), actor, reason),))
+        self._lanes.recovered()
+        return {"recovering": False}
 
     async def _known(self, number: int) -> tuple[MessageView, bytes]:
         """A message and its bytes; `UsageError` when there is none of that number."""

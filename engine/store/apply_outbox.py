@@ -5,7 +5,7 @@ Legal moves stand in `engine.domain.status`; the update itself checks them, in t
 
 from __future__ import annotations
 
-from engine.domain.changes import Requeued, RoutedAs, Sending, Settled, Stopped, Withdrawn
+from engine.domain.changes import Doubted, Requeued, RoutedAs, Sending, Settled, Stopped, Withdrawn
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.status import DELIVERY_MOVES, PARKING_DELIVERIES, DeliveryState
 from engine.errors import Bug
@@ -30,6 +30,11 @@ def sending(batch: Batch, change: Sending) -> None:
 def withdrawn(batch: Batch, change: Withdrawn) -> None:
     for delivery in change.deliveries:
         _move(batch, delivery, DeliveryState.READY, legal=1 << DeliveryState.SENDING)
+
+
+def doubted(batch: Batch, change: Doubted) -> None:
+    for delivery in change.deliveries:
+        _move(batch, delivery, DeliveryState.UNKNOWN, legal=1 << DeliveryState.READY, next_us=change.at_us)
 
 
 def settled(batch: Batch, change: Settled) -> None:
