@@ -72,6 +72,10 @@ class Lanes:
     async def resume(self, destination: str, actor: str) -> None:
         await self._named(destination).resume(actor)
 
+    def recovered(self) -> None:
+        for dispatcher in self._dispatchers.values():
+            dispatcher.recovered()
+
     async def hold(self, destination: str, code: str, actor: str) -> None:
         await self._named(destination).hold(code, actor)
 
@@ -120,6 +124,7 @@ class Engine:
         self._log = EngineLog()
         self._started: list[Service] = []
         self.listeners: list[Listener] = []
+        self.recovering = False
 
     async def start(self) -> None:
         try:
@@ -132,6 +137,7 @@ class Engine:
         site = self._load()
         place = compile_environment(site)
         store = await self._up(open_store(site, place, self._clock))
+        self.recovering = await store.recovering() is not None
         edition = await activate(store, site, self._clock, "engine")
         release = edition.release
         told = Told(self._log)

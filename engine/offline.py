@@ -38,6 +38,8 @@ class _NoLanes:
     def status(self) -> list[dict[str, object]]:
         return []
 
+    def recovered(self) -> None: ...
+
     async def resume(self, destination: str, actor: str) -> None:
         await self._store.submit((Stopped(destination, False, "", self._clock.now_us(), actor),))
 

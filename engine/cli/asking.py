@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from engine.cli.connect import reader_of, tell_engine
-from engine.cli.output import env_option, guarded, json_option, moment, say, site_option, when
+from engine.cli.output import counted, env_option, guarded, json_option, moment, say, site_option, when
 from engine.clock import to_us
 from engine.domain.message import MessageId
 from engine.domain.status import MessageState
@@ -166,8 +166,8 @@ def worklist_lines(groups: list[dict[str, Any]]) -> Iterator[str]:
         )
         unpriced = f", {group['unpriced']} unpriced" if group["unpriced"] else ""
         yield (
-            f"{group['owner']:<20} {group['cause']}: {group['lines']} lines in {group['messages']} messages, "
-            f"{money}{unpriced}; see message {group['samples'][0]}"
+            f"{group['owner']:<20} {group['cause']}: {counted(group['lines'], 'line')} in "
+            f"{counted(group['messages'], 'message')}, {money}{unpriced}; see message {group['samples'][0]}"
         )
 
 
@@ -221,11 +221,17 @@ def status(folder: Path, environment: str | None, as_json: bool) -> None:
     answer = tell_engine(folder, environment, "status", {})
     say(answer, as_json, lambda _: (
         f"release {answer['release']}",
+        *_recovery(answer["recovering_since_us"]),
         *(
             f"{end['destination']}: {end['state']}, {end['in_flight']} under way, {end['parked']} lanes parked"
             for end in answer["destinations"]
         ),
     ))  # fmt: skip
+
+
+def _recovery(since_us: int | None) -> Iterator[str]:
+    if since_us is not None:
+        yield f"recovering since {when(since_us)}: nothing leaves unasked; `suture recovered` ends it"
 
 
 COMMANDS = (messages, show, worklist, reconcile, status)

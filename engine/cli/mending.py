@@ -102,7 +102,13 @@ def replay(
 ) -> None:
     """Take messages again as new ones with the same keys; what was applied is a duplicate."""
     arguments = {"messages": list(numbers), "reason": reason, "dry_run": dry_run}
-    say(tell_engine(folder, environment, "replay", arguments), as_json, _words)
+    say(tell_engine(folder, environment, "replay", arguments), as_json, _replayed)
+
+
+def _replayed(answer: dict[str, Any]) -> list[str]:
+    if "would_replay" in answer:
+        return [f"message {number} would be taken again" for number in answer["would_replay"]]
+    return [f"message {old} again, as message {new}" for old, new in answer["replayed"].items()]
 
 
 @click.command()

@@ -71,6 +71,11 @@ def guarded(command: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 line`, `2 lines`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def when(us: int | None) -> str:
     """A moment of the store for people, UTC."""
     return "" if us is None else f"{to_datetime(us):%Y-%m-%d %H:%M:%S}Z"

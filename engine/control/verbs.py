@@ -14,6 +14,7 @@ from engine.clock import Clock
 from engine.control.acts import Answer, audit
 from engine.control.mending import Mender
 from engine.control.replaying import Replayer
+from engine.domain.changes import Recovered
 from engine.domain.ports import Store
 from engine.errors import UsageError
 from engine.pipeline.stepper import Outbox, Stepper
@@ -29,6 +30,8 @@ class Lanes(Protocol):
     async def resume(self, destination: str, actor: str) -> None: ...
 
     async def hold(self, destination: str, code: str, actor: str) -> None: ...
+
+    def recovered(self) -> None: ...
 
 
 class Verbs:
@@ -61,6 +64,7 @@ class Verbs:
             "status": self.status,
             "resume": self.resume,
             "hold": self.hold,
+            "recovered": self.recovered,
         }
 
     async def call(self, verb: str, arguments: dict[str, Any], actor: str) -> Answer:
@@ -128,6 +132,7 @@ class Verbs:
         return {
             "release": edition.release.hash,
             "edition": edition.id,
+            "recovering_since_us": await self._store.recovering(),
             "destinations": self._lanes.status(),
             "backlog": self._store.backlog,
         }
@@ -143,3 +148,13 @@ class Verbs:
         await self._lanes.hold(destination, "held by a person", actor)
         await audit(self._store, self._clock, actor, "hold", destination, reason, {})
         return {"destination": destination, "state": "stopped"}
+
+    async def recovered(self, *, actor: str, reason: str = "") -> Answer:
+        """A restored store's recovery ends: what is ready leaves without being asked about first."""
+        if await self._store.recovering() is None:
+            raise UsageError("CTL009", "the store is not recovering", "only a restored store is")
+        if not reason:
+            raise UsageError("CTL003", "ending a recovery needs a reason", "say why with --reason")
+        await self._store.submit((Recovered(self._clock.now_us(), actor, reason),))
+        self._lanes.recovered()
+        return {"recovering": False}

@@ -8,16 +8,15 @@ store and is claimed by id, live ones before late ones.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, ParamSpec, Protocol
 
 from engine.clock import Clock
+from engine.delivery.backlog import Backlog, Source
 from engine.delivery.breaker import Breaker
 from engine.delivery.retry import MICROSECOND, LanePolicy, Next, after_probe, after_send
 from engine.delivery.window import LANE_WINDOW, Window
-from engine.domain.changes import Answered, Change, Lost, Sending, Settled, Stopped, Withdrawn
+from engine.domain.changes import Answered, Change, Doubted, Lost, Sending, Settled, Stopped, Withdrawn
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.ports import Adapter, Reader, Writer
 from engine.domain.posting import Priority
@@ -26,12 +25,6 @@ from engine.domain.views import Outgoing
 from engine.errors import StoreUnavailable
 
 P = ParamSpec("P")
-
-PAGE = 128
-"""READY rows read at once."""
-
-NEWEST = 64
-"""When more than a page waits, so many of the newest documents, and what comes after them, pass the others."""
 
 MARKED = 64
 """Documents that may be marked ahead of their turn, so that marks share commits: a crash makes each of them unknown."""
@@ -60,18 +53,6 @@ class Status(NamedTuple):
     parked: int
 
 
-@dataclass(slots=True)
-class Source:
-    """READY rows that are claimed by id: those of `priority` in (`cursor`, `end`], while fewer than `room` documents
-    are in memory. Up to the cursor they are in memory, or passed by. `more`: there may be some beyond it."""
-
-    priority: Priority
-    room: int
-    cursor: int = 0
-    end: int = sys.maxsize
-    more: bool = True
-
-
 class Dispatcher:
     """A service. All methods are called on the loop."""
 
@@ -98,24 +79,24 @@ class Dispatcher:
         self._timers: dict[int, asyncio.TimerHandle] = {}  # lane → when its head is due
         self._absent: dict[int, int] = {}
         self._in_flight = 0
-        self._fresh = Source(Priority.LIVE, 2 * PAGE)
-        self._overtaken = Source(Priority.LIVE, PAGE, more=False)
-        self._late = Source(Priority.LATE, PAGE)
-        self._sources = (self._fresh, self._overtaken, self._late)
+        self._backlog = Backlog(destination, reader)
         self._scanning = False
         self._marking: asyncio.Task[None] | None = None
         self._running = False
+        self._recovering = False
         self._stop_code = ""
         self._next_start = 0.0
         self._pump_timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._drained = asyncio.Event()
+        self._questions = asyncio.Semaphore(policy.concurrency)
 
     # Life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Takes up what was under way: a document that was leaving when the engine died is unknown."""
         self._stop_code = (await self._reader.stopped()).get(self.destination, "")
+        self._recovering = await self._reader.recovering() is not None
         now_us = self._clock.now_us()
         for parked in await self._reader.parked(self.destination):
             due = (
@@ -169,6 +150,11 @@ class Dispatcher:
         self._stop_code = ""
         self._pump()
 
+    def recovered(self) -> None:
+        """The store's recovery ended: what is ready leaves unasked again."""
+        self._recovering = False
+        self._pump()
+
     async def hold(self, code: str, actor: str) -> None:
         """Nothing leaves until `resume`."""
         await self._writer.submit((Stopped(self.destination, True, code, self._clock.now_us(), actor),))
@@ -179,11 +165,9 @@ class Dispatcher:
     def reserve(self, lane: int) -> bool:
         """True when a document of `lane` may be born SENDING, since nothing of the lane waits before it and there is
         room to send it soon. Its place is taken until `offer` or `release`."""
-        if not self._running or self._stop_code or self._breaker.opened is not None:
+        if not self._running or self._recovering or self._stop_code or self._breaker.opened is not None:
             return False
-        if any(source.more for source in self._sources):
-            return False
-        if self._window.marked >= self._most_marked or self._window.holds(lane):
+        if self._backlog.more or self._window.marked >= self._most_marked or self._window.holds(lane):
             return False
         self._window.reserve(lane)
         return True
@@ -199,8 +183,7 @@ class Dispatcher:
 
     def wake(self, priority: Priority) -> None:
         """READY rows of that priority were committed."""
-        source = self._fresh if priority is Priority.LIVE else self._late
-        source.more = True
+        self._backlog.wake(priority)
         self._pump()
 
     # Starting ------------------------------------------------------------------------------------------------
@@ -214,14 +197,11 @@ class Dispatcher:
                 self._breaker.left()
                 self._in_flight += 1
                 self._spawn(self._leave, self._window.start(self._how_many()))
-            if self._marking is None and self._window.unmarked and self._window.marked < self._most_marked:
+            if self._marking is None and self._window.unmarked and self._may_mark():
                 self._marking = self._spawn(self._mark)
-        if not self._scanning:
-            for source in self._sources:
-                if source.more and self._window.size < source.room:
-                    self._scanning = True
-                    self._spawn(self._scan, source)
-                    return
+        if not self._scanning and (source := self._backlog.wanted(self._window.size)):
+            self._scanning = True
+            self._spawn(self._scan, source)
 
     def _resting(self) -> bool:
         """Whether the breaker lets nothing through; then it is looked at again."""
@@ -244,6 +224,11 @@ class Dispatcher:
             self._next_start = max(now, self._next_start) + 1.0 / self.policy.rate
         return True
 
+    def _may_mark(self) -> bool:
+        """Few at a time; of a restored store no more than can be asked about soon."""
+        asked = self._window.parked if self._recovering else 0
+        return self._window.marked + asked < self._most_marked
+
     def _how_many(self) -> int:
         """One, or as many as the far end takes at once when more wait than may leave."""
         crowded = self._window.startable > self.policy.concurrency - self._in_flight
@@ -253,9 +238,10 @@ class Dispatcher:
         """Heads are marked ahead of their turn, many with one commit."""
         try:
             heads = self._window.to_mark(self._most_marked - self._window.marked)
-            (answer,) = await self._persist(
-                (Sending(tuple(head.id for head in heads), self._clock.now_us()),)
-            )
+            if self._recovering:
+                heads = await self._doubt(heads)
+            mark = Sending(tuple(head.id for head in heads), self._clock.now_us())
+            (answer,) = await self._persist((mark,))
             lost = set(answer.deliveries) if isinstance(answer, Lost) else set()
             self._window.mark([head for head in heads if head.id not in lost])
             for head in heads:
@@ -264,6 +250,17 @@ class Dispatcher:
         finally:
             self._marking = None
         self._pump()
+
+    async def _doubt(self, heads: Sequence[Outgoing]) -> list[Outgoing]:
+        """Of a restored store nothing leaves unasked (rules of money, 33). Gives those that were asked about."""
+        unasked = [head for head in heads if head.state is DeliveryState.READY]
+        if unasked:
+            now_us = self._clock.now_us()
+            await self._persist((Doubted(tuple(head.id for head in unasked), now_us),))
+            self._window.unmark(unasked)
+            for head in unasked:
+                self._park(head.lane, now_us)
+        return [head for head in heads if head.state is not DeliveryState.READY]
 
     def _pump_in(self, seconds: float) -> None:
         if self._pump_timer is not None:
@@ -360,42 +357,17 @@ class Dispatcher:
     # Reading on ----------------------------------------------------------------------------------------------
 
     async def _scan(self, source: Source) -> None:
-        """Claims READY rows by id. One that another may precede, unseen, comes with its lane, in order."""
-        source.more = False  # unless `wake` says otherwise while we read
-        preceded: set[int] = set()
+        """Claims a page of READY rows; one that another may precede, unseen, comes with its lane, in order."""
         try:
-            rows = await self._reader.ready(self.destination, source.priority, source.cursor, PAGE)
-            if source is self._fresh and len(rows) == PAGE and await self._pass(rows[-1].id):
-                return
-            if rows and any(other.more for other in self._sources if other is not source):
-                preceded = await self._reader.preceded([row.id for row in rows])
-        except StoreUnavailable:
-            source.more = True
-            raise
+            page = await self._backlog.read(source)
         finally:
             self._scanning = False
-        source.more |= len(rows) == PAGE and rows[-1].id < source.end
-        for row in rows:
-            if row.id > source.end:
-                break
-            source.cursor = row.id
-            if row.id not in preceded:
-                self._window.take_in(row if source is self._fresh else row._replace(priority=Priority.LATE))
+        for row, preceded in page:
+            if not preceded:
+                self._window.take_in(row)
             elif self._window.pass_by(row.lane):
                 self._spawn(self._load_lane, row.lane)
         self._pump()
-
-    async def _pass(self, page_end: int) -> bool:
-        """Where much more than a page waits, the newest go on and the others become the backlog."""
-        newest = await self._reader.newest(self.destination, NEWEST)
-        if newest <= page_end:
-            return False
-        if not self._overtaken.more:
-            self._overtaken.cursor = self._fresh.cursor
-        self._overtaken.end, self._overtaken.more = newest - 1, True
-        self._fresh.cursor, self._fresh.more = newest - 1, True
-        asyncio.get_running_loop().call_soon(self._pump)
-        return True
 
     async def _load_lane(self, lane: int) -> None:
         """The lane's next documents, from the store."""
@@ -434,7 +406,8 @@ class Dispatcher:
             await self._repeat(head)
             return
         began = self._clock.monotonic()
-        outcome = await self._adapter.probe(head)
+        async with self._questions:
+            outcome = await self._adapter.probe(head)
         now_us = self._clock.now_us()
         if outcome is not None and outcome.verdict is Verdict.ABSENT:
             self._absent[head.id] = self._absent.get(head.id, 0) + 1
@@ -444,12 +417,11 @@ class Dispatcher:
 
     async def _repeat(self, head: Outgoing) -> None:
         now_us = self._clock.now_us()
-        told = Outcome(
-            Verdict.UNKNOWN, "sent again under the same key" if self.policy.repeats else "nobody to ask"
-        )
+        repeats = self.policy.repeats and not self._recovering
+        told = Outcome(Verdict.UNKNOWN, "sent again under the same key" if repeats else "nobody to ask")
         after = (
             Next(DeliveryState.WAITING, now_us, counts=False)
-            if self.policy.repeats
+            if repeats
             else Next(DeliveryState.HELD, counts=False, code="unknown: nobody to ask")
         )
         await self._settle((head,), (told,), (after,), now_us, 0.0)

@@ -159,6 +159,10 @@ class Window:
         self.marked -= 1
         return self.end(head)
 
+    def unmark(self, heads: Sequence[Outgoing]) -> None:
+        """Their marks are not to be: their lanes park."""
+        self.marked -= len(heads)
+
     def start(self, most: int) -> list[Outgoing]:
         """Marked heads, each of another lane, that leave now."""
         heads = [self._lanes[lane][0] for lane in self._startable.take(most)]

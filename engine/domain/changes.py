@@ -132,6 +132,22 @@ class Withdrawn(NamedTuple):
     deliveries: tuple[int, ...]
 
 
+class Doubted(NamedTuple):
+    """READY deliveries of a restored store: they may have been sent after its backup. UNKNOWN until somebody was
+    asked. Answer: None."""
+
+    deliveries: tuple[int, ...]
+    at_us: int
+
+
+class Recovered(NamedTuple):
+    """A person ends the recovery of a restored store. Answer: None."""
+
+    at_us: int
+    actor: str
+    reason: str
+
+
 class Settled(NamedTuple):
     """One try or probe of a delivery ended. Answer: None.
 
@@ -226,6 +242,8 @@ Change = (
     | Corrected
     | Sending
     | Withdrawn
+    | Doubted
+    | Recovered
     | Settled
     | Requeued
     | Dropped

@@ -94,6 +94,10 @@ class Reader(Protocol):
         window of documents in flight, not by the backlog."""
         ...
 
+    async def recovering(self) -> int | None:
+        """Since when (us) this store, restored from a backup, is recovering (rules of money, 33); None: it is not."""
+        ...
+
     async def stopped(self) -> dict[str, str]:
         """Destinations that are stopped → why (code)."""
         ...

@@ -105,7 +105,14 @@ PARKING_DELIVERIES = (DeliveryState.WAITING, DeliveryState.UNKNOWN)
 """States that keep the rest of the lane behind them (rules of money, 15)."""
 
 DELIVERY_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
-    DeliveryState.READY: frozenset({DeliveryState.SENDING, DeliveryState.CANCELLED, DeliveryState.HELD}),
+    DeliveryState.READY: frozenset(
+        {  # UNKNOWN: of a restored store, it may have been sent after the backup
+            DeliveryState.SENDING,
+            DeliveryState.UNKNOWN,
+            DeliveryState.CANCELLED,
+            DeliveryState.HELD,
+        }
+    ),
     DeliveryState.SENDING: frozenset(
         {  # READY: withdrawn before it left
             DeliveryState.READY,

@@ -65,12 +65,12 @@ class Editions:
         view = await self._reader.edition(edition)
         files = await self._reader.release_files(view.release_hash) if view else None
         if view is None or files is None:
-            raise UsageError("CTL009", f"the store has lost edition {edition}", "replay with --tables now")
+            raise UsageError("CTL016", f"the store has lost edition {edition}", "replay with --tables now")
         csvs: dict[str, bytes] = {}
         for name, version in view.tables.items():
             csv = await self._reader.table_csv(name, version)
             if csv is None:
                 what = f"the store has lost version {version} of table {name}"
-                raise UsageError("CTL009", what, "replay with --tables now")
+                raise UsageError("CTL016", what, "replay with --tables now")
             csvs[name] = csv
         return await asyncio.to_thread(compile_release, unpack_site(files), csvs)

@@ -11,8 +11,10 @@ from engine.domain.changes import (
     Answered,
     Change,
     Corrected,
+    Doubted,
     Dropped,
     Received,
+    Recovered,
     Released,
     Requeued,
     Routed,
@@ -23,8 +25,8 @@ from engine.domain.changes import (
     Withdrawn,
 )
 from engine.store.apply_inbox import received
-from engine.store.apply_outbox import contested_again, requeued, sending, settled, stopped, withdrawn
-from engine.store.apply_people import acted, activated, table_recorded
+from engine.store.apply_outbox import contested_again, doubted, requeued, sending, settled, stopped, withdrawn
+from engine.store.apply_people import acted, activated, recovered, table_recorded
 from engine.store.apply_release import corrected, dropped, released
 from engine.store.apply_step import contested, routed
 from engine.store.batch import Batch
@@ -36,6 +38,8 @@ _WRITES: dict[type, Callable[[Batch, Any], Answered]] = {
     Corrected: corrected,
     Sending: sending,
     Withdrawn: withdrawn,
+    Doubted: doubted,
+    Recovered: recovered,
     Settled: settled,
     Requeued: requeued,
     Dropped: dropped,

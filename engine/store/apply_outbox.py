@@ -6,10 +6,21 @@ Legal moves stand in `engine.domain.status`; the update itself checks them, in t
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 import apsw
 
-from engine.domain.changes import Conflict, Lost, Requeued, RoutedAs, Sending, Settled, Stopped, Withdrawn
+from engine.domain.changes import (
+    Conflict,
+    Doubted,
+    Lost,
+    Requeued,
+    RoutedAs,
+    Sending,
+    Settled,
+    Stopped,
+    Withdrawn,
+)
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.status import DELIVERY_MOVES, PARKING_DELIVERIES, DeliveryState
 from engine.errors import Bug
@@ -29,19 +40,30 @@ _NOT_HELD = ~(1 << DeliveryState.HELD)
 
 
 def sending(batch: Batch, change: Sending) -> Lost | None:
-    """What was cancelled or held since the lane took it up is lost to it. Such moves are written at once, so that this
-    look meets them even in its own batch."""
-    rows = batch.look("no_longer_open", apsw.carray(array("q", change.deliveries)))
-    lost = {delivery for (delivery,) in rows}
+    lost = _lost(batch, change.deliveries)
     for delivery in change.deliveries:
         if delivery not in lost:
             _move(batch, delivery, DeliveryState.SENDING, sent_us=change.at_us)
     return Lost(tuple(sorted(lost))) if lost else None
 
 
+def _lost(batch: Batch, deliveries: Sequence[int]) -> set[int]:
+    """Those that were cancelled or held since their lane took them up. Such moves are written at once, so that this
+    look meets them even in its own batch."""
+    return {delivery for (delivery,) in batch.look("no_longer_open", apsw.carray(array("q", deliveries)))}
+
+
 def withdrawn(batch: Batch, change: Withdrawn) -> None:
     for delivery in change.deliveries:
         _move(batch, delivery, DeliveryState.READY, legal=1 << DeliveryState.SENDING)
+
+
+def doubted(batch: Batch, change: Doubted) -> None:
+    """What was cancelled or held since is no question any more: its lane reads on without it."""
+    lost = _lost(batch, change.deliveries)
+    for delivery in change.deliveries:
+        if delivery not in lost:
+            _move(batch, delivery, DeliveryState.UNKNOWN, legal=1 << DeliveryState.READY, next_us=change.at_us)
 
 
 def settled(batch: Batch, change: Settled) -> None:

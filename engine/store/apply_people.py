@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from engine.domain.changes import Acted, Activated, TableRecorded
+from engine.domain.changes import Acted, Activated, Recovered, TableRecorded
 from engine.store.batch import Batch
 from engine.store.rows import ContentKind
 
@@ -42,6 +42,11 @@ def activated(batch: Batch, change: Activated) -> int:
     tables = orjson.dumps(change.tables, option=orjson.OPT_SORT_KEYS).decode()
     ((edition,),) = batch.ask("insert_edition", found[0][0], tables, change.at_us, change.actor)
     return int(edition)
+
+
+def recovered(batch: Batch, change: Recovered) -> None:
+    batch.do("drop_meta", "recovering_us")
+    acted(batch, Acted(change.actor, "recovered", "store", change.reason, {}, change.at_us))
 
 
 def acted(batch: Batch, change: Acted) -> int:

@@ -143,6 +143,10 @@ class SqliteReads:
             for delivery, lane, state, next_us, sent_us in self._rows("parked", destination)
         ]
 
+    async def recovering(self) -> int | None:
+        since = self._body("meta", "recovering_us")
+        return None if since is None else int(since)
+
     async def stopped(self) -> dict[str, str]:
         return dict(self._rows("stopped"))
 

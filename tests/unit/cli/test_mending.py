@@ -48,7 +48,14 @@ def test_a_replay_is_dry_first(desk):
     assert desk.json("replay", "1", "--dry-run") == {"would_replay": [1]}
     assert len(desk.json("messages")) == 3
     assert desk.json("replay", "1", "--reason", "asked for") == {"replayed": {"1": 4}}
-    assert desk.run("replay", "99").exit_code == 2
+    assert "message 1 again, as message 5" in desk.run("replay", "1").stdout
+
+
+@pytest.mark.parametrize("verb", [("replay", "99"), ("release", "99"), ("drop", "99", "--reason", "x")])
+def test_a_message_that_is_not_there_is_wrong_usage(desk, verb):
+    result = desk.run(*verb)
+    assert result.exit_code == 2
+    assert "there is no message 99" in result.stderr
 
 
 @pytest.mark.parametrize("verb", [("hold", "erp", "--reason", "upgrade"), ("resume", "erp")])

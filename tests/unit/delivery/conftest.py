@@ -15,6 +15,7 @@ from engine.domain.message import MessageId
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.posting import Action, Document, EffectRow, LineRow, Measure, Priority, Stepped
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
+from engine.store.backup import back_up, restore
 from engine.store.sqlite import SqliteStore
 
 APPLIED = Outcome(Verdict.APPLIED, "HTTP 201", "D1")
@@ -178,6 +179,15 @@ class House:
             task.cancel()
         await asyncio.wait(tasks)
         await self.store.stop()
+        await self.open()
+
+    async def restored_while(self, *booked: str) -> None:
+        """A backup is taken, `booked` are sent, the store is lost, and the backup is put back."""
+        backup = self._path.with_name("backup.db")
+        back_up(self._path, backup)
+        self.far.booked += booked
+        await self.store.stop()
+        restore(backup, self._path, self.clock.now_us())
         await self.open()
 
     async def close(self) -> None:

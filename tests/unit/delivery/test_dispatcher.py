@@ -301,3 +301,50 @@ async def _seen(house, tries: int) -> None:
         while len(house.far.tries) < tries:
             house.far.seen.clear()
             await house.far.seen.wait()
+
+
+async def test_of_a_restored_store_nothing_leaves_before_its_far_end_was_asked(house, tmp_path):
+    sent, open_then = await house.post(1, 2)
+    await house.restored_while(sent)
+    fresh = (await house.post(3))[0]
+    dispatcher = await house.start()
+    assert not dispatcher.reserve(9)
+    await house.delivered(sent, open_then, fresh)
+    assert house.far.tries == [open_then, fresh] or house.far.tries == [fresh, open_then]
+    assert set(house.far.asked) == {sent, open_then, fresh}
+
+
+async def test_of_a_restored_store_what_nobody_can_be_asked_about_is_a_persons(house, quick):
+    (reference,) = await house.post(1)
+    await house.restored_while(reference)
+    await house.start(replace(quick, asks=False, repeats=True))
+    await house.until(lambda: (reference, DeliveryState.HELD) in house.told.ends)
+    assert house.far.tries == []
+
+
+async def test_when_the_recovery_ends_documents_leave_unasked_again(house):
+    (first,) = await house.post(1)
+    await house.restored_while()
+    dispatcher = await house.start()
+    await house.delivered(first)
+    dispatcher.recovered()
+    (second,) = await house.post(2)
+    dispatcher.wake(Priority.LIVE)
+    await house.delivered(second)
+    assert second not in house.far.asked
+
+
+async def test_a_restored_backlog_is_asked_about_few_at_a_time(house, quick):
+    references = await house.post(*range(300))
+    await house.restored_while(*references)
+    dispatcher = await house.start(replace(quick, concurrency=4))
+    most = 0
+
+    def done() -> bool:
+        nonlocal most
+        most = max(most, dispatcher.status().parked)
+        return len(house.told.ends) >= 300
+
+    await house.until(done, 30)
+    assert house.far.tries == []
+    assert most <= 130

@@ -19,8 +19,10 @@ FRAGMENTS = {"since", "until", "with_document", "with_held"}
 GROWS = {
     "account",
     "far_end_money",
+    "doubt_under_way",
     "held_deliveries",
     "held_messages",
+    "kept",
     "known",
     "line_counts",
     "message_counts",

@@ -19,3 +19,13 @@ SELECT (SELECT coalesce(max(id), 0) FROM message) AS message,
        (SELECT coalesce(max(id), 0) FROM effect) AS effect,
        (SELECT coalesce(max(id), 0) FROM delivery) AS delivery,
        (SELECT coalesce(max(id), 0) FROM attempt) AS attempt
+
+-- name: kept
+SELECT (SELECT count(*) FROM message), (SELECT count(*) FROM delivery WHERE state < 4),
+       (SELECT received_us FROM message ORDER BY id DESC LIMIT 1)
+
+-- name: doubt_under_way
+UPDATE delivery SET state = 3, next_us = ? WHERE state IN (1, 2)
+
+-- name: drop_meta
+DELETE FROM meta WHERE name = ?
