@@ -68,6 +68,8 @@ class Mender:
         reason: str = "",
     ) -> Answer:
         """Held lines, stepped again with what is known now. `messages` None: all that `owner` and `cause` name."""
+        if messages is not None:
+            await selected(self._store, messages, None)
         tally = Tally(0, 0, 0)
         async with self._stepper.lock:
             releaser = self._releaser(actor, reason)
@@ -81,7 +83,7 @@ class Mender:
     async def drop(self, *, actor: str, messages: list[int], reason: str) -> Answer:
         """What these messages hold is not to be posted; what waited for it goes on without it."""
         _needs_reason("dropping", reason)
-        ids = [MessageId(message) for message in messages]
+        ids = await selected(self._store, messages, None)
         held = [
             effect.id
             for message in ids

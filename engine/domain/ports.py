@@ -185,8 +185,8 @@ class Reader(Protocol):
 
     async def table_csv(self, name: str, version: int) -> bytes | None: ...
 
-    async def acts(self, limit: int) -> list[tuple[int, str, str, str, str]]:
-        """(at_us, actor, verb, target, reason), newest first."""
+    async def acts(self, limit: int) -> list[ActView]:
+        """Newest first."""
         ...
 
     async def act(self, act: int) -> ActView | None: ...

@@ -63,7 +63,9 @@ def doubted(batch: Batch, change: Doubted) -> None:
     lost = _lost(batch, change.deliveries)
     for delivery in change.deliveries:
         if delivery not in lost:
-            _move(batch, delivery, DeliveryState.UNKNOWN, legal=1 << DeliveryState.READY, next_us=change.at_us)
+            _move(
+                batch, delivery, DeliveryState.UNKNOWN, legal=1 << DeliveryState.READY, next_us=change.at_us
+            )
 
 
 def settled(batch: Batch, change: Settled) -> None:

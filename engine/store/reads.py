@@ -265,8 +265,8 @@ class SqliteReads:
     async def acts_on(self, verb: str, target: str) -> list[ActView]:
         return [_act(*row) for row in self._rows("acts_on", verb, target)]
 
-    async def acts(self, limit: int) -> list[tuple[int, str, str, str, str]]:
-        return self._rows("acts", limit)
+    async def acts(self, limit: int) -> list[ActView]:
+        return [_act(*row) for row in self._rows("acts", limit)]
 
 
 def connect(path: Path, cache_kib: int) -> apsw.Connection:

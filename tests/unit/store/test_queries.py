@@ -36,6 +36,7 @@ GROWS = {
     "documents",
     "editions",
     "acts",
+    "waiting_in_vain",
 }
 """Reads of the whole (on their thread), of tables that stay small, or by id up to a limit."""
 

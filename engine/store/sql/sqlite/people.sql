@@ -60,4 +60,4 @@ SELECT id, at_us, actor, verb, target, reason, detail FROM act WHERE id = ?
 SELECT id, at_us, actor, verb, target, reason, detail FROM act WHERE verb = ? AND target = ? ORDER BY id DESC
 
 -- name: acts
-SELECT at_us, actor, verb, target, reason FROM act ORDER BY id DESC LIMIT ?
+SELECT id, at_us, actor, verb, target, reason, detail FROM act ORDER BY id DESC LIMIT ?
