@@ -139,8 +139,8 @@ class Reader(Protocol):
         ...
 
     async def waiting_for(self, deliveries: Sequence[int] | None) -> list[MessageId]:
-        """Messages with effects that wait for their original, or are held since it is, while it has settled since: it
-        is there, refused or cancelled. `deliveries` None: for any that has."""
+        """Messages with effects that wait for their original, or are held since it is, while the last try of it has
+        ended: it is there, certainly not applied, refused or cancelled. `deliveries` None: for any that has."""
         ...
 
     async def worklist(self, owner: str | None = None) -> list[HeldGroup]:

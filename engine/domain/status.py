@@ -79,6 +79,10 @@ class Fate(IntEnum):
     HELD = 4  # never sent, or refused for good: a person decides
     CANCELLED = 5
 
+    @property
+    def word(self) -> str:
+        return {Fate.LEAVING: "on its way", Fate.THERE: "delivered"}.get(self, self.name.lower())
+
 
 _FATES = {
     DeliveryState.READY: Fate.QUEUED,

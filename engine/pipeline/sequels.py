@@ -1,8 +1,8 @@
 """What follows by itself when a document is settled. A service, told of each end of a try by the lanes.
 
-A credit that waited for its original goes, or is held, once that is there or refused (rules of money, 10). What one
-destination refused for good is undone at the others, where the channel says so. Everything is asked of the store, so
-that what a crash cut short is found again at the start.
+A credit that waited for its original goes, is held, or cancels it, once that is there, refused, or certainly not
+applied (rules of money, 10). What one destination refused for good is undone at the others, where the channel says so.
+Everything is asked of the store, so that what a crash cut short is found again at the start.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from engine.pipeline.releasing import Releaser
 from engine.pipeline.stepper import RECOVERY_PAUSE, Outbox, Stepper
 
 ENGINE = "engine"
-_SETTLED = (DeliveryState.DELIVERED, DeliveryState.HELD, DeliveryState.CANCELLED)
+_KNOWN = (DeliveryState.DELIVERED, DeliveryState.HELD, DeliveryState.CANCELLED, DeliveryState.WAITING)
+"""Ends of a try after which it is known whether it was applied."""
 _MANY = 1000
 
 
@@ -49,7 +50,7 @@ class Sequels:
         self._broken = broken
         self._expecting = True  # something may wait for its original
         self._refused: list[int] = []  # with the other side of some still on its way
-        self._settled: list[int] = []
+        self._known: list[int] = []
         self._all = True
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -84,13 +85,13 @@ class Sequels:
         self._wake()
 
     def settled(self, delivery: Outgoing, outcome: Outcome, state: DeliveryState) -> None:
-        if state not in _SETTLED:
+        if state not in _KNOWN:
             return
         if state is DeliveryState.HELD and outcome.verdict is Verdict.REJECTED:
             self._refused.append(delivery.id)
             self._wake()
         if self._expecting or self._refused:
-            self._settled.append(delivery.id)
+            self._known.append(delivery.id)
             self._wake()
 
     def _wake(self) -> None:
@@ -115,10 +116,10 @@ class Sequels:
                 self._idle.set()
 
     async def _take_up(self) -> None:
-        settled, self._settled = self._settled, []
+        known, self._known = self._known, []
         refused, self._refused = self._refused, []
         everything, self._all = self._all, False
-        waiting = set(await self._reader.waiting_for(settled))
+        waiting = set(await self._reader.waiting_for(known))
         if everything:
             waiting |= set(await self._reader.waiting_for(None))
         self._expecting = await self._reader.anything_waits() or self._all

@@ -51,7 +51,7 @@ def released(batch: Batch, change: Released) -> RoutedAs | Conflict:
     wanted = {effect.document for effect, _ in (*decided.known, *decided.fresh)}
     deliveries = _write_documents(batch, change, wanted, record)
     for effect, effect_id in decided.known:
-        _release_effect(batch, effect, effect_id, deliveries)
+        _release_effect(batch, effect, effect_id, deliveries, change.at_us)
     write_effects(batch, message, decided.fresh, deliveries, change.at_us)
     for effect_id in decided.undone:
         batch.do("cancel_effect", NOT_DUE, effect_id)
@@ -172,7 +172,9 @@ def _write_documents(
     return deliveries
 
 
-def _release_effect(batch: Batch, effect: EffectRow, effect_id: int, deliveries: list[int | None]) -> None:
+def _release_effect(
+    batch: Batch, effect: EffectRow, effect_id: int, deliveries: list[int | None], at_us: int
+) -> None:
     batch.do(
         "release_effect",
         effect.state,
@@ -187,6 +189,7 @@ def _release_effect(batch: Batch, effect: EffectRow, effect_id: int, deliveries:
         effect.currency,
         effect.owner,
         effect.cause,
+        at_us,
         effect_id,
     )
 

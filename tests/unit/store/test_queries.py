@@ -31,6 +31,7 @@ GROWS = {
     "table_versions",
     "tables",
     "worklist",
+    "worklist_applied",
     "worklist_samples",
     "worklist_stakes",
     "documents",

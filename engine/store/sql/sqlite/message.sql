@@ -38,15 +38,15 @@ SELECT 1 FROM effect WHERE state IN (2, 5) AND reverses IS NOT NULL LIMIT 1
 SELECT e.message_id, l.channel, l.number, e.owns FROM effect e JOIN line l ON l.id = e.line_id WHERE e.delivery_id = ? ORDER BY e.id
 
 -- name: waiting_for
--- Who takes back what these deliveries carry, and may go on now that they are settled.
-SELECT DISTINCT r.message_id FROM carray(?) k JOIN delivery d ON d.id = k.value AND d.state IN (4, 5, 6)
+-- Who takes back what these deliveries carry, and may go on now that it is known what became of their last try.
+SELECT DISTINCT r.message_id FROM carray(?) k JOIN delivery d ON d.id = k.value AND d.state IN (2, 4, 5, 6)
 JOIN effect e ON e.delivery_id = d.id
 JOIN effect r ON r.reverses = e.id AND (r.state = 5 OR (r.state = 2 AND r.cause LIKE 'waits for %'))
 ORDER BY 1
 
 -- name: waiting_in_vain
 SELECT DISTINCT r.message_id FROM effect r JOIN effect e ON e.id = r.reverses LEFT JOIN delivery d ON d.id = e.delivery_id
-WHERE r.state IN (2, 5) AND r.reverses IS NOT NULL AND r.state = 5 AND (d.id IS NULL OR d.state IN (4, 5, 6))
+WHERE r.state IN (2, 5) AND r.reverses IS NOT NULL AND r.state = 5 AND (d.id IS NULL OR d.state IN (2, 4, 5, 6))
 ORDER BY 1
 
 -- name: payload

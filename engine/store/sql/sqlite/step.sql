@@ -39,7 +39,7 @@ SELECT channel, number, id FROM line WHERE message_id = ? AND state = 3
 
 -- name: release_effect
 UPDATE effect SET state = ?, delivery_id = ?, key = ?, version = ?, owns = ?, reverses = ?, quantity = ?, measure = ?,
-                  amount = ?, currency = ?, owner = ?, cause = ?, held_us = CASE WHEN ?1 = 2 THEN held_us END
+                  amount = ?, currency = ?, owner = ?, cause = ?, held_us = CASE WHEN ?1 = 2 THEN coalesce(held_us, ?) END
 WHERE id = ?
 
 -- name: cancel_effect
