@@ -9,7 +9,7 @@ import pytest
 
 from engine.activation import activate
 from engine.clock import SystemClock, to_us
-from engine.domain.changes import Received, Settled
+from engine.domain.changes import Received, Sending, Settled
 from engine.domain.message import Inbound, MessageId
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.posting import Priority
@@ -124,8 +124,6 @@ class House:
 
     async def deliver(self) -> None:
         """All that is ready is applied."""
-        from engine.domain.changes import Sending
-
         for row in await self.documents():
             await self.store.submit((Sending((row.id,), RECEIVED),))
             applied = Outcome(Verdict.APPLIED, "HTTP 201", f"D{row.id}")
