@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup demo test check lint types imports bench schemas clean
+.PHONY: setup demo test check lint types imports bench schemas clean prove-once
 
 $(READY): requirements-dev.txt setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -21,8 +21,8 @@ test: $(READY)
 	$(BIN)/python -m pytest --durations=10
 
 lint: $(READY)
-	$(BIN)/ruff check engine listeners tests bench demo
-	$(BIN)/ruff format --check engine listeners tests bench demo
+	$(BIN)/ruff check engine listeners tests bench demo prove
+	$(BIN)/ruff format --check engine listeners tests bench demo prove
 
 types: $(READY)
 	$(BIN)/mypy
@@ -31,6 +31,13 @@ imports: $(READY)
 	$(BIN)/lint-imports
 
 check: lint types imports test
+
+# Proofs that each line of money has one effect: short and seeded; `make prove-kill FULL=1 SEED=7` for the full figures.
+prove-once: $(READY)
+	$(BIN)/python -m prove $(if $(FULL),--full) --seed $(or $(SEED),1)
+
+prove-%: $(READY)
+	$(BIN)/python -m prove $* $(if $(FULL),--full) --seed $(or $(SEED),1)
 
 bench: $(READY)
 	$(BIN)/python bench/run.py

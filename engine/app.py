@@ -9,9 +9,12 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from engine.activation import activate
+from engine.adapters.file import FileAdapter, FileEndpoint
 from engine.adapters.http import HttpAdapter, HttpEndpoint
+from engine.adapters.mllp import MllpAdapter, MllpEndpoint
 from engine.clock import Clock, SystemClock
 from engine.control.socket import ControlServer
 from engine.control.verbs import Verbs
@@ -19,6 +22,7 @@ from engine.delivery.dispatcher import Dispatcher
 from engine.delivery.retry import LanePolicy
 from engine.domain.message import Inbound
 from engine.domain.outcome import Outcome
+from engine.domain.ports import Adapter
 from engine.domain.posting import Priority, Stepped
 from engine.domain.status import DeliveryState
 from engine.domain.views import Outgoing
@@ -145,7 +149,7 @@ class Engine:
             {
                 name: Dispatcher(
                     name,
-                    http_adapter(end, place.destinations[name]),
+                    adapter_of(end, place.destinations[name]),
                     policy_of(end),
                     store,
                     store,
@@ -196,22 +200,35 @@ def site_name(site: Site) -> str:
     return source.model.site if source else ""
 
 
-def http_adapter(end: Destination, place: DestinationPlace) -> HttpAdapter:
+def adapter_of(end: Destination, place: DestinationPlace) -> Adapter:
+    """How documents are carried to a destination."""
+    match end.kind:
+        case "mllp":
+            address = urlsplit(place.url)
+            return MllpAdapter(
+                MllpEndpoint(address.hostname or "", address.port or 0, end.timeout, end.tried_again)
+            )
+        case "file":
+            folder = Path(place.url.removeprefix("file:"))
+            return FileAdapter(FileEndpoint(folder, end.suffix, end.control_file))
+        case _:
+            return HttpAdapter(http_endpoint(end, place))
+
+
+def http_endpoint(end: Destination, place: DestinationPlace) -> HttpEndpoint:
     credentials = place.credentials
-    return HttpAdapter(
-        HttpEndpoint(
-            url=place.url,
-            timeout=end.timeout,
-            token=place.token,
-            user=credentials.user if credentials else None,
-            password=credentials.password if credentials else None,
-            idempotency_header=end.idempotency_header,
-            probe_path=end.probe.path if end.probe else None,
-            batch_path=end.batch.path if end.batch else None,
-            already_exists=end.already_exists,
-            document_field=end.document_field,
-            amount_field=end.amount_field,
-        )
+    return HttpEndpoint(
+        url=place.url,
+        timeout=end.timeout,
+        token=place.token,
+        user=credentials.user if credentials else None,
+        password=credentials.password if credentials else None,
+        idempotency_header=end.idempotency_header,
+        probe_path=end.probe.path if end.probe else None,
+        batch_path=end.batch.path if end.batch else None,
+        already_exists=end.already_exists,
+        document_field=end.document_field,
+        amount_field=end.amount_field,
     )
 
 
@@ -224,7 +241,7 @@ def policy_of(end: Destination) -> LanePolicy:
         concurrency=end.concurrency,
         rate=end.rate,
         batch_most=end.batch.most if end.batch else 1,
-        asks=end.probe is not None,
+        asks=end.probe is not None or end.kind == "file",
         repeats=end.honours_idempotency,
     )
 

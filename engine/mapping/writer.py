@@ -1,4 +1,4 @@
-"""Write maps: a payload for a destination, as JSON. A far end gets what its map names and nothing else.
+"""Write maps: a payload for a destination, as JSON or HL7 (`hl7_document`). A far end gets what its map names.
 
 A map is a YAML tree. Text leaves are expressions; numbers, true, false and null are themselves. Decimals
 are written as text (`"12.50"`), dates and moments in ISO 8601. Four things are special:
@@ -24,6 +24,7 @@ from engine.errors import Fault, SutureError
 from engine.mapping.emitter import Emitter
 from engine.mapping.expression import EvaluationFault, Expression, ExpressionError, compile_expression
 from engine.mapping.grammar import Name
+from engine.mapping.hl7_document import dump, place_faults
 from engine.mapping.operators import kind_of
 from engine.mapping.spec import NodePath, SpecError, SpecFault
 from engine.reference.table import Row
@@ -51,11 +52,13 @@ class MissingField(SutureError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteSpec:
-    """A write map as its YAML says it. `path`: below the destination's url. `document`: see the module."""
+    """A write map as its YAML says it. `path`: below the destination's url. `document`: see the module. `message`:
+    type of the HL7 message that it writes (`DFT^P03`); None: JSON."""
 
     name: str
     path: str
     document: Any
+    message: str | None = None
 
 
 class Leaf(NamedTuple):
@@ -72,11 +75,12 @@ class WriteMap:
     """A compiled write map. `roots`: first names used anywhere. `line_roots`: those used inside `each:
     lines`, and behind `lines.`. `leaves`: every expression with its place."""
 
-    __slots__ = ("_build", "leaves", "line_roots", "name", "path", "roots")
+    __slots__ = ("_build", "leaves", "line_roots", "message", "name", "path", "roots")
 
     def __init__(self, spec: WriteSpec, compiler: _Compiler, build: Any) -> None:
         self.name = spec.name
         self.path = spec.path
+        self.message = spec.message
         self.leaves = tuple(compiler.leaves)
         of_lines = {leaf.expression for leaf in self.leaves if leaf.in_lines}
         behind = {
@@ -94,18 +98,22 @@ class WriteMap:
         """Raises `SpecError` with all faults; their paths begin with `document`."""
         compiler = _Compiler()
         build = compiler.whole(spec.document)
-        if compiler.faults:
-            raise SpecError(compiler.faults)
+        faults = compiler.faults + (place_faults(spec.document) if spec.message else [])
+        if faults:
+            raise SpecError(faults)
         return cls(spec, compiler, build)
 
     def render(self, document: Mapping[str, object], lines: Sequence[Mapping[str, object]]) -> bytes:
-        """JSON bytes. Names inside `each: lines` are the line's; `DOCUMENT_NAMES` it lacks are the
+        """JSON, or an HL7 message. Names inside `each: lines` are the line's; `DOCUMENT_NAMES` it lacks are the
         document's.
 
         Raises `MissingField` or `EvaluationFault`, both with the place in the document and the line.
         """
+        tree = self._build(document, lines)
+        if self.message is not None:
+            return dump(tree, self.message, str(document["reference"]))
         try:
-            return orjson.dumps(self._build(document, lines), default=_jsonable, option=_OPTIONS)
+            return orjson.dumps(tree, default=_jsonable, option=_OPTIONS)
         except orjson.JSONEncodeError:
             what, mend = "a value cannot be written as JSON", "look for text with broken characters"
         raise EvaluationFault("MAP021", what, mend)

@@ -93,16 +93,12 @@ def _scope_parts(scope: str, feed: str, fields: Fields) -> tuple[str, ...]:
 
 
 def _seeks(digester: Digester, channel: Channel, feed: str, fields: Fields) -> tuple[tuple[bytes, ...], ...]:
-    """Where a credit looks, way by way. `reverses_id` is looked up as the key of the line that had that id: a credit
-    that names its original takes back nothing else, be it here or not yet."""
-    ways: list[tuple[bytes, ...]] = []
-    for names in channel.credit_finds:
-        if not all(text_of(fields.get(name)) for name in names):
-            continue
-        if "reverses_id" in names:
-            return (*ways, (_key_of_reversed(digester, channel, feed, fields),))
-        ways.append((_find_digest(digester, names, feed, fields),))
-    return tuple(ways)
+    """Where a credit looks, way by way. One that names its original (`reverses_id`) means that one and no other: it
+    is looked up as the key of the line that had that id."""
+    ways = [names for names in channel.credit_finds if all(text_of(fields.get(name)) for name in names)]
+    if any("reverses_id" in names for names in ways):
+        return ((_key_of_reversed(digester, channel, feed, fields),),)
+    return tuple((_find_digest(digester, names, feed, fields),) for names in ways)
 
 
 def _key_of_reversed(digester: Digester, channel: Channel, feed: str, fields: Fields) -> bytes:

@@ -12,6 +12,7 @@ Each call reads the site anew from its bytes; nothing is kept between calls.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from engine.errors import Fault, SiteError
@@ -31,7 +32,7 @@ from engine.site.release import (
     Release,
     Retry,
 )
-from engine.site.schema.site import DestinationFile, ListenerFile
+from engine.site.schema.site import FolderFile, HttpFile, ListenerFile, MllpFile
 from engine.site.sources import Sources, read_sources
 
 __all__ = [
@@ -132,20 +133,30 @@ def _listener(name: str, model: ListenerFile) -> Listener:
     )
 
 
-def _destination(name: str, model: DestinationFile) -> Destination:
-    return Destination(
-        name=name,
-        kind=model.kind,
-        settle=model.settle,
-        timeout=model.timeout,
-        concurrency=model.concurrency,
-        rate=model.rate,
-        idempotency_header=model.idempotency_header,
-        honours_idempotency=model.honours_idempotency,
-        probe=Probe(model.probe) if model.probe else None,
-        batch=Batch(model.batch.path, model.batch.most) if model.batch else None,
-        already_exists=tuple(model.already_exists),
-        document_field=model.document,
-        amount_field=model.amount,
-        retry=Retry(model.retry.first, model.retry.ceiling, model.retry.give_up_after),
-    )
+def _destination(name: str, model: HttpFile | MllpFile | FolderFile) -> Destination:
+    retry = Retry(model.retry.first, model.retry.ceiling, model.retry.give_up_after)
+    common = Destination(name=name, kind=model.kind, timeout=model.timeout, rate=model.rate, retry=retry)
+    match model:
+        case HttpFile():
+            return replace(
+                common,
+                settle=model.settle,
+                concurrency=model.concurrency,
+                idempotency_header=model.idempotency_header,
+                honours_idempotency=model.honours_idempotency,
+                probe=Probe(model.probe) if model.probe else None,
+                batch=Batch(model.batch.path, model.batch.most) if model.batch else None,
+                already_exists=tuple(model.already_exists),
+                document_field=model.document,
+                amount_field=model.amount,
+            )
+        case MllpFile():
+            return replace(
+                common,
+                settle=model.settle,
+                concurrency=model.concurrency,
+                honours_idempotency=model.honours_idempotency,
+                tried_again=tuple(model.tried_again),
+            )
+        case FolderFile():
+            return replace(common, suffix=model.suffix, control_file=model.control)

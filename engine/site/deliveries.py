@@ -18,7 +18,7 @@ from engine.site.names import DOCUMENT_NAMES, MESSAGE_NAMES, ORIGINAL, Privacy, 
 from engine.site.placing import condition_faults, expression_at, place_of, unknown_names
 from engine.site.release import EffectRule
 from engine.site.schema.channel import ChannelFile, DeliverFile
-from engine.site.schema.site import DestinationFile
+from engine.site.schema.site import FarEndFile, HttpFile
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
 
@@ -133,7 +133,7 @@ def _kept_roots(write: WriteMap, undo: WriteMap | None) -> frozenset[str]:
     return (write.roots | write.line_roots | undone) - COMPUTED - {"lines"}
 
 
-def _destination(desk: _Desk, path: Path, model: DeliverFile) -> DestinationFile | None:
+def _destination(desk: _Desk, path: Path, model: DeliverFile) -> FarEndFile | None:
     if desk.sources.site is None:
         return None
     known = desk.sources.site.model.destinations
@@ -144,7 +144,7 @@ def _destination(desk: _Desk, path: Path, model: DeliverFile) -> DestinationFile
 
 
 def _money(
-    desk: _Desk, path: Path, model: DeliverFile, destination: DestinationFile | None
+    desk: _Desk, path: Path, model: DeliverFile, destination: FarEndFile | None
 ) -> tuple[Measure, Expression | None]:
     """Where the effect's money is said, and its price when that is here."""
     here = (*path, "money")
@@ -156,7 +156,7 @@ def _money(
             desk.fault(here, "SIT013", "'money' is neither of its words nor an expression", mend)
             return Measure.PRICED_HERE, None
         return Measure.PRICED_HERE, desk.expression(here, model.money)
-    if measure is Measure.FAR_END and destination is not None and destination.amount is None:
+    if measure is Measure.FAR_END and destination is not None and not _says_amounts(destination):
         mend = f"say amount: for destination {model.to} in config/suture.yaml, or price it here"
         desk.warn(here, "SIT047", f"'{model.to}' never says what a document is worth", mend)
     if measure is Measure.STATED and not {"amount", "unit_amount"} & desk.scope.fields:
@@ -165,12 +165,16 @@ def _money(
     return measure, None
 
 
+def _says_amounts(destination: FarEndFile) -> bool:
+    return isinstance(destination, HttpFile) and destination.amount is not None
+
+
 def _write_map(
     desk: _Desk,
     path: Path,
     name: str | None,
     model: DeliverFile,
-    destination: DestinationFile | None,
+    destination: FarEndFile | None,
     *more: str,
 ) -> WriteMap | None:
     """A write map with every name provided and no more of the patient than the destination allows."""
@@ -205,7 +209,7 @@ def _check_leaf(desk: _Desk, name: str, leaf: Leaf, scope: Scope) -> None:
         desk.faults.append(Fault(place_of(source, leaf.node, leaf.expression, unknown), code, what, mend))
 
 
-def _check_privacy(desk: _Desk, name: str, leaf: Leaf, to: str, destination: DestinationFile) -> None:
+def _check_privacy(desk: _Desk, name: str, leaf: Leaf, to: str, destination: FarEndFile) -> None:
     allowed = Privacy[destination.patient_data.upper()]
     source = desk.sources.writes.sources[name]
     for used in sorted(leaf.expression.names):

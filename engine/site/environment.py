@@ -52,7 +52,8 @@ def compile_environment(site: Site, sources: Sources) -> Environment:
         control=site.folder / model.control if model.control else store.with_suffix(".sock"),
         listeners={name: _listener_place(vault, name, place) for name, place in model.listeners.items()},
         destinations={
-            name: _destination_place(vault, name, place) for name, place in model.destinations.items()
+            name: _destination_place(vault, site.folder, name, place)
+            for name, place in model.destinations.items()
         },
     )
     faults += vault.faults
@@ -90,7 +91,26 @@ def _check(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
             what = f"config/suture.yaml has no {thing} '{name}'"
             yield source.fault((section, name), "SIT051", what, did_you_mean(name, known), key=True)
     yield from _port_clashes(source)
+    yield from _other_kinds(source, site)
     yield from _logins(source, site)
+
+
+def _other_kinds(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
+    """Addresses that do not fit how documents are carried."""
+    for name, place in source.model.destinations.items():
+        kind = site.destinations[name].kind if name in site.destinations else "http"
+        scheme = place.url.partition(":")[0].replace("https", "http")
+        if scheme != kind:
+            what = f"'{name}' is {kind}, its address is another"
+            mend = {
+                "http": "write https://HOST/PATH",
+                "mllp": "write mllp://HOST:PORT",
+                "file": "write file:FOLDER",
+            }
+            yield source.fault(("destinations", name, "url"), "SIT057", what, mend[kind])
+        elif kind != "http" and (place.token or place.user):
+            what = f"'{name}' is {kind}, which asks for no user or token"
+            yield source.fault(("destinations", name), "SIT056", what, "take them out", key=True)
 
 
 def _port_clashes(source: Source[EnvironmentFile]) -> Iterator[Fault]:
@@ -184,7 +204,12 @@ def _listener_place(vault: _Vault, name: str, place: ListenerPlaceFile) -> Liste
     return ListenerPlace(place.host, place.port, credentials)
 
 
-def _destination_place(vault: _Vault, name: str, place: DestinationPlaceFile) -> DestinationPlace:
+def _destination_place(
+    vault: _Vault, folder: Path, name: str, place: DestinationPlaceFile
+) -> DestinationPlace:
     path = ("destinations", name)
     token = vault.reveal((*path, "token"), place.token)
-    return DestinationPlace(place.url.rstrip("/"), token, vault.credentials(path, place.user, place.password))
+    url = place.url.rstrip("/")
+    if url.startswith("file:"):
+        url = f"file:{folder / url.removeprefix('file:')}"
+    return DestinationPlace(url, token, vault.credentials(path, place.user, place.password))

@@ -154,7 +154,22 @@ def keys_fault(source: Source[BaseModel], path: tuple[str, ...], spec: TableSpec
 
 
 def _compile_write(maps: Maps, source: Source[WriteFile]) -> None:
-    spec = WriteSpec(name=source.name, path=source.model.to, document=source.model.document)
+    model = source.model
+    wanted, other = ("message", "to") if model.write == "hl7" else ("to", "message")
+    if getattr(model, wanted) is None:
+        mend = f"add {wanted}: {'DFT^P03' if wanted == 'message' else '/goods-issues'}"
+        maps.faults.append(
+            source.fault(("write",), "SIT011", f"a map that writes {model.write} lacks '{wanted}'", mend)
+        )
+    if getattr(model, other) is not None:
+        what = f"'{other}' is no key of a map that writes {model.write}"
+        maps.faults.append(source.fault((other,), "SIT010", what, "take it out", key=True))
+    spec = WriteSpec(
+        name=source.name,
+        path=model.to or "/",
+        document=model.document,
+        message=model.message if model.write == "hl7" else None,
+    )
     try:
         maps.writes[source.name] = WriteMap.compile(spec)
     except SpecError as error:

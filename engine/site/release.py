@@ -122,26 +122,30 @@ class Retry:
     give_up_after: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """What a far end can do; the same in every environment. `settle`, `timeout`: seconds. `rate`: documents a
-    second, None unlimited. `already_exists`: `409` or `409 duplicate_reference`, replies that prove success.
-    `document_field`, `amount_field`: where the reply says its number and its money."""
+    """What a far end can do; the same in every environment. `kind`: http | mllp | file. `settle`, `timeout`:
+    seconds. `rate`: documents a second, None unlimited. `already_exists`: `409` or `409 duplicate_reference`, replies
+    that prove success. `document_field`, `amount_field`: where an HTTP reply says its number and its money.
+    `tried_again`: MLLP acknowledgments that are not final. `suffix`, `control_file`: of files."""
 
     name: str
     kind: str
-    settle: float
     timeout: float
-    concurrency: int
     rate: float | None
-    idempotency_header: str | None
-    honours_idempotency: bool
-    probe: Probe | None
-    batch: Batch | None
-    already_exists: tuple[str, ...]
-    document_field: str
-    amount_field: str | None
     retry: Retry
+    settle: float = 0.0
+    concurrency: int = 1
+    idempotency_header: str | None = None
+    honours_idempotency: bool = False
+    probe: Probe | None = None
+    batch: Batch | None = None
+    already_exists: tuple[str, ...] = ()
+    document_field: str = "document"
+    amount_field: str | None = None
+    tried_again: tuple[str, ...] = ()
+    suffix: str = ""
+    control_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)

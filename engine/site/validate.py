@@ -165,8 +165,12 @@ _SAID = {
     r"^[a-z][a-z0-9-]*$": "begin with a small letter; use small letters, digits and -",
     r"^[a-z][a-z0-9_]*$": "begin with a small letter; use small letters, digits and _",
     r"^/[^\s]*$": "begin with / and leave no blanks",
+    r"^[A-Z]{3}\^[A-Z][A-Z0-9]{2}(\^[A-Z]{3}_[A-Z0-9]{3})?$": "write type and event, such as DFT^P03",
     r"^[A-Z]{3}$": "three capital letters, such as USD",
-    r"^https?://[^\s/]+(/[^\s]*)?$": "write http:// or https://, a host and a path",
+    r"^(https?://[^\s/]+(/[^\s]*)?|mllp://[^\s/]+:[0-9]+|file:[^\s].*)$": (
+        "write https://HOST/PATH, mllp://HOST:PORT or file:FOLDER"
+    ),
+    r"^\.[A-Za-z0-9.]{1,20}$": "begin with a point, such as .hl7",
     r"^sqlite:[^\s].*$": "write sqlite: and a file, such as sqlite:var/suture.db",
     r"^[1-5][0-9][0-9]( [A-Za-z0-9_.-]+)?$": "a status, or a status and a code: 409 duplicate_reference",
 }

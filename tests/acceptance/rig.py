@@ -35,9 +35,9 @@ def child(errors: Path, *module: str) -> subprocess.Popen:
 class Far:
     """The sandbox as a child process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.process = child(
-            folder / "sandbox.err", "engine.sandbox", "--erp-port", "0", "--billing-port", "0"
+            folder / "sandbox.err", "engine.sandbox", "--erp-port", "0", "--billing-port", "0", *options
         )
         assert self.process.stdout is not None
         self.urls = json.loads(self.process.stdout.readline())
@@ -65,6 +65,8 @@ class Suture:
         self.environment = self.site / "config" / "env" / "demo.yaml"
         self.point_at(urls)
         self.process: subprocess.Popen | None = None
+        self.program = ("engine",)
+        self.log_level = "debug"
         self.runs = 0
 
     def point_at(self, urls: dict[str, str]) -> None:
@@ -80,7 +82,9 @@ class Suture:
         self.runs += 1
         began = time.monotonic()
         errors = self.folder / f"serve-{self.runs}.err"
-        self.process = child(errors, "engine", "serve", "--site", str(self.site), "--log-level", "debug")
+        self.process = child(
+            errors, *self.program, "serve", "--site", str(self.site), "--log-level", self.log_level
+        )
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if line.strip() == "ready":

@@ -10,7 +10,9 @@ from pydantic import Field, StringConstraints
 from engine.site.schema.base import Model, Name, Text, setting
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/[^\s]*)?$")]
+Url = Annotated[
+    str, StringConstraints(pattern=r"^(https?://[^\s/]+(/[^\s]*)?|mllp://[^\s/]+:[0-9]+|file:[^\s].*)$")
+]
 StorePlace = Annotated[str, StringConstraints(pattern=r"^sqlite:[^\s].*$")]
 
 
@@ -27,7 +29,9 @@ class DestinationPlaceFile(Model):
     """Where a destination is, and how to be let in."""
 
     url: Url = setting(
-        "Address; paths of write maps stand below it.", example="https://erp.example.org/api", unit="URL"
+        "Address: https://HOST/PATH for http (paths of write maps stand below it), mllp://HOST:PORT, or file:FOLDER.",
+        example="https://erp.example.org/api",
+        unit="URL",
     )
     token: Text | None = setting("Bearer token.", example="${secret:erp}", default=None)
     user: Text | None = setting("User of HTTP Basic.", example="suture", default=None)

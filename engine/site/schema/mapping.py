@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Tag
+from pydantic import Discriminator, StringConstraints, Tag
 
 from engine.site.schema.base import CommaList, ExpressionText, Model, Name, Path, Text, Texts, Word, setting
 
@@ -107,17 +107,27 @@ class ReadFile(Model):
     )
 
 
+MessageType = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z]{3}\^[A-Z][A-Z0-9]{2}(\^[A-Z]{3}_[A-Z0-9]{3})?$")
+]
+
+
 class WriteFile(Model):
     """How a document for a destination is written."""
 
-    write: Literal["json"] = setting("What it is written as.", example="json")
+    write: Literal["json", "hl7"] = setting("What it is written as.", example="json")
     about: Text | None = setting(
         "What the document does.", example="Takes used items out of stock", default=None
     )
-    to: Path = setting("Where it is posted, below the destination's url.", example="/goods-issues")
+    to: Path | None = setting(
+        "Where JSON is posted, below the destination's url.", example="/goods-issues", default=None
+    )
+    message: MessageType | None = setting(
+        "Type of the HL7 message that is written.", example="DFT^P03", default=None
+    )
     document: dict[str, Any] = setting(
         "The document: texts are expressions, `{text: …}` is a literal, a key ending in ? is left out when "
-        "its value is missing.",
+        "its value is missing. Keys of an HL7 message are places: PID-3.1, or the segment that repeats.",
         example="{reference: reference, lines: {each: lines, give: {item: item.item}}}",
     )
 

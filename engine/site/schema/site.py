@@ -88,27 +88,39 @@ class RetryFile(Model):
     )
 
 
-class DestinationFile(Model):
-    """A far end that documents are posted to. Its address stands in `config/env/`."""
+class FarEndFile(Model):
+    """What every destination has, however documents are carried to it. Its address stands in `config/env/`."""
 
     about: Text | None = setting("What it is, in a sentence.", example="Materials management", default=None)
-    kind: Literal["http"] = setting("How documents are carried.", example="http")
-    settle: Duration = setting(
-        "How long to wait before asking after an unknown outcome; never less than its longest processing.",
-        example="30s",
-        unit="ms, s, m, h or d",
-    )
     timeout: Duration = setting(
         "How long to wait for an answer.", example="10s", unit="ms, s, m, h or d", default=10.0
-    )
-    concurrency: Annotated[int, Field(ge=1, le=256)] = setting(
-        "How many requests may be under way at once.", example="8", unit="requests", default=8
     )
     rate: Annotated[int, Field(ge=1)] | None = setting(
         "The most documents in a second; left out: no limit.",
         example="200",
         unit="documents a second",
         default=None,
+    )
+    patient_data: Literal["refused", "limited", "allowed"] = setting(
+        "What may be sent to it: nothing of a patient; limited: serial numbers of devices; or all that its "
+        "write maps name.",
+        example="allowed",
+        default="refused",
+    )
+    retry: RetryFile = setting("When to try again.", example="{first: 2s, ceiling: 15m}", default=RetryFile())
+
+
+class HttpFile(FarEndFile):
+    """A far end that documents are posted to."""
+
+    kind: Literal["http"] = setting("How documents are carried.", example="http")
+    settle: Duration = setting(
+        "How long to wait before asking after an unknown outcome; never less than its longest processing.",
+        example="30s",
+        unit="ms, s, m, h or d",
+    )
+    concurrency: Annotated[int, Field(ge=1, le=256)] = setting(
+        "How many requests may be under way at once.", example="8", unit="requests", default=8
     )
     probe: ProbePath | None = setting(
         "Where to ask for a document by our reference: 200 applied, 404 absent; left out: nowhere.",
@@ -142,13 +154,48 @@ class DestinationFile(Model):
         example="value",
         default=None,
     )
-    patient_data: Literal["refused", "limited", "allowed"] = setting(
-        "What may be sent to it: nothing of a patient; limited: serial numbers of devices; or all that its "
-        "write maps name.",
-        example="allowed",
-        default="refused",
+
+
+class MllpFile(FarEndFile):
+    """A far end that takes HL7 messages over MLLP and acknowledges each."""
+
+    kind: Literal["mllp"] = setting("How documents are carried.", example="mllp")
+    settle: Duration = setting(
+        "How long to wait after an unknown outcome before a repeated control id may be sent again.",
+        example="30s",
+        unit="ms, s, m, h or d",
     )
-    retry: RetryFile = setting("When to try again.", example="{first: 2s, ceiling: 15m}", default=RetryFile())
+    concurrency: Annotated[int, Field(ge=1, le=64)] = setting(
+        "How many connections may be in use at once.", example="1", unit="connections", default=1
+    )
+    honours_idempotency: bool = setting(
+        "Whether it takes a repeated control id for the same message and answers it again. Without it an "
+        "unknown outcome awaits a person, since nobody can be asked over MLLP.",
+        example="true",
+        default=False,
+    )
+    tried_again: list[Literal["AE", "AR", "CE", "CR"]] = setting(
+        "Acknowledgments that mean `not now` and were certainly not applied; every other refusal is final.",
+        example="[AR]",
+        default=[],
+    )
+
+
+class FolderFile(FarEndFile):
+    """A folder that somebody else empties: one file for each document, named by its reference."""
+
+    kind: Literal["file"] = setting("How documents are carried.", example="file")
+    suffix: Annotated[str, StringConstraints(pattern=r"^\.[A-Za-z0-9.]{1,20}$")] = setting(
+        "How names of files end.", example=".hl7", default=".hl7"
+    )
+    control: bool = setting(
+        "Whether NAME.ctl stands beside each file, with its documents, bytes and SHA-256.",
+        example="true",
+        default=False,
+    )
+
+
+DestinationFile = Annotated[HttpFile | MllpFile | FolderFile, Field(discriminator="kind")]
 
 
 class CorrectionsFile(Model):

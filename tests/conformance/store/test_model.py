@@ -6,6 +6,7 @@ be what the model says, and after every step each effect stands in one place and
 
 from __future__ import annotations
 
+import os
 import tempfile
 from decimal import Decimal
 from pathlib import Path
@@ -242,7 +243,7 @@ class StoreModel(RuleBasedStateMachine):
 def test_the_store_does_what_the_model_does(make):
     StoreModel.make = make
     few = settings(
-        max_examples=12,
+        max_examples=int(os.environ.get("PROVE_EXAMPLES", "12")),
         stateful_step_count=25,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import tempfile
 from dataclasses import replace
@@ -14,6 +15,7 @@ from engine.domain.outcome import Outcome, Verdict
 from engine.domain.posting import Priority
 
 REFUSED = Outcome(Verdict.REJECTED, "HTTP 422")
+EXAMPLES = int(os.environ.get("PROVE_EXAMPLES", "25"))
 MOODS = [
     [],
     [],
@@ -26,7 +28,7 @@ MOODS = [
 ]
 
 
-@settings(max_examples=25, deadline=None, database=None)
+@settings(max_examples=EXAMPLES, deadline=None, database=None)
 @given(
     lanes=st.lists(st.integers(1, 6), min_size=1, max_size=40),
     concurrency=st.integers(1, 4),

@@ -1,0 +1,114 @@
+"""Charges over MLLP and goods issues as files, from the same channel: once each, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+from engine.codecs.hl7v2.lexer import Message
+from tests.acceptance.rig import END, START, free_port
+from tests.acceptance.test_serve import send, usage
+
+CHARGE = """\
+write: hl7
+message: DFT^P03
+about: A charge, as billing takes it
+document:
+  MSH-3: {text: SUTURE}
+  MSH-7: received_at
+  PID-3.1: patient
+  PID-18: account
+  FT1:
+    each: lines
+    give: {FT1-1: number, FT1-4: used_on, FT1-6: {text: CG}, FT1-7.1: charge.charge_code, FT1-10: quantity}
+"""
+
+
+class Billing:
+    """Takes messages over MLLP; `mute`: how many it books without an answer."""
+
+    def __init__(self, mute: int = 0) -> None:
+        self.port = free_port()
+        self.heard: list[Message] = []
+        self._mute = mute
+
+    async def __aenter__(self) -> Billing:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def _serve(self, reader, writer) -> None:
+        try:
+            while True:
+                message = Message.parse((await reader.readuntil(END)).removesuffix(END).removeprefix(START))
+                control = message.header.control_id
+                known = any(other.header.control_id == control for other in self.heard)
+                if not known:  # a repeated control id is the same message
+                    self.heard.append(message)
+                if self._mute:
+                    self._mute -= 1
+                    writer.close()
+                    return
+                answer = f"MSH|^~\\&|B|H|SUTURE||20261120||ACK|1|P|2.5.1\rMSA|AA|{control}\r"
+                writer.write(START + answer.encode() + END)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+def carry(suture, billing: int, outbox: Path, *more: str) -> None:
+    """The example site with its charges over MLLP and its issues in a folder."""
+    site = suture.site / "config" / "suture.yaml"
+    head = site.read_text().split("destinations:")[0]
+    options = "".join(f"    {line}\n" for line in more)
+    site.write_text(
+        f"{head}destinations:\n  erp:\n    kind: file\n    suffix: .json\n    patient_data: limited\n"
+        "  billing:\n    kind: mllp\n    settle: 200ms\n    patient_data: allowed\n    retry: {first: 100ms}\n"
+        f"{options}"
+    )
+    place = suture.environment.read_text()
+    place = re.sub(r'erp: \{url: "[^"]+"', f'erp: {{url: "file:{outbox}"', place)
+    suture.environment.write_text(
+        re.sub(r'billing: \{url: "[^"]+"', f'billing: {{url: "mllp://127.0.0.1:{billing}"', place)
+    )
+    (suture.site / "mappings" / "billing" / "charge.yaml").write_text(CHARGE)
+    for channel in (suture.site / "channels").glob("*.yaml"):
+        text = channel.read_text()
+        channel.write_text(text.split("\ntests:")[0] + "\n")
+
+
+async def test_charges_go_over_mllp_and_issues_into_files(suture, tmp_path):
+    outbox = tmp_path / "outbox"
+    outbox.mkdir()
+    async with Billing() as billing:
+        carry(suture, billing.port, outbox)
+        await asyncio.to_thread(suture.start)
+        await send(suture, usage(1), usage(2))
+        account = await asyncio.to_thread(suture.settled)
+        assert len(billing.heard) == 2
+    assert account["messages"]["by_state"] == {"routed": 2}
+    assert len([path for path in outbox.iterdir() if not path.name.startswith(".")]) == 2
+
+
+async def test_a_lost_acknowledgment_is_told_again_where_that_is_safe(suture, tmp_path):
+    (tmp_path / "outbox").mkdir()
+    async with Billing(mute=1) as billing:
+        carry(suture, billing.port, tmp_path / "outbox", "honours_idempotency: true")
+        await asyncio.to_thread(suture.start)
+        await send(suture, usage(1))
+        account = await asyncio.to_thread(suture.settled)
+        assert len(billing.heard) == 1
+    assert account["worklist"] == []
+
+
+async def test_a_lost_acknowledgment_awaits_a_person_where_nobody_can_be_asked(suture, tmp_path):
+    (tmp_path / "outbox").mkdir()
+    async with Billing(mute=1) as billing:
+        carry(suture, billing.port, tmp_path / "outbox")
+        await asyncio.to_thread(suture.start)
+        await send(suture, usage(1))
+        account = await asyncio.to_thread(suture.settled)
+        assert len(billing.heard) == 1
+    assert [group["effects"] for group in account["worklist"]] == [1]
