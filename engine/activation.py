@@ -14,7 +14,7 @@ from engine.domain.changes import Activated, TableRecorded
 from engine.domain.ports import Store
 from engine.domain.views import TableVersionView
 from engine.errors import Bug, Fault, SiteError
-from engine.pipeline.stepper import Edition
+from engine.pipeline.editions import Edition
 from engine.site.compile import compile_release
 from engine.site.files import Site
 

@@ -20,12 +20,16 @@ from engine.control.socket import ControlServer
 from engine.control.verbs import Verbs
 from engine.delivery.dispatcher import Dispatcher
 from engine.delivery.retry import LanePolicy
+from engine.domain.message import Inbound
+from engine.domain.outcome import Outcome
 from engine.domain.ports import Adapter
-from engine.domain.posting import Priority
+from engine.domain.posting import Priority, Stepped
+from engine.domain.status import DeliveryState
 from engine.domain.views import Outgoing
 from engine.errors import UsageError
 from engine.observe.logs import EngineLog
 from engine.pipeline.intake import Intake
+from engine.pipeline.sequels import Sequels
 from engine.pipeline.stepper import Stepper
 from engine.service import Service
 from engine.site.compile import compile_environment, load_site
@@ -88,6 +92,33 @@ class Lanes:
         return self._dispatchers[destination]
 
 
+class Told:
+    """Who is told what stepper and lanes did: the log, and what follows by itself."""
+
+    def __init__(self, log: EngineLog) -> None:
+        self._log = log
+        self.sequels: Sequels | None = None
+
+    def stepped(self, inbound: Inbound, stepped: Stepped) -> None:
+        self._log.stepped(inbound, stepped)
+        if self.sequels is not None:
+            self.sequels.stepped(inbound, stepped)
+
+    def failed(self, inbound: Inbound, error: Exception) -> None:
+        self._log.failed(inbound, error)
+
+    def settled(self, delivery: Outgoing, outcome: Outcome, state: DeliveryState, seconds: float) -> None:
+        self._log.settled(delivery, outcome, state, seconds)
+        if self.sequels is not None:
+            self.sequels.settled(delivery, outcome, state)
+
+    def stopped(self, destination: str, code: str) -> None:
+        self._log.stopped(destination, code)
+
+    def broken(self, destination: str, error: Exception) -> None:
+        self._log.broken(destination, error)
+
+
 class Engine:
     """One running engine. Start raises `SiteError`, `StoreError` or `UsageError` and leaves nothing open."""
 
@@ -113,6 +144,7 @@ class Engine:
         self.recovering = await store.recovering() is not None
         edition = await activate(store, site, self._clock, "engine")
         release = edition.release
+        told = Told(self._log)
         lanes = Lanes(
             {
                 name: Dispatcher(
@@ -122,18 +154,21 @@ class Engine:
                     store,
                     store,
                     self._clock,
-                    self._log,
+                    told,
                 )
                 for name, end in release.destinations.items()
             }
         )
-        stepper = Stepper(store, store, lanes, self._clock, edition, self._log)
+        stepper = Stepper(store, store, lanes, self._clock, edition, told)
+        sequels = Sequels(store, store, lanes, self._clock, stepper, self._log.broken)
+        told.sequels = sequels
         intake = Intake(
             store, lambda: stepper.edition.release.listeners, self._clock, stepper.arrived, self._log
         )
-        verbs = Verbs(store, stepper, lanes, lanes, self._clock, self._load, site)
+        verbs = Verbs(store, stepper, lanes, lanes, self._clock, self._load, site, sequels.look)
         await self._up(lanes)
         await self._up(stepper)
+        await self._up(sequels)
         await self._up(ControlServer(place.control, verbs))
         for listener in listeners_of(release, place, intake, self._log):
             intake.pauses(listener)

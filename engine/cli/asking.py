@@ -18,6 +18,7 @@ from engine.domain.message import MessageId
 from engine.domain.status import MessageState
 from engine.domain.views import MessageQuery
 from engine.errors import UsageError
+from engine.pipeline.record import unpack_posted
 from engine.reconcile.account import group_json, report
 
 
@@ -107,6 +108,13 @@ async def _story(reader: Any, number: MessageId) -> dict[str, Any]:
             for delivery in await reader.deliveries(number)
         ],
         "attempts": [{**attempt._asdict(), "at": when(attempt.at_us)} for attempt in await reader.attempts(number)],
+        "posted": [
+            {"message": original.message_id, "line": original.number, "effect": original.name,
+             "destination": original.destination, "fate": original.fate.word, "quantity": original.quantity,
+             "remaining": original.remaining, "amount": original.amount, "currency": original.currency,
+             "document": original.document}
+            for original in await reader.originals(unpack_posted(await reader.record(number)))
+        ],
     }  # fmt: skip
 
 
@@ -132,6 +140,12 @@ def _story_lines(story: dict[str, Any]) -> Iterator[str]:
         )
     for attempt in story["attempts"]:
         yield f"  attempt {attempt['at']}: {attempt['code']}"
+    for one in story["posted"]:
+        money = "" if one["amount"] is None else f", {one['amount']} {one['currency']}"
+        yield (
+            f"  posted for this stay: message {one['message']} line {one['line']}, {one['effect']} at "
+            f"{one['destination']}: {one['fate']}, {one['remaining']} of {one['quantity']} not taken back{money}"
+        )
 
 
 def _effect_line(effect: dict[str, Any]) -> str:
@@ -165,9 +179,10 @@ def worklist_lines(groups: list[dict[str, Any]]) -> Iterator[str]:
             "no stated money" if group["at_stake"] is None else f"{Decimal(group['at_stake']):,.2f} at stake"
         )
         unpriced = f", {group['unpriced']} unpriced" if group["unpriced"] else ""
+        applied = f", {group['applied']} applied elsewhere" if group["applied"] else ""
         yield (
             f"{group['owner']:<20} {group['cause']}: {counted(group['lines'], 'line')} in "
-            f"{counted(group['messages'], 'message')}, {money}{unpriced}; see message {group['samples'][0]}"
+            f"{counted(group['messages'], 'message')}, {money}{unpriced}{applied}; see message {group['samples'][0]}"
         )
 
 

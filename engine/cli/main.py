@@ -5,7 +5,19 @@ from __future__ import annotations
 import click
 
 from engine import __version__
-from engine.cli import asking, checking, doctoring, far_end, keeping, mending, sending, serving, tables
+from engine.cli import (
+    asking,
+    checking,
+    correcting,
+    doctoring,
+    far_end,
+    keeping,
+    mending,
+    replaying,
+    sending,
+    serving,
+    tables,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -17,6 +29,20 @@ def main() -> None:
     """
 
 
-for module in (checking, serving, sending, asking, mending, tables, keeping, far_end, doctoring):
+MODULES = (
+    checking,
+    serving,
+    sending,
+    asking,
+    mending,
+    replaying,
+    correcting,
+    tables,
+    keeping,
+    far_end,
+    doctoring,
+)
+
+for module in MODULES:
     for command in module.COMMANDS:
         main.add_command(command)

@@ -1,4 +1,4 @@
-"""`release`, `drop`, `requeue`, `replay`, `reload`, `resume`, `hold`: what people decide, with their name on it."""
+"""`release`, `drop`, `reload`, `resume`, `hold`: what people decide, with their name on it."""
 
 from __future__ import annotations
 
@@ -75,43 +75,6 @@ def drop(numbers: tuple[int, ...], reason: str, folder: Path, environment: str |
 
 
 @click.command()
-@click.option("--destination", help="Only of this destination.")
-@reason_option
-@site_option
-@env_option
-@json_option
-@guarded
-def requeue(
-    destination: str | None, reason: str, folder: Path, environment: str | None, as_json: bool
-) -> None:
-    """Send refused documents again as they are."""
-    arguments = {"destination": destination, "reason": reason}
-    say(tell_engine(folder, environment, "requeue", arguments), as_json, _words)
-
-
-@click.command()
-@numbers_argument
-@click.option("--dry-run", is_flag=True, help="Say what would be replayed.")
-@reason_option
-@site_option
-@env_option
-@json_option
-@guarded
-def replay(
-    numbers: tuple[int, ...], dry_run: bool, reason: str, folder: Path, environment: str | None, as_json: bool
-) -> None:
-    """Take messages again as new ones with the same keys; what was applied is a duplicate."""
-    arguments = {"messages": list(numbers), "reason": reason, "dry_run": dry_run}
-    say(tell_engine(folder, environment, "replay", arguments), as_json, _replayed)
-
-
-def _replayed(answer: dict[str, Any]) -> list[str]:
-    if "would_replay" in answer:
-        return [f"message {number} would be taken again" for number in answer["would_replay"]]
-    return [f"message {old} again, as message {new}" for old, new in answer["replayed"].items()]
-
-
-@click.command()
 @site_option
 @env_option
 @json_option
@@ -145,4 +108,4 @@ def hold(destination: str, reason: str, folder: Path, environment: str | None, a
     say(tell_engine(folder, environment, "hold", arguments), as_json, _words)
 
 
-COMMANDS = (release, drop, requeue, replay, reload, resume, hold)
+COMMANDS = (release, drop, reload, resume, hold)

@@ -16,7 +16,7 @@ from engine.delivery.backlog import Backlog, Source
 from engine.delivery.breaker import Breaker
 from engine.delivery.retry import MICROSECOND, LanePolicy, Next, after_probe, after_send
 from engine.delivery.window import LANE_WINDOW, Window
-from engine.domain.changes import Change, Doubted, Sending, Settled, Stopped, Withdrawn
+from engine.domain.changes import Answered, Change, Doubted, Lost, Sending, Settled, Stopped, Withdrawn
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.ports import Adapter, Reader, Writer
 from engine.domain.posting import Priority
@@ -240,8 +240,13 @@ class Dispatcher:
             heads = self._window.to_mark(self._most_marked - self._window.marked)
             if self._recovering:
                 heads = await self._doubt(heads)
-            await self._persist((Sending(tuple(head.id for head in heads), self._clock.now_us()),))
-            self._window.mark(heads)
+            mark = Sending(tuple(head.id for head in heads), self._clock.now_us())
+            (answer,) = await self._persist((mark,))
+            lost = set(answer.deliveries) if isinstance(answer, Lost) else set()
+            self._window.mark([head for head in heads if head.id not in lost])
+            for head in heads:
+                if head.id in lost and self._window.lose(head):
+                    self._spawn(self._load_lane, head.lane)
         finally:
             self._marking = None
         self._pump()
@@ -332,15 +337,13 @@ class Dispatcher:
             self._next_in_lane(head, after)
         self._pump()
 
-    async def _persist(self, changes: Sequence[Change]) -> None:
+    async def _persist(self, changes: Sequence[Change]) -> list[Answered]:
         """What happened must be written, however long the store is away: forgetting it would make a double."""
         while True:
             try:
-                await self._writer.submit(changes)
+                return await self._writer.submit(changes)
             except StoreUnavailable:
                 await asyncio.sleep(STORE_PAUSE)
-            else:
-                return
 
     def _next_in_lane(self, head: Outgoing, after: Next) -> None:
         """A head that waits or is unknown parks its lane; any other end lets the next one go (rule 15)."""

@@ -154,6 +154,11 @@ class Window:
         for head in heads:
             self._startable.put(head)
 
+    def lose(self, head: Outgoing) -> bool:
+        """Its mark was refused: it was cancelled or held meanwhile. True: its lane is loading now."""
+        self.marked -= 1
+        return self.end(head)
+
     def unmark(self, heads: Sequence[Outgoing]) -> None:
         """Their marks are not to be: their lanes park."""
         self.marked -= len(heads)

@@ -16,7 +16,8 @@ from engine.domain.status import DeliveryState, MessageState
 class Received(NamedTuple):
     """A message to keep. `control`: (key, body) digests for MSH-10 duplicates, None when it has no MSH-10.
 
-    Answer: `Kept`. A repeated body under the same key is kept as DUPLICATE of the first.
+    `edition`, `to`: see `Inbound`. Answer: `Kept`. A repeated body under the same key is kept as DUPLICATE of the
+    first.
     """
 
     feed: str
@@ -31,6 +32,8 @@ class Received(NamedTuple):
     control: tuple[bytes, bytes] | None
     replays: MessageId | None = None
     actor: str = ""
+    edition: int | None = None
+    to: str | None = None
 
 
 class Kept(NamedTuple):
@@ -48,8 +51,9 @@ class Routed(NamedTuple):
 
     `born`: for each document, the state its delivery starts with (READY, or SENDING in a free lane).
     `from_state`: the state the message must still have. `supersedes`: a held message that this replay replaces
-    (its held effects are cancelled, its key freed, in the same piece).
-    Answer: `RoutedAs`, or `Conflict` when a key was taken meanwhile: nothing of this message was written.
+    (its held effects are cancelled, its key freed, in the same piece); with `to`, its effects at that destination.
+    Answer: `RoutedAs`, or `Conflict` when a key was taken meanwhile, or an original is no longer as the step knew it:
+    nothing of this message was written.
     """
 
     message: MessageId
@@ -59,6 +63,7 @@ class Routed(NamedTuple):
     at_us: int
     from_state: MessageState = MessageState.PENDING
     supersedes: MessageId | None = None
+    to: str | None = None
 
 
 class RoutedAs(NamedTuple):
@@ -68,7 +73,7 @@ class RoutedAs(NamedTuple):
 
 
 class Conflict(NamedTuple):
-    """Another effect owns one of the keys: gather again and step again."""
+    """Another effect owns one of the keys, or an original with this key moved on: gather again and step again."""
 
     key: bytes
 
@@ -90,11 +95,35 @@ class Released(NamedTuple):
     reason: str
 
 
+class Corrected(NamedTuple):
+    """What a message posted is taken back, and posted anew where it is due otherwise, in one piece with its act.
+
+    `stepped`: only effects that are added, on lines that the message has (told by channel and number); its `relies`
+    and `cancels` as in a step. Documents start READY. `verb`: what the audit calls it.
+    Answer: `RoutedAs`, or `Conflict`.
+    """
+
+    message: MessageId
+    stepped: Stepped
+    edition: int
+    at_us: int
+    actor: str
+    verb: str
+    reason: str
+
+
 class Sending(NamedTuple):
-    """These deliveries are about to leave: committed before their first byte. Answer: None."""
+    """These deliveries are about to leave: committed before their first byte.
+
+    Answer: None, or `Lost` with those that were cancelled or held meanwhile: they are not marked and must not leave.
+    """
 
     deliveries: tuple[int, ...]
     at_us: int
+
+
+class Lost(NamedTuple):
+    deliveries: tuple[int, ...]
 
 
 class Withdrawn(NamedTuple):
@@ -140,8 +169,9 @@ class Settled(NamedTuple):
 class Requeued(NamedTuple):
     """A person sends a held delivery again as it is (bytes as sent), at the end of its lane under a new id.
 
-    The old row becomes CANCELLED, its effects point to the new one and own their keys again.
-    Answer: `RoutedAs` with the new id, or `Conflict`.
+    The old row becomes CANCELLED, its effects point to the new one and own their keys again. What waited behind it
+    goes again, too. Answer: `RoutedAs` with the new ids, or `Conflict` when a key was taken meanwhile or it must come
+    after a document that is not delivered.
     """
 
     delivery: int
@@ -151,13 +181,15 @@ class Requeued(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """A person decides that held effects are not to be posted. They are CANCELLED and their keys freed.
-    Answer: how many."""
+    """A person decides that held effects are not to be posted. They are CANCELLED and their keys freed, and so is what
+    would have taken them back. `messages`: those of them that are held without effects are done with.
+    Answer: how many effects, and messages without any."""
 
     effects: tuple[int, ...]
     at_us: int
     actor: str
     reason: str
+    messages: tuple[MessageId, ...] = ()
 
 
 class Stopped(NamedTuple):
@@ -193,7 +225,7 @@ class Activated(NamedTuple):
 
 
 class Acted(NamedTuple):
-    """What a person did, for the audit. Answer: None."""
+    """What a person did, for the audit. Answer: the act's id."""
 
     actor: str
     verb: str
@@ -207,6 +239,7 @@ Change = (
     Received
     | Routed
     | Released
+    | Corrected
     | Sending
     | Withdrawn
     | Doubted
@@ -219,4 +252,4 @@ Change = (
     | Activated
     | Acted
 )
-Answered = Kept | RoutedAs | Conflict | int | None
+Answered = Kept | RoutedAs | Conflict | Lost | int | None

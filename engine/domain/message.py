@@ -32,7 +32,8 @@ class Answer:
 
 
 class Inbound(NamedTuple):
-    """A pending message as the stepper takes it from the inbox."""
+    """A pending message as the stepper takes it from the inbox. Of a replay: `edition` is what it is stepped with
+    (None: the active one), `to` the only destination it is for (None: all)."""
 
     id: MessageId
     feed: str
@@ -40,6 +41,8 @@ class Inbound(NamedTuple):
     raw: bytes
     charset: str | None
     replays: MessageId | None = None
+    edition: int | None = None
+    to: str | None = None
 
     def __repr__(self) -> str:
         return f"Inbound({self.id}, feed={self.feed!r}, {len(self.raw)} bytes)"

@@ -9,9 +9,10 @@ from typing import Protocol
 from engine.domain.changes import Answered, Change
 from engine.domain.message import Answer, Arrival, Inbound, MessageId
 from engine.domain.outcome import Outcome
-from engine.domain.posting import FactKeys, Facts, Priority
+from engine.domain.posting import FactKeys, Facts, Original, Priority
 from engine.domain.views import (
     AccountRow,
+    ActView,
     AttemptView,
     DeliveryView,
     EditionView,
@@ -121,6 +122,27 @@ class Reader(Protocol):
 
     async def payload(self, delivery: int) -> bytes | None: ...
 
+    async def originals(self, effects: Sequence[int]) -> list[Original]:
+        """These posted effects, as who takes them back must know them, in id order."""
+        ...
+
+    async def posted_by(self, message: MessageId) -> list[Original]:
+        """What a message posted, as who takes it back must know it, in id order."""
+        ...
+
+    async def carried_by(self, delivery: int) -> list[tuple[MessageId, str, int, bool]]:
+        """(message, channel, line number, whether it owns its key still) of each effect that a delivery carries."""
+        ...
+
+    async def anything_waits(self) -> bool:
+        """Whether any reversal waits, or is held."""
+        ...
+
+    async def waiting_for(self, deliveries: Sequence[int] | None) -> list[MessageId]:
+        """Messages with effects that wait for their original, or are held since it is, while the last try of it has
+        ended: it is there, certainly not applied, refused or cancelled. `deliveries` None: for any that has."""
+        ...
+
     async def worklist(self, owner: str | None = None) -> list[HeldGroup]:
         """Held effects and held deliveries grouped by owner and cause, most money first."""
         ...
@@ -153,6 +175,8 @@ class Reader(Protocol):
         """Newest first: the first is the active one."""
         ...
 
+    async def edition(self, edition: int) -> EditionView | None: ...
+
     async def release_files(self, release_hash: str) -> bytes | None: ...
 
     async def table_versions(self, name: str | None = None) -> list[TableVersionView]:
@@ -161,8 +185,14 @@ class Reader(Protocol):
 
     async def table_csv(self, name: str, version: int) -> bytes | None: ...
 
-    async def acts(self, limit: int) -> list[tuple[int, str, str, str, str]]:
-        """(at_us, actor, verb, target, reason), newest first."""
+    async def acts(self, limit: int) -> list[ActView]:
+        """Newest first."""
+        ...
+
+    async def act(self, act: int) -> ActView | None: ...
+
+    async def acts_on(self, verb: str, target: str) -> list[ActView]:
+        """Newest first."""
         ...
 
     @property

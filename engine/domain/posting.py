@@ -9,7 +9,8 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import NamedTuple
 
-from engine.domain.status import EffectState, LineState, MessageState
+from engine.domain.message import MessageId
+from engine.domain.status import DeliveryState, EffectState, Fate, LineState, MessageState, fate_of
 
 
 class Action(IntEnum):
@@ -79,7 +80,8 @@ class EffectRow(NamedTuple):
 
 
 class Document(NamedTuple):
-    """One payload for one destination. `lane`: 63-bit. `path`: below the destination's address."""
+    """One payload for one destination. `lane`: 63-bit. `path`: below the destination's address. `after`: index of the
+    document of the same step that must be delivered before this one may leave."""
 
     channel: str
     destination: str
@@ -90,6 +92,7 @@ class Document(NamedTuple):
     reference: str
     path: str
     payload: bytes
+    after: int | None = None
 
     def __repr__(self) -> str:
         return f"Document({self.reference}, {self.effect} to {self.destination}, {len(self.payload)} bytes)"
@@ -118,11 +121,23 @@ class Prior(NamedTuple):
     body: bytes
 
 
+class Reversal(NamedTuple):
+    """What takes an original back: on its way, there, or waiting for its original (never held)."""
+
+    effect_id: int
+    message_id: int
+    state: EffectState
+    quantity: Decimal
+    amount: Decimal | None
+
+
 class Original(NamedTuple):
     """A posted line that a credit may take back, one per effect of it.
 
-    `taken_back`: quantity that earlier credits reversed. `fields`: the line as it was translated when posted
-    (names to plain JSON values). `reference`: of its document; `document`: the far end's number, '' until known.
+    `owns`: False once it was refused for good. `shares`: effects that its document carries, itself included.
+    `receipt`: money that the far end told of the document. `edition`: with which it was written. `fields`: the line
+    as it was translated when posted (names to plain JSON values). `reference`: of its document; `document`: the far
+    end's number, '' until known.
     """
 
     effect_id: int
@@ -132,31 +147,81 @@ class Original(NamedTuple):
     destination: str
     name: str
     state: EffectState
-    delivery_state: int | None
+    owns: bool
+    delivery_id: int | None
+    delivery_state: DeliveryState | None
+    shares: int
     key: bytes
     version: int
     quantity: Decimal | None
-    taken_back: Decimal
     measure: Measure
     amount: Decimal | None
-    amount_back: Decimal | None
     currency: str
     reference: str
     document: str
+    receipt: Decimal | None
+    edition: int | None
     fields: dict[str, object]
+    reversals: tuple[Reversal, ...] = ()
+
+    @property
+    def fate(self) -> Fate:
+        return fate_of(self.state, self.delivery_state)
+
+    @property
+    def taken_back(self) -> Decimal:
+        """Quantity that reversals took, or will take."""
+        return sum((reversal.quantity for reversal in self.reversals), Decimal(0))
+
+    @property
+    def amount_back(self) -> Decimal:
+        """Money that they took: zero or negative."""
+        return sum((reversal.amount or Decimal(0) for reversal in self.reversals), Decimal(0))
+
+    @property
+    def remaining(self) -> Decimal:
+        """Quantity that nothing took back yet."""
+        return (self.quantity or Decimal(0)) - self.taken_back
+
+    def without(self, *messages: int | None) -> Original:
+        """As it is for these messages themselves: what waits of theirs is what they are about to decide."""
+        others = tuple(
+            reversal
+            for reversal in self.reversals
+            if reversal.state is not EffectState.WAITING or reversal.message_id not in messages
+        )
+        return self if len(others) == len(self.reversals) else self._replace(reversals=others)
+
+
+class Relied(NamedTuple):
+    """What a step knew of an original: the commit refuses it with a `Conflict` when that is no longer so."""
+
+    effect_id: int
+    fate: Fate
+    reversals: frozenset[int]
+
+
+class Stay(NamedTuple):
+    """What is known of an account beyond its encounter. `posted`: ids of effects on their way or there, not taken back
+    whole. `open`: messages that wait for a person since the stay was cancelled (rules of money, 11)."""
+
+    posted: tuple[int, ...]
+    open: tuple[MessageId, ...]
 
 
 class Facts(NamedTuple):
     """All that a step may know beyond message and release: gathered by key, frozen, saved with the message.
 
     `encounters`: account digest → latest facts told of it. `aliases`: digest → (surviving id, digest of it).
-    `priors`: business key → effects that own it. `originals`: find key → candidate effects.
+    `priors`: business key → effects that own it. `originals`: find key → candidate effects. `stays`: account digest →
+    what was posted for it.
     """
 
     encounters: dict[bytes, dict[str, object]]
     aliases: dict[bytes, str]
     priors: dict[bytes, tuple[Prior, ...]]
     originals: dict[bytes, tuple[Original, ...]]
+    stays: dict[bytes, Stay] = {}
 
 
 NO_FACTS = Facts({}, {}, {}, {})
@@ -169,10 +234,15 @@ class FactKeys(NamedTuple):
     aliases: tuple[bytes, ...] = ()
     priors: tuple[bytes, ...] = ()
     originals: tuple[bytes, ...] = ()
+    stays: tuple[bytes, ...] = ()
 
 
 class Stepped(NamedTuple):
-    """The whole result of a step. `record`: JSON of facts used and lines as translated, or b''."""
+    """The whole result of a step. `record`: JSON of facts used and lines as translated, or b''.
+
+    `relies`: what it knew of originals. `cancels`: effects of other messages that are cancelled with their documents
+    before these left; their keys stay taken. `closes`: held messages that this one answers.
+    """
 
     state: MessageState
     reason: str
@@ -183,3 +253,6 @@ class Stepped(NamedTuple):
     record: bytes = b""
     account: bytes | None = None
     patient: bytes | None = None
+    relies: tuple[Relied, ...] = ()
+    cancels: tuple[int, ...] = ()
+    closes: tuple[MessageId, ...] = ()

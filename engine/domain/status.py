@@ -45,6 +45,9 @@ class EffectState(IntEnum):
     HELD = 2
     CANCELLED = 3  # found not due, or cancelled before it left, or dropped by a person
     SUPERSEDED = 4  # a replay has an effect in its place; no longer expected (rules of money, 24)
+    WAITING = (
+        5  # takes back what is still on its way: goes by itself when that is settled (rules of money, 10)
+    )
 
     @property
     def word(self) -> str:
@@ -65,6 +68,38 @@ class DeliveryState(IntEnum):
     @property
     def word(self) -> str:
         return self.name.lower()
+
+
+class Fate(IntEnum):
+    """What became of a posted effect, as far as whoever refers to it must know (rules of money, 10 and 15)."""
+
+    QUEUED = 1  # certainly not applied: READY or WAITING
+    LEAVING = 2  # may be applied: SENDING or UNKNOWN
+    THERE = 3
+    HELD = 4  # never sent, or refused for good: a person decides
+    CANCELLED = 5
+
+    @property
+    def word(self) -> str:
+        return {Fate.LEAVING: "on its way", Fate.THERE: "delivered"}.get(self, self.name.lower())
+
+
+_FATES = {
+    DeliveryState.READY: Fate.QUEUED,
+    DeliveryState.WAITING: Fate.QUEUED,
+    DeliveryState.SENDING: Fate.LEAVING,
+    DeliveryState.UNKNOWN: Fate.LEAVING,
+    DeliveryState.DELIVERED: Fate.THERE,
+    DeliveryState.HELD: Fate.HELD,
+    DeliveryState.CANCELLED: Fate.CANCELLED,
+}
+
+
+def fate_of(effect: EffectState, delivery: DeliveryState | None) -> Fate:
+    """`delivery`: the state of the document that carries the effect; None while nothing does."""
+    if effect is EffectState.ROUTED and delivery is not None:
+        return _FATES[delivery]
+    return Fate.HELD if effect in (EffectState.HELD, EffectState.WAITING) else Fate.CANCELLED
 
 
 OPEN_DELIVERIES = (DeliveryState.READY, DeliveryState.SENDING, DeliveryState.WAITING, DeliveryState.UNKNOWN)

@@ -117,7 +117,8 @@ class AttemptView(NamedTuple):
 
 
 class HeldGroup(NamedTuple):
-    """One cause on the worklist. `at_stake`: stated money of its lines, each line once; None: unpriced only."""
+    """One cause on the worklist. `at_stake`: stated money of its lines, each line once; None: unpriced only.
+    `applied`: lines of which another destination has applied its side already."""
 
     owner: str
     cause: str
@@ -129,6 +130,7 @@ class HeldGroup(NamedTuple):
     first_us: int
     last_us: int
     samples: tuple[MessageId, ...]
+    applied: int = 0
 
 
 class AccountRow(NamedTuple):
@@ -161,6 +163,18 @@ class EditionView(NamedTuple):
     tables: dict[str, int]
     activated_us: int
     actor: str
+
+
+class ActView(NamedTuple):
+    """What a person did. `detail`: counts, ids and arguments; no content."""
+
+    id: int
+    at_us: int
+    actor: str
+    verb: str
+    target: str
+    reason: str
+    detail: dict[str, int | str]
 
 
 class MessageQuery(NamedTuple):

@@ -16,6 +16,7 @@ from engine.pipeline.context import Context
 from engine.pipeline.dues import Due, Hold
 from engine.pipeline.identity import text_of
 from engine.pipeline.reading import authority_of
+from engine.site.release import EffectRule
 
 _LANE_ORDER = ("account", "visit", "patient")
 
@@ -32,53 +33,99 @@ class Composed(NamedTuple):
     placed: tuple[Placed, ...]
 
 
+WAITS_FOR_LINE = "its document waits for another line"
+WAITS_FOR_HALF = "waits for the other half of its correction"
+
+
 def compose(context: Context, dues: Iterable[Due], first: int) -> Composed:
     """Documents of one channel's dues. `first`: the index that the first document gets in the step."""
+    together = _held_together(list(dues))
+    while True:
+        composed = _composed(context, together, first)
+        torn = _torn(composed)
+        if not torn:
+            return composed
+        together = [
+            _held(due, WAITS_FOR_HALF) if _half(due) in torn and due.hold is None else due for due in together
+        ]
+
+
+def _composed(context: Context, dues: list[Due], first: int) -> Composed:
     documents: list[Document] = []
-    placed: list[Placed] = []
-    for group in _groups(_held_together(list(dues))):
+    placed = [Placed(due, None) for due in dues if not due.moves]
+    backs: dict[tuple[str, str], int] = {}  # (effect, reference of its original) → index of the reversal
+    for group in _groups([due for due in dues if due.moves]):
         document, written, held = _written(context, group)
         placed.extend(Placed(due, None) for due in held)
-        if document is not None:
-            placed.extend(Placed(due, first + len(documents)) for due in written)
-            documents.append(document)
+        if document is None:
+            continue
+        index, corrected = first + len(documents), group[0].corrects
+        if group[0].original is not None:
+            backs[group[0].rule.name, group[0].original.reference] = index
+        elif corrected is not None and (group[0].rule.name, corrected.reference) in backs:
+            back = backs[group[0].rule.name, corrected.reference]
+            document = document._replace(after=back, lane=documents[back - first].lane)
+        placed.extend(Placed(due, index) for due in written)
+        documents.append(document)
     return Composed(tuple(documents), tuple(placed))
 
 
+def _torn(composed: Composed) -> set[tuple[str, int] | None]:
+    """Corrections of which one half goes and the other is held: neither may go alone."""
+    goes: dict[tuple[str, int], set[bool]] = {}
+    for due, _ in composed.placed:
+        half = _half(due)
+        if half is not None:
+            goes.setdefault(half, set()).add(due.hold is None)
+    return {half for half, both in goes.items() if len(both) > 1}
+
+
+def _half(due: Due) -> tuple[str, int] | None:
+    """(effect, original) of what takes back or takes the place of one that is corrected; None: it is no correction."""
+    return (due.rule.name, due.corrects.effect_id) if due.corrects is not None else None
+
+
 def _held_together(dues: list[Due]) -> list[Due]:
-    """Where one bad line holds its document, the good lines of that effect wait for it (rule 16)."""
-    bad = {due.rule.name: due.number for due in dues if due.hold and due.rule.holds_document}
+    """Where one bad line holds its document, the good lines of that document wait for it (rule 16). A line that is
+    held cannot say what its document's head is: it holds all of its effect, but for those with a document each."""
+    bad = {(due.rule.name, due.action) for due in dues if due.hold and _shares(due.rule)}
     return [
-        _waiting_for(bad[due.rule.name], due) if due.hold is None and due.rule.name in bad else due
+        _held(due, WAITS_FOR_LINE) if due.moves and (due.rule.name, due.action) in bad else due
         for due in dues
     ]
 
 
-def _waiting_for(number: int, due: Due) -> Due:
-    return replace(due, hold=Hold(due.rule.owner, "its document waits for another line"))
+def _shares(rule: EffectRule) -> bool:
+    return rule.holds_document and rule.per == "message"
+
+
+def _held(due: Due, cause: str) -> Due:
+    return replace(due, hold=Hold(due.rule.owner, cause), waits=False, cancelled="")
 
 
 def _groups(dues: list[Due]) -> list[list[Due]]:
-    """Dues that share a document: of one effect and action, one line where asked, one original, one head."""
+    """Dues that share a document: of one effect and action, one line where asked, one original, one head. Reversals
+    come first: what takes their place leaves after them."""
     groups: dict[tuple[object, ...], list[Due]] = {}
-    for due in dues:
+    for due in sorted(dues, key=lambda due: due.action is Action.POST):
         number = due.number if due.rule.per == "line" else 0
-        original = due.original.reference if due.original else ""
+        whose = due.original or due.corrects
+        original = whose.reference if whose else ""
         groups.setdefault((due.rule.name, due.action, number, original, *_head(due)), []).append(due)
     return list(groups.values())
 
 
 def _head(due: Due) -> tuple[object, ...]:
     """What the document says once for all its lines: lines that differ in it cannot share one."""
-    if due.action is Action.REVERSE or due.hold is not None:
+    if due.original is not None:
         return ()
     return tuple(head(due.names) for head in due.rule.head)
 
 
 def _written(context: Context, group: list[Due]) -> tuple[Document | None, list[Due], list[Due]]:
     """(document, its dues, dues that are held). A line that lacks a field is held, alone or with its document."""
-    held = [due for due in group if due.hold is not None]
-    ready = [due for due in group if due.hold is None]
+    held: list[Due] = []
+    ready = list(group)
     while ready:
         try:
             return _document(context, ready), ready, held
@@ -90,8 +137,8 @@ def _written(context: Context, group: list[Due]) -> tuple[Document | None, list[
             at_fault = fault.line
         alone = at_fault is not None and not ready[0].rule.holds_document
         bad = [ready[at_fault]] if alone and at_fault is not None else list(ready)
-        held += [replace(due, hold=Hold(due.rule.owner, cause)) for due in bad]
-        ready = [due for due in ready if due not in bad]
+        held += [_held(due, cause) for due in bad]
+        ready = [due for due in ready if all(due is not one for one in bad)]
     return None, [], held
 
 

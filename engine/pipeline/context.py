@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 
 from engine.domain.event import Fields, Line
@@ -76,15 +77,30 @@ class Context:
                 if (original.destination, original.name) in targets and original.channel == self.channel.name
             }
             if found:
-                return sorted(found.values(), key=lambda original: original.effect_id)
+                return self._as_others_left(found.values())
         return []
+
+    def posted(self, index: int, identity: Identity) -> list[Original]:
+        """What was posted under this line's own key: the newest of each effect."""
+        keys = [identity.key, *(other[index].key for other in self.others)]
+        newest: dict[tuple[str, str], Original] = {}
+        found = [original for key in keys for original in self.facts.originals.get(key, ())]
+        for original in sorted(found, key=lambda one: (one.owns, one.version)):
+            if original.message_id != self.read.inbound.id:
+                newest[original.destination, original.name] = original
+        return self._as_others_left(newest.values())
+
+    def _as_others_left(self, found: Iterable[Original]) -> list[Original]:
+        inbound = self.read.inbound
+        mine = [original.without(inbound.id, inbound.replays) for original in found]
+        return sorted(mine, key=lambda original: original.effect_id)
 
     def _own(self, prior: Prior) -> bool:
         """A held effect of this message, or of the one it replays, is this line itself."""
         inbound = self.read.inbound
         if prior.message_id == inbound.id:
             return True
-        return prior.message_id == inbound.replays and prior.state is EffectState.HELD
+        return prior.message_id == inbound.replays and prior.state in (EffectState.HELD, EffectState.WAITING)
 
 
 def context_of(
@@ -101,8 +117,17 @@ def context_of(
         for names in other_names(digester, header, facts)
     )
     return Context(
-        release, digester, read, facts, part.channel, others, _encounter(digester, header, facts), decisions
-    )
+        release, digester, read, facts, _only_to(part.channel, read.inbound.to), others,
+        _encounter(digester, header, facts), decisions,
+    )  # fmt: skip
+
+
+def _only_to(channel: Channel, destination: str | None) -> Channel:
+    """The channel as far as it delivers to one destination; None: to all."""
+    if destination is None:
+        return channel
+    rules = tuple(rule for rule in channel.effects if rule.destination == destination)
+    return replace(channel, effects=rules)
 
 
 def _encounter(digester: Digester, header: Fields, facts: Facts) -> dict[str, object] | None:

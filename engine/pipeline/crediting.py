@@ -1,33 +1,47 @@
-"""A line that takes an earlier one back: found, measured against what remains, built from what was posted. Pure.
+"""A line that takes an earlier one back: found, measured against what remains. Pure.
 
-Rules of money, 9 and 10. Nothing is translated anew: item, price, cost center and unit are those of the original.
+Rules of money, 9 and 10. The reversals themselves are built in `reversing`, from what was posted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from engine.domain.event import Line
-from engine.domain.money import cents
-from engine.domain.posting import Action, Measure, Original
-from engine.domain.status import DeliveryState, EffectState, LineState
+from engine.domain.posting import Action, Original
+from engine.domain.status import Fate, LineState
 from engine.pipeline.context import Context
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity
 from engine.pipeline.record import restore
 from engine.pipeline.repeats import Earlier, told_before
+from engine.pipeline.reversing import reversal
 from engine.site.release import EffectRule
 
 LINE_QUANTITY = "line quantity"
 """Name under which a step record keeps the quantity as sent, beside the effect's own. No field can be called so."""
 
+NO_ORIGINAL = "credit without its original"
+OVER = "credit of more than remains"
+SEVERAL = "credit with several possible originals"
+
+
+class Found(NamedTuple):
+    """The originals of one line, one for each of its effects; none, and why."""
+
+    originals: tuple[Original, ...]
+    cause: str = ""
+
 
 def judge_credit(
     context: Context, index: int, line: Line, identity: Identity, names: dict[str, object], earlier: Earlier
-) -> Judged:
-    """The reversals that a credit owes, or why it is held."""
+) -> Judged | None:
+    """The reversals that a credit owes, or why it is held. None: its original is not known here, and the channel lets
+    it post alone."""
     quantity = line.fields.get("quantity")
     if not isinstance(quantity, Decimal) or quantity == 0:
         return _hold(context, line, identity, "quantity missing or zero")
@@ -36,32 +50,55 @@ def judge_credit(
     told = told_before(context, index, line, identity, Action.REVERSE, earlier)
     if told is not None:
         return told
-    originals = context.originals(index, identity)
-    cause = _cannot(originals)
-    if cause is not None:
-        return _hold(context, line, identity, cause)
+    found = choose([earlier.after(original) for original in context.originals(index, identity)])
+    if found.cause == NO_ORIGINAL and context.channel.no_original == "post alone":
+        return None
+    if found.cause:
+        return _hold(context, line, identity, found.cause)
     dues = tuple(
-        _reversal(rule, line, identity, original, abs(quantity), names)
+        _credit(rule, line, identity, original, abs(quantity), names)
         for rule in context.channel.effects
-        for original in originals
+        for original in found.originals
         if (original.destination, original.name) == (rule.destination, rule.name)
-        and original.state is not EffectState.CANCELLED
     )
     held = next((due.hold.cause for due in dues if due.hold is not None), "")
     return Judged(LineState.HELD if held and all(due.hold for due in dues) else LineState.POSTED, held, dues)
 
 
-def _cannot(originals: list[Original]) -> str | None:
-    """Why no original can be taken back, or None."""
-    live = [original for original in originals if original.state is not EffectState.CANCELLED]
+def choose(originals: Sequence[Original]) -> Found:
+    """Which of the candidates is meant: the one line of which something remains.
+
+    What was refused and posted again since is not the original any more; nor is what was credited whole, while
+    another of its kind is not.
+    """
+    live = [original for original in originals if _stands(original, originals)]
     if not live:
-        return "credit without its original"
-    if len({(original.message_id, original.number) for original in live}) > 1:
-        return "credit with several possible originals"
-    return None
+        return Found((), OVER if originals else NO_ORIGINAL)
+    open_keys = {original.key for original in live if original.remaining > 0}
+    if not open_keys:
+        return Found((), OVER)
+    if len(open_keys) > 1:
+        return Found((), SEVERAL)
+    mine = [original for original in live if original.key in open_keys]
+    newest: dict[tuple[str, str], Original] = {}
+    for original in sorted(mine, key=lambda one: (one.remaining > 0, one.version)):
+        newest[original.destination, original.name] = original
+    if any(one.remaining > 0 and one not in newest.values() for one in mine):
+        return Found((), SEVERAL)
+    return Found(tuple(newest.values()))
 
 
-def _reversal(
+def _stands(original: Original, originals: Sequence[Original]) -> bool:
+    if original.fate is Fate.CANCELLED:
+        return False
+    return original.owns or not any(
+        other.owns
+        and (other.key, other.destination, other.name) == (original.key, original.destination, original.name)
+        for other in originals
+    )
+
+
+def _credit(
     rule: EffectRule,
     line: Line,
     identity: Identity,
@@ -70,41 +107,9 @@ def _reversal(
     names: dict[str, object],
 ) -> Due:
     """One effect of the original, taken back in the proportion that the credit says."""
-    hold = _not_yet(rule, original)
-    posted = restore(original.fields)
-    back = _proportion(original.quantity, posted.get(LINE_QUANTITY, original.quantity), quantity)
-    remaining = (original.quantity or Decimal(0)) - original.taken_back
-    if hold is None and (back is None or back > remaining):
-        hold = Hold(rule.owner, "credit of more than remains")
-    amount = None if hold else _amount_back(original, back or Decimal(0), remaining)
-    return Due(
-        number=line.number,
-        rule=rule,
-        action=Action.REVERSE,
-        key=identity.key,
-        version=1,
-        quantity=back,
-        amount=amount,
-        names={
-            **names,
-            **posted,
-            "number": line.number,
-            "quantity": back,
-            "amount": abs(amount) if amount is not None else None,
-            "original": {"reference": original.reference, "document": original.document or None},
-        },
-        original=original,
-        hold=hold,
-    )
-
-
-def _not_yet(rule: EffectRule, original: Original) -> Hold | None:
-    """A credit waits while its original is held; what has no way back is a person's."""
-    if rule.undo is None:
-        return Hold(rule.owner, f"{rule.name} has no undo")
-    if original.state is EffectState.HELD or original.delivery_state == DeliveryState.HELD:
-        return Hold(rule.owner, "credit waits for its held original")
-    return None
+    sent = restore(original.fields).get(LINE_QUANTITY, original.quantity)
+    back = _proportion(original.quantity, sent, quantity)
+    return reversal(rule, line.number, identity.key, 1, original, back, names)
 
 
 def _proportion(whole: Decimal | None, sent: object, quantity: Decimal) -> Decimal | None:
@@ -114,19 +119,6 @@ def _proportion(whole: Decimal | None, sent: object, quantity: Decimal) -> Decim
     exact = Fraction(whole) * Fraction(quantity) / Fraction(sent)
     back = Decimal(exact.numerator) / Decimal(exact.denominator)
     return back if Fraction(back) == exact else None
-
-
-def _amount_back(original: Original, back: Decimal, remaining: Decimal) -> Decimal | None:
-    """Signed money of the reversal; the last one takes what is left, so that cents never drift."""
-    if (
-        original.measure in (Measure.FAR_END, Measure.QUANTITY_ONLY)
-        or original.amount is None
-        or not original.quantity
-    ):
-        return None
-    if back == remaining:
-        return -(original.amount + (original.amount_back or Decimal(0)))
-    return -cents(original.amount * back / original.quantity)
 
 
 def _hold(context: Context, line: Line, identity: Identity, cause: str) -> Judged:

@@ -25,7 +25,10 @@ class Hold(NamedTuple):
 class Due:
     """One effect of one line. `names`: what its map may refer to. `amount` is signed; None: unpriced or far end's.
 
-    `original` is set for a reversal. `owns` False: another effect holds the key, this one is held beside it.
+    `original` is set for a reversal. `corrects`, for both halves of a correction, is the original that it corrects:
+    what is posted in its place leaves after the reversal. `owns` False: another effect holds the key, this one is held
+    beside it. `waits`: its original is on its way, it goes by itself when that is settled. `cancelled`: why it is not
+    to come, since its original is cancelled before it left.
     """
 
     number: int
@@ -37,8 +40,16 @@ class Due:
     amount: Decimal | None
     names: dict[str, object]
     original: Original | None = None
+    corrects: Original | None = None
     hold: Hold | None = None
     owns: bool = True
+    waits: bool = False
+    cancelled: str = ""
+
+    @property
+    def moves(self) -> bool:
+        """Whether a document is to carry it now."""
+        return self.hold is None and not self.waits and not self.cancelled
 
 
 class Judged(NamedTuple):

@@ -24,6 +24,12 @@ USAGE_TYPES = frozenset({"DFT", "CSU", "OMS", "OMN", "RDS", "RAS"})
 USAGE_SEGMENTS = ("FT1", "RQD", "ZPM", "RXD", "RXA")
 """A message of these types, or with these segments, has money in it: unclaimed, it is held and not filtered."""
 
+CANCELS = frozenset({"A11"})
+"""Events after which a stay never was."""
+
+GOES_ON = frozenset({"A01", "A04", "A13"})
+"""Events after which a cancelled stay is one again."""
+
 _PERSONS = ("account", "visit", "patient")
 _REMEMBERED = (
     "location",
@@ -107,23 +113,43 @@ def authority_of(kind: str, fields: Mapping[str, object]) -> str:
 
 
 def further_needs(digester: Digester, read: Read, facts: Facts) -> FactKeys:
-    """Keys under the other numbers of merged accounts (rule 4): empty unless an alias was found."""
-    if not facts.aliases:
-        return FactKeys()
+    """Keys under the other numbers of merged accounts (rule 4), and what was posted of lines that come in changed where
+    the channel corrects them: empty for almost all."""
     priors: list[bytes] = []
-    originals: list[bytes] = []
+    originals = _changed(read, facts)
     encounters: list[bytes] = []
+    stays: list[bytes] = []
+    if not facts.aliases:
+        return FactKeys(originals=tuple(originals))
     for part in read.reads:
+        if part.event.kind is Kind.ENCOUNTER and read.needs.stays:
+            header = part.event.lines[0].fields
+            others = [{**header, **names} for names in other_names(digester, header, facts)]
+            stays += [digest for names in others if (digest := person_digest(digester, "account", names))]
         if not part.identities:
             continue
         for names in other_names(digester, part.event.lines[0].fields, facts):
             for identity in identify(digester, part.channel, read.inbound.feed, part.event.lines, names):
                 priors.append(identity.key)
                 originals.extend(digest for way in identity.seeks for digest in way)
+                if part.channel.same_line.changed == "correct":
+                    originals.append(identity.key)
             digest = person_digest(digester, "account", {**part.event.lines[0].fields, **names})
             if digest:
                 encounters.append(digest)
-    return FactKeys(tuple(encounters), (), tuple(priors), tuple(originals))
+    return FactKeys(tuple(encounters), (), tuple(priors), tuple(originals), tuple(stays))
+
+
+def _changed(read: Read, facts: Facts) -> list[bytes]:
+    """Keys that were posted with another content, in channels that correct."""
+    return [
+        identity.key
+        for part in read.reads
+        if part.channel.same_line.changed == "correct"
+        for identity in part.identities
+        if identity.strong
+        and any(prior.body != identity.body for prior in facts.priors.get(identity.key, ()))
+    ]
 
 
 def other_names(digester: Digester, fields: Fields, facts: Facts) -> list[Fields]:
@@ -162,7 +188,14 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
     aliases: list[bytes] = []
     priors: list[bytes] = []
     originals: list[bytes] = []
+    stays: list[bytes] = []
     for part in reads:
+        if part.event.kind is Kind.ENCOUNTER:
+            account = _stay(digester, part)
+            if account is not None:
+                aliases += (account, digester.digest("survivor", account.hex()))
+                encounters.append(account)
+                stays.append(account)
         if not part.identities:
             continue
         header = part.event.lines[0].fields
@@ -176,7 +209,14 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
         for identity in part.identities:
             priors.append(identity.key)
             originals.extend(digest for way in identity.seeks for digest in way)
-    return FactKeys(tuple(encounters), tuple(aliases), tuple(priors), tuple(originals))
+    return FactKeys(tuple(encounters), tuple(aliases), tuple(priors), tuple(originals), tuple(stays))
+
+
+def _stay(digester: Digester, part: ChannelRead) -> bytes | None:
+    """The account whose stay is cancelled or goes on; None for all other events."""
+    fields = part.event.lines[0].fields if part.event.lines else {}
+    event = fields.get("event")
+    return person_digest(digester, "account", fields) if event in CANCELS or event in GOES_ON else None
 
 
 def _remembered(digester: Digester, reads: list[ChannelRead], received: datetime) -> list[Fact]:
@@ -195,8 +235,9 @@ def _encounter_facts(digester: Digester, line: Line, received: datetime) -> list
     digest = person_digest(digester, "account", line.fields)
     if digest is None:
         return []
+    at_us = _happened_us(line, received)
     value = {name: text_of(line.fields[name]) for name in _REMEMBERED if line.fields.get(name)}
-    return [Fact("encounter", digest, _happened_us(line, received), orjson.dumps(value))]
+    return [Fact("encounter", digest, at_us, orjson.dumps({**value, "at_us": at_us}))]
 
 
 def _alias_facts(digester: Digester, line: Line, received: datetime) -> list[Fact]:
@@ -214,6 +255,12 @@ def _alias_facts(digester: Digester, line: Line, received: datetime) -> list[Fac
         reverse = digester.digest("survivor", to_key.hex())
         facts.append(Fact("alias", reverse, at, orjson.dumps({"to": loser, "to_key": ""})))
     return facts
+
+
+def happened_us(read: Read) -> int:
+    """When the event of a message without lines of money happened."""
+    line = next(line for part in read.reads for line in part.event.lines)
+    return _happened_us(line, read.received)
 
 
 def _happened_us(line: Line, received: datetime) -> int:

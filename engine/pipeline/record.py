@@ -6,7 +6,7 @@ from its facts. Decimals, fractions and dates come back as what they were.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -20,18 +20,35 @@ Translated = dict[str, dict[str, dict[str, object]]]
 """'CHANNEL/NUMBER' → effect name → name → value."""
 
 
-def pack(facts: Facts, lines: Translated) -> bytes:
-    """JSON of a step's record; b'' when there is nothing to keep."""
+def pack(facts: Facts, lines: Translated, posted: Sequence[int] = ()) -> bytes:
+    """JSON of a step's record; b'' when there is nothing to keep. `posted`: effects put before a person."""
     kept: dict[str, object] = {}
     if facts.encounters:
         kept["encounters"] = {key.hex(): value for key, value in facts.encounters.items()}
     if facts.aliases:
         kept["aliases"] = {key.hex(): value for key, value in facts.aliases.items()}
-    if not kept and not lines:
+    if not kept and not lines and not posted:
         return b""
-    return orjson.dumps(
-        {"facts": kept, "lines": lines}, default=_tagged, option=orjson.OPT_PASSTHROUGH_DATETIME
+    record: dict[str, object] = {"facts": kept, "lines": lines}
+    if posted:
+        record["posted"] = list(posted)
+    return orjson.dumps(record, default=_tagged, option=orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def unpack_facts(record: bytes | None) -> Facts:
+    """The encounters and aliases that a step used: what was known of the stay when it was posted."""
+    kept = orjson.loads(record)["facts"] if record else {}
+    return Facts(
+        {bytes.fromhex(key): value for key, value in kept.get("encounters", {}).items()},
+        {bytes.fromhex(key): value for key, value in kept.get("aliases", {}).items()},
+        {},
+        {},
     )
+
+
+def unpack_posted(record: bytes | None) -> tuple[int, ...]:
+    """Effects that a message put before a person."""
+    return tuple(orjson.loads(record).get("posted", ())) if record else ()
 
 
 def unpack_lines(record: bytes) -> Translated:

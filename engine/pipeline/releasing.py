@@ -1,6 +1,7 @@
 """Steps held lines again with what is known now, and moves exactly those (rules of money, 13 and 15).
 
-A release is the recorded state of now, valid on the event's dates; what was posted already is left as it stands.
+A release is the recorded state of now, valid on the event's dates; what was posted already is left as it stands. What
+waits for its original goes the same way, by itself (`sequels`).
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from engine.domain.message import MessageId
 from engine.domain.ports import Reader, Writer
 from engine.domain.posting import Stepped
 from engine.domain.status import DeliveryState, EffectState, MessageState
+from engine.domain.views import EffectView
 from engine.errors import MessageError
+from engine.pipeline.composing import WAITS_FOR_LINE
 from engine.pipeline.context import AS_NEW
 from engine.pipeline.digests import Digester
+from engine.pipeline.editions import Edition
 from engine.pipeline.reading import Read, read_message
 from engine.pipeline.step import Decisions, HeldEffect, step
-from engine.pipeline.stepper import Edition, Outbox, Prepared, gather
+from engine.pipeline.stepper import Outbox, Prepared, gather
+
+TRIES = 5
+"""Times that a step is run again when what it relies on moves on while it is committed."""
 
 
 class Tally(NamedTuple):
@@ -55,14 +62,22 @@ class Releaser:
         self._reason = reason
         self._digester = Digester(reader.hash_key)
 
-    async def release(self, messages: Sequence[MessageId], *, as_new: bool = False) -> Tally:
-        """`as_new`: suspected duplicates and changed lines are others, to be posted beside what was told before."""
+    async def release(
+        self, messages: Sequence[MessageId], *, as_new: bool = False, waiting: bool = False
+    ) -> Tally:
+        """`as_new`: suspected duplicates and changed lines are others, to be posted beside what was told before.
+        `waiting`: only what waits for something else to go or to settle."""
         tally = Tally(0, 0, 0)
         for message in messages:
-            tally = tally.plus(await self._one(message, as_new))
+            for _ in range(TRIES):
+                found = await self._one(message, as_new, waiting)
+                if found is not None:
+                    tally = tally.plus(found)
+                    break
         return tally
 
-    async def _one(self, message: MessageId, as_new: bool) -> Tally:
+    async def _one(self, message: MessageId, as_new: bool, waiting: bool) -> Tally | None:
+        """None: something that it relies on moved on meanwhile."""
         inbound = await self._reader.inbound(message)
         if inbound is None:
             return Tally(0, 0, 0)
@@ -70,19 +85,21 @@ class Releaser:
             read = read_message(self._edition.release, self._digester, inbound)
         except MessageError:
             return Tally(1, 0, 1)
-        only, lines = await self._held(message)
+        only, lines = await self._held(message, waiting)
+        if waiting and not only:
+            return Tally(1, 0, 0)
         decisions: Decisions = dict.fromkeys(lines, AS_NEW) if as_new else {}
-        (facts,) = await gather(self._reader, self._digester, [Prepared(inbound, read, None)])
+        (facts,) = await gather(self._reader, self._digester, [Prepared(inbound, self._edition, read)])
         stepped = step(
             self._edition.release, self._digester, read, facts, decisions=decisions, only=only or None
         )
         (answer,) = await self._writer.submit((self._change(message, read, stepped, bool(only)),))
         if isinstance(answer, Conflict):
-            return Tally(1, 0, len(only))
+            return None
         for document in stepped.documents:
             self._outbox.wake(document.destination, document.priority)
-        held = sum(effect.state is EffectState.HELD for effect in stepped.effects)
-        return Tally(1, len(stepped.effects) - held, held)
+        states = [effect.state for effect in stepped.effects]
+        return Tally(1, states.count(EffectState.ROUTED), states.count(EffectState.HELD))
 
     def _change(self, message: MessageId, read: Read, stepped: Stepped, has_effects: bool) -> Change:
         now_us = self._clock.now_us()
@@ -91,11 +108,20 @@ class Releaser:
         born = (DeliveryState.READY,) * len(stepped.documents)
         return Routed(message, stepped, born, self._edition.id, now_us, MessageState.HELD)
 
-    async def _held(self, message: MessageId) -> tuple[frozenset[HeldEffect], list[tuple[str, int]]]:
-        """Its held effects, and the lines they belong to."""
+    async def _held(
+        self, message: MessageId, waiting: bool
+    ) -> tuple[frozenset[HeldEffect], list[tuple[str, int]]]:
+        """Its held and waiting effects, and the lines that the held ones belong to."""
         channels = {line.id: line.channel for line in await self._reader.lines(message)}
-        held = [effect for effect in await self._reader.effects(message) if effect.state is EffectState.HELD]
+        held = [effect for effect in await self._reader.effects(message) if _may_move(effect, waiting)]
         only = frozenset(
             (channels[effect.line_id], effect.number, effect.name, effect.action) for effect in held
         )
-        return only, [(channels[effect.line_id], effect.number) for effect in held]
+        lines = [effect for effect in held if effect.state is EffectState.HELD]
+        return only, [(channels[effect.line_id], effect.number) for effect in lines]
+
+
+def _may_move(effect: EffectView, waiting: bool) -> bool:
+    if effect.state is EffectState.HELD:
+        return not waiting or effect.cause.startswith(("waits for ", WAITS_FOR_LINE))
+    return effect.state is EffectState.WAITING

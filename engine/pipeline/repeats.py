@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from engine.domain.event import Line
-from engine.domain.posting import Action, Prior
-from engine.domain.status import LineState
+from engine.domain.posting import Action, Original, Prior, Reversal
+from engine.domain.status import EffectState, LineState
 from engine.pipeline.context import Context
 from engine.pipeline.dues import INTERFACE, Hold, Judged
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity
 
-Earlier = dict[tuple[bytes, Action], list[tuple[int, bytes]]]
-"""(key, action) → (line number, body) of the lines of this message that have effects under it."""
+
+class Earlier:
+    """What the lines before this one, in the same message, owe."""
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[bytes, Action], list[tuple[int, bytes]]] = {}
+        self._reversals: dict[int, tuple[Reversal, ...]] = {}
+
+    def add(self, line: Line, identity: Identity, verdict: Judged) -> None:
+        if verdict.dues:
+            key = (identity.key, verdict.dues[0].action)
+            self._told.setdefault(key, []).append((line.number, identity.body))
+        for due in verdict.dues:
+            if due.original is not None and due.hold is None:
+                taken = Reversal(0, 0, EffectState.ROUTED, due.quantity or Decimal(0), due.amount)
+                before = self._reversals.get(due.original.effect_id, ())
+                self._reversals[due.original.effect_id] = (*before, taken)
+
+    def told(self, identity: Identity, action: Action) -> list[tuple[int, bytes]]:
+        """(line number, body) of those that have effects under this key."""
+        return self._told.get((identity.key, action), [])
+
+    def after(self, original: Original) -> Original:
+        """The original with what those lines take back of it."""
+        taken = self._reversals.get(original.effect_id)
+        return original._replace(reversals=(*original.reversals, *taken)) if taken else original
 
 
 def told_before(
@@ -19,7 +45,7 @@ def told_before(
 ) -> Judged | None:
     """Duplicate, changed, or suspected duplicate (rule 2); None when the key is free or a person said go on."""
     priors = context.priors(index, identity, context.channel.effects, action)
-    here = earlier.get((identity.key, action), [])
+    here = earlier.told(identity, action)
     if not (priors or here) or (context.channel.name, line.number) in context.decisions:
         return None
     if not identity.strong:
@@ -30,7 +56,8 @@ def told_before(
     same += [_as_told(prior) for prior in priors if prior.body == identity.body]
     if same:
         return Judged(LineState.DUPLICATE, same[0])
-    if context.channel.same_line.changed == "new":
+    changed = context.channel.same_line.changed
+    if changed == "new" or (changed == "correct" and not here and action is Action.POST):
         return None
     cause = "changed after it was posted" if priors else "one id with two contents in a message"
     return hold_all(context, line, identity, Hold(INTERFACE, cause), action, owns=False)

@@ -6,8 +6,11 @@ documents. No clock, socket, store or randomness: the stepper, releases, channel
 
 from __future__ import annotations
 
-from engine.domain.event import Kind
-from engine.domain.posting import Action, Document, EffectRow, Facts, LineRow, Stepped
+from collections.abc import Iterable
+
+from engine.domain.event import Kind, Line
+from engine.domain.message import MessageId
+from engine.domain.posting import Action, Document, EffectRow, Facts, LineRow, Relied, Stepped
 from engine.domain.status import EffectState, LineState, MessageState
 from engine.pipeline import record
 from engine.pipeline.composing import Composed, Placed, compose
@@ -16,18 +19,18 @@ from engine.pipeline.crediting import LINE_QUANTITY
 from engine.pipeline.digests import Digester
 from engine.pipeline.dues import Due, Judged
 from engine.pipeline.holding import stated_amount
-from engine.pipeline.identity import is_credit
+from engine.pipeline.identity import Identity, is_credit
 from engine.pipeline.judging import judge_lines
+from engine.pipeline.pairing import NEVER_LEFT, pair
 from engine.pipeline.reading import ChannelRead, Read
+from engine.pipeline.stays import judge_stay, posted_for
 from engine.site.release import Release
 
 Decisions = dict[tuple[str, int], str]
 HeldEffect = tuple[str, int, str, Action]
 """(channel, line number, effect name, action) of an effect that a release may decide."""
 
-_COMPUTED = frozenset(
-    {"number", "amount", "original", "reference", "posting_date", "received_at", "feed", "channel"}
-)
+WAITS = "waits for its original"
 
 
 def step(
@@ -44,22 +47,24 @@ def step(
     lines: list[LineRow] = []
     effects: list[EffectRow] = []
     documents: list[Document] = []
+    placed: list[Placed] = []
     translated: record.Translated = {}
     for part in read.reads:
         if part.event.kind in (Kind.ENCOUNTER, Kind.MERGE):
             continue
         context = context_of(release, digester, read, part, facts, decisions or {})
         judged = judge_lines(context, part)
-        dues = [
+        dues = pair([
             due for verdict in judged for due in verdict.dues if only is None or _of(context, due) in only
-        ]
+        ])  # fmt: skip
         composed = compose(context, dues, len(documents))
         rows = {line.number: len(lines) + index for index, line in enumerate(part.event.lines)}
         lines += _line_rows(context, part, judged, composed)
-        effects += [_effect_row(release, rows, placed) for placed in composed.placed]
+        effects += [effect_row(release, rows, one) for one in composed.placed]
         documents += composed.documents
-        _keep_translated(context, part, composed, translated)
-    state, reason = _conclude(read, lines, effects)
+        placed += composed.placed
+        translated.update(keep_translated(context, part, composed))
+    state, reason, closes = _conclude(read, facts, lines, effects)
     return Stepped(
         state,
         reason,
@@ -67,10 +72,28 @@ def step(
         tuple(effects),
         tuple(documents),
         read.remember,
-        record.pack(facts, translated),
+        record.pack(facts, translated, posted_for(facts) if state is MessageState.HELD and not lines else ()),
         read.account,
         read.patient,
+        relied_on(placed),
+        cancelled_by(placed),
+        closes,
     )
+
+
+def relied_on(placed: Iterable[Placed]) -> tuple[Relied, ...]:
+    """What is known of originals, and decided the step."""
+    originals = (due.original or due.corrects for due, _ in placed)
+    known = {original.effect_id: original for original in originals if original is not None}
+    return tuple(
+        Relied(effect, original.fate, frozenset(r.effect_id for r in original.reversals if r.effect_id))
+        for effect, original in known.items()
+    )
+
+
+def cancelled_by(placed: Iterable[Placed]) -> tuple[int, ...]:
+    """Effects that are cancelled before they left."""
+    return tuple(due.original.effect_id for due, _ in placed if due.cancelled and due.original)
 
 
 def _of(context: Context, due: Due) -> HeldEffect:
@@ -80,36 +103,44 @@ def _of(context: Context, due: Due) -> HeldEffect:
 def _line_rows(
     context: Context, part: ChannelRead, judged: list[Judged], composed: Composed
 ) -> list[LineRow]:
-    rows = []
-    for line, identity, verdict in zip(part.event.lines, part.identities, judged, strict=True):
-        state, reason = _standing(verdict, line.number, composed)
-        rows.append(
-            LineRow(
-                channel=context.channel.name,
-                number=line.number,
-                key=identity.key,
-                strong=identity.strong,
-                body=identity.body,
-                credit=is_credit(line.fields),
-                state=state,
-                reason=reason,
-                stated=stated_amount(line.fields),
-                currency=context.release.currency,
-                finds=identity.finds if verdict.dues else (),
-            )
-        )
-    return rows
+    return [
+        line_row(context, line, identity, *_standing(verdict, line.number, composed), bool(verdict.dues))
+        for line, identity, verdict in zip(part.event.lines, part.identities, judged, strict=True)
+    ]
+
+
+def line_row(
+    context: Context, line: Line, identity: Identity, state: LineState, reason: str, owes: bool
+) -> LineRow:
+    """A line as it is kept. `owes`: a credit may look for it."""
+    return LineRow(
+        channel=context.channel.name,
+        number=line.number,
+        key=identity.key,
+        strong=identity.strong,
+        body=identity.body,
+        credit=is_credit(line.fields),
+        state=state,
+        reason=reason,
+        stated=stated_amount(line.fields),
+        currency=context.release.currency,
+        finds=identity.finds if owes else (),
+    )
 
 
 def _standing(verdict: Judged, number: int, composed: Composed) -> tuple[LineState, str]:
     """As judged; but a line all of whose effects were held while they were written is held, too."""
     mine = [placed for placed in composed.placed if placed.due.number == number]
-    if verdict.state is LineState.POSTED and mine and all(placed.document is None for placed in mine):
-        return LineState.HELD, next((placed.due.hold.cause for placed in mine if placed.due.hold), "held")
-    return verdict.state, verdict.reason
+    if verdict.state is not LineState.POSTED or not mine:
+        return verdict.state, verdict.reason
+    if any(placed.document is not None or placed.due.waits for placed in mine):
+        return verdict.state, verdict.reason
+    held = next((placed.due.hold.cause for placed in mine if placed.due.hold), None)
+    return (LineState.FILTERED, NEVER_LEFT) if held is None else (LineState.HELD, held)
 
 
-def _effect_row(release: Release, rows: dict[int, int], placed: Placed) -> EffectRow:
+def effect_row(release: Release, rows: dict[int, int], placed: Placed) -> EffectRow:
+    """`rows`: line number → index of the line in the step."""
     due, document = placed
     return EffectRow(
         line=rows[due.number],
@@ -118,7 +149,7 @@ def _effect_row(release: Release, rows: dict[int, int], placed: Placed) -> Effec
         action=due.action,
         key=due.key,
         version=due.version,
-        state=EffectState.HELD if document is None else EffectState.ROUTED,
+        state=_state(placed),
         document=document,
         reverses=due.original.effect_id if due.original else None,
         quantity=due.quantity,
@@ -126,38 +157,54 @@ def _effect_row(release: Release, rows: dict[int, int], placed: Placed) -> Effec
         amount=due.amount,
         currency=release.currency,
         owner=due.hold.owner if due.hold else due.rule.owner,
-        cause=due.hold.cause if due.hold else "",
+        cause=due.hold.cause if due.hold else due.cancelled or (WAITS if due.waits else ""),
         owns=due.owns,
     )
 
 
-def _keep_translated(
-    context: Context, part: ChannelRead, composed: Composed, translated: record.Translated
-) -> None:
-    """What a later reversal needs of each posted line: the names that its undo map uses (rule 9)."""
+def _state(placed: Placed) -> EffectState:
+    due, document = placed
+    if document is not None:
+        return EffectState.ROUTED
+    if due.cancelled:
+        return EffectState.CANCELLED
+    return EffectState.WAITING if due.waits else EffectState.HELD
+
+
+def keep_translated(context: Context, part: ChannelRead, composed: Composed) -> record.Translated:
+    """What a later reversal or correction needs of each posted line: the names that its documents use (rule 9)."""
     sent = {line.number: line.fields.get("quantity") for line in part.event.lines}
+    translated: record.Translated = {}
     for due, document in composed.placed:
-        if document is None or due.action is not Action.POST or due.rule.undo is None:
+        if document is None or due.action is not Action.POST:
             continue
-        wanted = (due.rule.undo.roots | due.rule.undo.line_roots) - _COMPUTED
-        kept = {name: due.names[name] for name in wanted if due.names.get(name) is not None}
+        kept = {name: due.names[name] for name in due.rule.keeps if due.names.get(name) is not None}
         kept[LINE_QUANTITY] = sent[due.number]
         translated.setdefault(f"{context.channel.name}/{due.number}", {})[due.rule.name] = kept
+    return translated
 
 
-def _conclude(read: Read, lines: list[LineRow], effects: list[EffectRow]) -> tuple[MessageState, str]:
-    """Where the message stands (rule 24), by the furthest of its effects and lines."""
-    if any(effect.state is EffectState.ROUTED for effect in effects):
-        return MessageState.ROUTED, ""
-    if effects or any(line.state is LineState.HELD for line in lines):
-        return MessageState.HELD, next((effect.cause for effect in effects), "held")
-    if lines and all(line.state is LineState.DUPLICATE for line in lines):
-        return MessageState.DUPLICATE, "every line was told before"
+def _conclude(
+    read: Read, facts: Facts, lines: list[LineRow], effects: list[EffectRow]
+) -> tuple[MessageState, str, tuple[MessageId, ...]]:
+    """Where the message stands (rule 24), by the furthest of its effects and lines; and what it closes."""
     if lines:
-        return MessageState.FILTERED, next(
-            (line.reason for line in lines if line.state is LineState.FILTERED), ""
-        )
-    return _without_lines(read)
+        return *_by_lines(lines, effects), ()
+    stayed = judge_stay(read, facts)
+    return stayed or (*_without_lines(read), ())
+
+
+def _by_lines(lines: list[LineRow], effects: list[EffectRow]) -> tuple[MessageState, str]:
+    if any(effect.state in (EffectState.ROUTED, EffectState.WAITING) for effect in effects):
+        return MessageState.ROUTED, ""
+    held = [effect.cause for effect in effects if effect.state is EffectState.HELD]
+    if held or any(line.state is LineState.HELD for line in lines):
+        return MessageState.HELD, next(iter(held), "held")
+    if all(line.state is LineState.DUPLICATE for line in lines):
+        return MessageState.DUPLICATE, "every line was told before"
+    return MessageState.FILTERED, next(
+        (line.reason for line in lines if line.state is LineState.FILTERED), ""
+    )
 
 
 def _without_lines(read: Read) -> tuple[MessageState, str]:

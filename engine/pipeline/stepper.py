@@ -20,11 +20,11 @@ from engine.domain.status import DeliveryState, MessageState
 from engine.domain.views import Outgoing
 from engine.errors import MessageError, StoreUnavailable, SutureError
 from engine.pipeline.digests import Digester
+from engine.pipeline.editions import Edition, Editions
 from engine.pipeline.inbox import Inbox, Taken
 from engine.pipeline.people import people_of
 from engine.pipeline.reading import Read, further_needs, read_message
 from engine.pipeline.step import step
-from engine.site.release import Release
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -65,19 +65,13 @@ class StepObserver(Protocol):
     def failed(self, inbound: Inbound, error: Exception) -> None: ...
 
 
-class Edition(NamedTuple):
-    """What steps run with now: a compiled release and the id under which the store knows it with its tables."""
-
-    id: int
-    release: Release
-
-
 class Prepared(NamedTuple):
-    """A message that was read; `failed` when it could not be."""
+    """A message that was read, with what it is stepped with; `failed` when it could not be."""
 
     inbound: Inbound
+    edition: Edition
     read: Read | None
-    failed: Stepped | None
+    failed: Stepped | None = None
 
     @property
     def needs(self) -> FactKeys:
@@ -88,7 +82,13 @@ class Prepared(NamedTuple):
         if self.read is None:
             return set()
         keys = {identity.key for part in self.read.reads for identity in part.identities}
-        keys |= {find for part in self.read.reads for identity in part.identities for find in identity.finds}
+        for part in self.read.reads:
+            for identity in part.identities:
+                keys.update(identity.finds)
+                for way in identity.seeks:  # what it takes back of an original, another may not take again
+                    keys.update(way)
+        if keys and self.read.account:
+            keys.add(_stay(self.read.account))
         return keys | {fact.key for fact in self.read.remember}
 
 
@@ -110,6 +110,7 @@ class Stepper:
         self._clock = clock
         self._observer = observer
         self.edition = edition
+        self._editions = Editions(reader)
         self._digester = Digester(reader.hash_key)
         self._inbox = Inbox(reader, lambda inbound: people_of(self.edition.release, inbound))
         self._awake = asyncio.Event()
@@ -164,7 +165,11 @@ class Stepper:
                 self._quiet.set()
 
     async def _step(self, taken: Taken) -> None:
-        prepared = await in_slices(self._prepare, taken.batch)
+        active = self.edition
+        older = await self._editions.wanted_by(taken.batch, active)
+        prepared = await in_slices(
+            lambda inbound: self._prepare(inbound, older.get(inbound.edition or 0, active)), taken.batch
+        )
         if taken.overtaking:
             prepared = await self._those_who_may(prepared)
         waiting = deque(prepared)
@@ -178,21 +183,24 @@ class Stepper:
         stays = False
         for prepared, known in zip(batch, facts, strict=True):
             behind = stays and not self._inbox.may_overtake(prepared.inbound)  # one that stays, of this batch
-            if behind or known.aliases or prepared.needs.originals:
+            if behind or known.aliases or prepared.needs.originals or prepared.needs.stays:
                 self._inbox.step_back(prepared.inbound)
                 stays = True
             else:
                 free.append(prepared)
         return free
 
-    def _prepare(self, inbound: Inbound) -> Prepared:
+    def _prepare(self, inbound: Inbound, edition: Edition | str) -> Prepared:
+        if isinstance(edition, str):
+            return Prepared(inbound, self.edition, None, Stepped(MessageState.HELD, edition))
         try:
-            return Prepared(inbound, read_message(self.edition.release, self._digester, inbound), None)
+            return Prepared(inbound, edition, read_message(edition.release, self._digester, inbound))
         except MessageError as error:
-            return Prepared(inbound, None, Stepped(MessageState.HELD, f"{error.code} {error.what}"))
+            held = Stepped(MessageState.HELD, f"{error.code} {error.what}")
+            return Prepared(inbound, edition, None, held)
         except Exception as error:
             self._observer.failed(inbound, error)
-            return Prepared(inbound, None, Stepped(MessageState.HELD, "BUG001 the step failed"))
+            return Prepared(inbound, edition, None, Stepped(MessageState.HELD, "BUG001 the step failed"))
 
     async def _route(self, batch: Sequence[Prepared], late: bool) -> None:
         """Gathers, steps and commits; what lost its key meanwhile is gathered and stepped again."""
@@ -246,9 +254,10 @@ class Stepper:
                     prepared.inbound.id,
                     one,
                     tuple(self._born(document) for document in one.documents),
-                    self.edition.id,
+                    prepared.edition.id,
                     now_us,
                     supersedes=prepared.inbound.replays if one.effects else None,
+                    to=prepared.inbound.to,
                 )
             )
         return changes
@@ -262,7 +271,7 @@ class Stepper:
         if prepared.failed is not None or prepared.read is None:
             return prepared.failed or Stepped(MessageState.HELD, "BUG001 the step failed")
         try:
-            return step(self.edition.release, self._digester, prepared.read, facts)
+            return step(prepared.edition.release, self._digester, prepared.read, facts)
         except Exception as error:
             self._observer.failed(prepared.inbound, error)
             return Stepped(MessageState.HELD, "BUG001 the step failed")
@@ -332,7 +341,13 @@ def _joined(first: Facts, second: Facts) -> Facts:
         {**second.aliases, **first.aliases},
         {**second.priors, **first.priors},
         {**second.originals, **first.originals},
+        {**second.stays, **first.stays},
     )
+
+
+def _stay(account: bytes) -> bytes:
+    """Stands for all that is posted for an account."""
+    return b"stay" + account
 
 
 def _independent(waiting: deque[Prepared]) -> list[Prepared]:
@@ -342,7 +357,7 @@ def _independent(waiting: deque[Prepared]) -> list[Prepared]:
     while waiting:
         needs = waiting[0].needs
         if written and not written.isdisjoint(
-            (*needs.encounters, *needs.aliases, *needs.priors, *needs.originals)
+            (*needs.encounters, *needs.aliases, *needs.priors, *needs.originals, *map(_stay, needs.stays))
         ):
             break
         prepared = waiting.popleft()

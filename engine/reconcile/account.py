@@ -99,6 +99,7 @@ def group_json(group: HeldGroup) -> dict[str, Any]:
         "first_us": group.first_us,
         "last_us": group.last_us,
         "samples": list(group.samples),
+        "applied": group.applied,
     }
 
 

@@ -104,6 +104,7 @@ def compile_channel(
         same_line=same_line,
         credit_finds=tuple(tuple(names) for names in model.credit_finds),
         no_original=model.no_original,
+        on_refused=model.on_refused,
         lane=model.lane,
         translations=translations,
         effects=effects,

@@ -72,6 +72,7 @@ def compile_release(site: Site, table_csv: Mapping[str, bytes] | None = None) ->
         site=model.site,
         zone=ZoneInfo(model.time_zone),
         currency=model.currency,
+        second_person=model.corrections.second_person,
         channels=tuple(channels),
         listeners={name: _listener(name, listener) for name, listener in model.listeners.items()},
         destinations={name: _destination(name, end) for name, end in model.destinations.items()},

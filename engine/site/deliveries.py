@@ -22,6 +22,22 @@ from engine.site.schema.site import FarEndFile, HttpFile
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
 
+COMPUTED = frozenset(
+    {
+        "number",
+        "quantity",
+        "amount",
+        "original",
+        "reference",
+        "posting_date",
+        "received_at",
+        "feed",
+        "channel",
+    }
+)
+"""Names that every document gets anew: they say nothing of how a line was translated. Quantity and money stand with
+the effect itself."""
+
 MEASURES = {"far end": Measure.FAR_END, "stated": Measure.STATED, "quantity only": Measure.QUANTITY_ONLY}
 """Words of `money`; anything else is an expression that prices the effect here."""
 
@@ -98,7 +114,23 @@ def _effect(desk: _Desk, name: str, model: DeliverFile) -> EffectRule | None:
         needs=_needs(desk, [expression for expression in own if expression is not None]),
         owner=model.owner or desk.source.model.owner,
         head=_head(desk.scope, write.leaves) if model.per == "message" else (),
+        says=tuple(sorted(name for name in _said(write) if _root(name) not in COMPUTED)),
+        keeps=tuple(sorted(_kept_roots(write, undo))),
     )
+
+
+def _said(write: WriteMap) -> set[str]:
+    return {name.removeprefix("lines.") for leaf in write.leaves for name in leaf.expression.names}
+
+
+def _root(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _kept_roots(write: WriteMap, undo: WriteMap | None) -> frozenset[str]:
+    """First names that the documents of an effect use, and that only its own step can tell."""
+    undone = undo.roots | undo.line_roots if undo else frozenset()
+    return (write.roots | write.line_roots | undone) - COMPUTED - {"lines"}
 
 
 def _destination(desk: _Desk, path: Path, model: DeliverFile) -> FarEndFile | None:

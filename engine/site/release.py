@@ -55,7 +55,9 @@ class EffectRule:
     it never share a document, else the first line's location or supplier would be said of all.
     `holds_document`: one bad line holds the whole document, else it waits alone. `price` is set when
     `measure` is PRICED_HERE. `quantity` None: the line's own. `needs`: translations that any of it depends
-    on, closed over chained `by`. `owner`: whose worklist gets holds that no table row mends.
+    on, closed over chained `by`. `owner`: whose worklist gets holds that no table row mends. `says`: the dotted names
+    that its document tells, by which a correction knows whether anything changed; `keeps`: their first parts, and those
+    that its undo needs: what is kept of a posted line.
     """
 
     name: str
@@ -71,12 +73,15 @@ class EffectRule:
     needs: frozenset[str]
     owner: str
     head: tuple[Expression, ...] = ()
+    says: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One interface. `lane`: account | visit | patient | station. `no_original`: hold | post alone.
-    `expect`: effect → seconds from receipt after which it is late. `where`: file:line of the channel."""
+    """One interface. `lane`: account | visit | patient | station. `no_original`: hold | post alone. `on_refused`:
+    hold | undo others, of a line that one destination applied and another refuses for good. `expect`: effect → seconds
+    from receipt after which it is late. `where`: file:line of the channel."""
 
     name: str
     feeds: frozenset[str]
@@ -86,6 +91,7 @@ class Channel:
     same_line: SameLine
     credit_finds: tuple[tuple[str, ...], ...]
     no_original: str
+    on_refused: str
     lane: str
     translations: tuple[Translation, ...]
     effects: tuple[EffectRule, ...]
@@ -162,12 +168,14 @@ class Listener:
 @dataclass(frozen=True, slots=True)
 class Release:
     """Everything that steps a message, from one state of the site's files. `hash`: of all of them but
-    `config/env/`. `tables`: the compiled versions to translate with."""
+    `config/env/`. `second_person`: another one approves corrections. `tables`: the compiled versions to translate
+    with."""
 
     hash: str
     site: str
     zone: ZoneInfo
     currency: str
+    second_person: bool
     channels: tuple[Channel, ...]
     listeners: dict[str, Listener]
     destinations: dict[str, Destination]

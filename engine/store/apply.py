@@ -10,6 +10,7 @@ from engine.domain.changes import (
     Activated,
     Answered,
     Change,
+    Corrected,
     Doubted,
     Dropped,
     Received,
@@ -26,7 +27,7 @@ from engine.domain.changes import (
 from engine.store.apply_inbox import received
 from engine.store.apply_outbox import contested_again, doubted, requeued, sending, settled, stopped, withdrawn
 from engine.store.apply_people import acted, activated, recovered, table_recorded
-from engine.store.apply_release import dropped, released
+from engine.store.apply_release import corrected, dropped, released
 from engine.store.apply_step import contested, routed
 from engine.store.batch import Batch
 
@@ -34,6 +35,7 @@ _WRITES: dict[type, Callable[[Batch, Any], Answered]] = {
     Received: received,
     Routed: routed,
     Released: released,
+    Corrected: corrected,
     Sending: sending,
     Withdrawn: withdrawn,
     Doubted: doubted,
@@ -50,6 +52,7 @@ _WRITES: dict[type, Callable[[Batch, Any], Answered]] = {
 _CONTESTED: dict[type, Callable[[Batch, Any], bytes | None]] = {
     Routed: contested,
     Released: contested,
+    Corrected: contested,
     Requeued: contested_again,
 }
 

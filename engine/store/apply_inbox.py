@@ -51,6 +51,8 @@ def received(batch: Batch, change: Received) -> Kept:
             batch.keep(ContentKind.RAW, change.raw),
             relates_to,
             change.actor,
+            change.edition,
+            change.to,
         ),
     )
     if control is not None and state is MessageState.PENDING:

@@ -5,12 +5,27 @@ Legal moves stand in `engine.domain.status`; the update itself checks them, in t
 
 from __future__ import annotations
 
-from engine.domain.changes import Doubted, Requeued, RoutedAs, Sending, Settled, Stopped, Withdrawn
+from array import array
+from collections.abc import Sequence
+
+import apsw
+
+from engine.domain.changes import (
+    Conflict,
+    Doubted,
+    Lost,
+    Requeued,
+    RoutedAs,
+    Sending,
+    Settled,
+    Stopped,
+    Withdrawn,
+)
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.status import DELIVERY_MOVES, PARKING_DELIVERIES, DeliveryState
 from engine.errors import Bug
-from engine.store.apply_release import restate
 from engine.store.batch import Batch
+from engine.store.restating import restate
 from engine.store.rows import ContentKind, decimal_text
 
 _FROM = {
@@ -19,12 +34,23 @@ _FROM = {
 }
 """For each state, the mask of those from which it may be reached."""
 
+WAITS_FOR_REVERSAL = "waits for its reversal"
+
 _NOT_HELD = ~(1 << DeliveryState.HELD)
 
 
-def sending(batch: Batch, change: Sending) -> None:
+def sending(batch: Batch, change: Sending) -> Lost | None:
+    lost = _lost(batch, change.deliveries)
     for delivery in change.deliveries:
-        _move(batch, delivery, DeliveryState.SENDING, sent_us=change.at_us)
+        if delivery not in lost:
+            _move(batch, delivery, DeliveryState.SENDING, sent_us=change.at_us)
+    return Lost(tuple(sorted(lost))) if lost else None
+
+
+def _lost(batch: Batch, deliveries: Sequence[int]) -> set[int]:
+    """Those that were cancelled or held since their lane took them up. Such moves are written at once, so that this
+    look meets them even in its own batch."""
+    return {delivery for (delivery,) in batch.look("no_longer_open", apsw.carray(array("q", deliveries)))}
 
 
 def withdrawn(batch: Batch, change: Withdrawn) -> None:
@@ -33,8 +59,13 @@ def withdrawn(batch: Batch, change: Withdrawn) -> None:
 
 
 def doubted(batch: Batch, change: Doubted) -> None:
+    """What was cancelled or held since is no question any more: its lane reads on without it."""
+    lost = _lost(batch, change.deliveries)
     for delivery in change.deliveries:
-        _move(batch, delivery, DeliveryState.UNKNOWN, legal=1 << DeliveryState.READY, next_us=change.at_us)
+        if delivery not in lost:
+            _move(
+                batch, delivery, DeliveryState.UNKNOWN, legal=1 << DeliveryState.READY, next_us=change.at_us
+            )
 
 
 def settled(batch: Batch, change: Settled) -> None:
@@ -59,25 +90,43 @@ def settled(batch: Batch, change: Settled) -> None:
         _attempt(batch, change)
     if state is DeliveryState.HELD:
         batch.do("hold_effects", change.at_us, change.frees, _cause(change.outcome), delivery)
+        _hold_followers(batch, delivery, change.at_us)
     elif state is DeliveryState.CANCELLED:
         _cancel_effects(batch, delivery, change.outcome.code)
     elif change.actor and state is DeliveryState.DELIVERED:
         batch.do("settle_held_effects", delivery)
         batch.do("own_again", delivery)
+        for (follower,) in batch.ask("held_followers", delivery):
+            _again(batch, follower, delivery, change.at_us)
 
 
-def requeued(batch: Batch, change: Requeued) -> RoutedAs:
-    _move(
-        batch,
-        change.delivery,
-        DeliveryState.CANCELLED,
-        legal=1 << DeliveryState.HELD,
-        settled_us=change.at_us,
-    )
-    batch.ids.delivery = delivery = batch.ids.delivery + 1
-    batch.do("copy_delivery", delivery, change.at_us, change.delivery)
-    batch.do("move_effects", delivery, change.delivery)
-    return RoutedAs((delivery,))
+def requeued(batch: Batch, change: Requeued) -> RoutedAs | Conflict:
+    """The document, and what waited behind it, at the end of their lanes."""
+    if batch.ask("gone_again", change.delivery):
+        return RoutedAs(())  # it went with the one that it follows
+    for key, after in batch.ask("not_before", change.delivery):
+        if after != DeliveryState.DELIVERED:
+            return Conflict(bytes(key))
+    followers = batch.ask("held_followers", change.delivery)
+    delivery = _again(batch, change.delivery, None, change.at_us)
+    return RoutedAs((delivery, *[_again(batch, one, delivery, change.at_us) for (one,) in followers]))
+
+
+def _again(batch: Batch, delivery: int, after: int | None, at_us: int) -> int:
+    """A copy of a held document under a new id; the old row is cancelled."""
+    _move(batch, delivery, DeliveryState.CANCELLED, legal=1 << DeliveryState.HELD, settled_us=at_us)
+    batch.ids.delivery = again = batch.ids.delivery + 1
+    batch.do("copy_delivery", again, at_us, delivery, after)
+    batch.do("move_effects", again, delivery)
+    return again
+
+
+def _hold_followers(batch: Batch, delivery: int, at_us: int) -> None:
+    """What takes the place of something may not leave when that could not be taken back."""
+    for (follower,) in batch.ask("open_followers", delivery):
+        legal = 1 << DeliveryState.READY | 1 << DeliveryState.WAITING
+        _move(batch, follower, DeliveryState.HELD, legal=legal, settled_us=at_us, code=WAITS_FOR_REVERSAL)
+        batch.do("hold_effects", at_us, False, f" {WAITS_FOR_REVERSAL}", follower)
 
 
 def contested_again(batch: Batch, change: Requeued) -> bytes | None:

@@ -49,6 +49,8 @@ def recovered(batch: Batch, change: Recovered) -> None:
     acted(batch, Acted(change.actor, "recovered", "store", change.reason, {}, change.at_us))
 
 
-def acted(batch: Batch, change: Acted) -> None:
+def acted(batch: Batch, change: Acted) -> int:
     detail = orjson.dumps(change.detail).decode()
-    batch.do("insert_act", change.at_us, change.actor, change.verb, change.target, change.reason, detail)
+    said = (change.at_us, change.actor, change.verb, change.target, change.reason, detail)
+    ((act,),) = batch.ask("insert_act", *said)
+    return int(act)

@@ -1,23 +1,28 @@
-"""What changes afterwards of what a step left: held effects released or dropped, and where lines and messages stand.
+"""What changes afterwards of what a step left: held effects are released or dropped, posted ones corrected.
 
-Lines and messages are restated from their effects, so that rule 24 closes after every such change.
+Lines and messages are restated from their effects (`restating`), so that rule 24 closes after every such change.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import NamedTuple
 
-from engine.domain.changes import Dropped, Released, RoutedAs
+from engine.domain.changes import Acted, Conflict, Corrected, Dropped, Released, RoutedAs
 from engine.domain.message import MessageId
 from engine.domain.posting import EffectRow, Stepped
-from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
+from engine.domain.status import DeliveryState, EffectState, LineState
 from engine.errors import Bug, UsageError
+from engine.store.apply_originals import NEVER_LEFT, cancel_unsent, moved_on
+from engine.store.apply_people import acted
 from engine.store.apply_step import delivery_of, write_document, write_effects
 from engine.store.batch import Batch
+from engine.store.restating import restate
 from engine.store.rows import ContentKind, decimal_text
 
 NOT_DUE = "not due"
 DROPPED = "dropped"
+ORIGINAL_DROPPED = "its original was dropped"
 
 HeldKey = tuple[str, int, str, int]
 """(channel, line number, effect name, action) of a held effect."""
@@ -32,16 +37,21 @@ class _Decided(NamedTuple):
     undone: list[int]
 
 
-def released(batch: Batch, change: Released) -> RoutedAs:
-    """A person, or a row of a table, decided. Only held effects move."""
+def released(batch: Batch, change: Released) -> RoutedAs | Conflict:
+    """A person, a row of a table, or what it waited for, decided. Only held and waiting effects move."""
     stepped, message = change.stepped, change.message
+    moved = moved_on(batch, stepped, message)
+    if moved is not None:
+        return Conflict(moved)
     decided = _decide(batch, message, stepped)
     if not any(decided):
         return RoutedAs(())  # nothing of it waits any more
+    _cancel(batch, stepped, message, change.at_us)
     record = batch.keep(ContentKind.RECORD, stepped.record) if stepped.record else None
-    deliveries = _write_documents(batch, change, decided, record)
+    wanted = {effect.document for effect, _ in (*decided.known, *decided.fresh)}
+    deliveries = _write_documents(batch, change, wanted, record)
     for effect, effect_id in decided.known:
-        _release_effect(batch, effect, effect_id, deliveries)
+        _release_effect(batch, effect, effect_id, deliveries, change.at_us)
     write_effects(batch, message, decided.fresh, deliveries, change.at_us)
     for effect_id in decided.undone:
         batch.do("cancel_effect", NOT_DUE, effect_id)
@@ -50,8 +60,35 @@ def released(batch: Batch, change: Released) -> RoutedAs:
     return RoutedAs(tuple(delivery for delivery in deliveries if delivery is not None))
 
 
+def corrected(batch: Batch, change: Corrected) -> RoutedAs | Conflict:
+    """Posted effects are taken back and posted anew, on the lines that they stand on, with the act of who said so."""
+    stepped, message = change.stepped, change.message
+    moved = moved_on(batch, stepped, message)
+    if moved is not None:
+        return Conflict(moved)
+    known = {(channel, number): line for channel, number, line in batch.ask("posted_lines", message)}
+    lines = [known[line.channel, line.number] for line in stepped.lines]
+    _cancel(batch, stepped, message, change.at_us)
+    record = batch.keep(ContentKind.RECORD, stepped.record) if stepped.record else None
+    deliveries = _write_documents(batch, change, set(range(len(stepped.documents))), record)
+    added = ((effect, lines[effect.line]) for effect in stepped.effects)
+    write_effects(batch, message, added, deliveries, change.at_us)
+    restate(batch, message, NEVER_LEFT)
+    posted = sum(effect.reverses is None for effect in stepped.effects)
+    detail: dict[str, int | str] = {"posted": posted, "taken back": len(stepped.effects) - posted}
+    acted(batch, Acted(change.actor, change.verb, f"message {message}", change.reason, detail, change.at_us))
+    return RoutedAs(tuple(delivery for delivery in deliveries if delivery is not None))
+
+
+def _cancel(batch: Batch, stepped: Stepped, message: MessageId, at_us: int) -> None:
+    for other in cancel_unsent(batch, stepped.cancels, at_us):
+        if other != message:
+            restate(batch, other, NEVER_LEFT)
+
+
 def dropped(batch: Batch, change: Dropped) -> int:
-    """Held effects, and effects of held deliveries, are not to be posted. Others are left as they are."""
+    """Held effects, effects of held deliveries, and what is held without any, are not to be posted. Others are left as
+    they are. What would have taken them back is moot."""
     found = batch.ask_many("effects_to_drop", change.effects)
     held = [(effect, message) for effect, message, state, _, _ in found if state == EffectState.HELD]
     refused = [
@@ -63,27 +100,25 @@ def dropped(batch: Batch, change: Dropped) -> int:
         _drop_delivery(batch, delivery, {effect for effect, _, _ in refused}, change.at_us)
     for effect, _ in held:
         batch.do("cancel_effect", DROPPED, effect)
-    messages = {message for _, message in held} | {message for _, message, _ in refused}
+    gone = [effect for effect, *_ in (*held, *refused)]
+    moot = batch.ask_many("held_reversals", gone)
+    for effect, _ in moot:
+        batch.do("cancel_effect", ORIGINAL_DROPPED, effect)
+    messages = {row[1] for row in (*held, *refused, *moot)}
     for message in sorted(messages):
         restate(batch, message, DROPPED)
-    return len(held) + len(refused)
+    return len(held) + len(refused) + sum(_drop_message(batch, message) for message in change.messages)
 
 
-def restate(batch: Batch, message: MessageId, reason: str) -> None:
-    """Lines and message, from where the effects stand now. `reason`: why nothing of them is left to post."""
-    moved, waits = False, False
-    for line, state, on_its_way, held in batch.ask("lines_by_effects", message):
-        moved, waits = moved or on_its_way, waits or held
-        if state not in (LineState.POSTED, LineState.HELD):
-            continue
-        if on_its_way and state == LineState.HELD:
-            batch.do("restate_line", LineState.POSTED, "", line)
-        elif not on_its_way and not held:
-            batch.do("restate_line", LineState.FILTERED, reason, line)
-    if moved:
-        batch.do("restate_message", MessageState.ROUTED, "", message)
-    elif not waits:
-        batch.do("restate_message", MessageState.FILTERED, reason, message)
+def _drop_message(batch: Batch, message: MessageId) -> int:
+    """Lines, and the message itself, that are held and owe no effect that could be told. 1 when there was any."""
+    lines = batch.ask("untold_lines", message)
+    for (line,) in lines:
+        batch.do("restate_line", LineState.FILTERED, DROPPED, line)
+    if lines or batch.ask("held_alone", message):
+        restate(batch, message, DROPPED)
+        return 1
+    return 0
 
 
 def _decide(batch: Batch, message: MessageId, stepped: Stepped) -> _Decided:
@@ -119,27 +154,34 @@ def _refuse_posted(stepped: Stepped, counted: set[EffectRow]) -> None:
 
 
 def _write_documents(
-    batch: Batch, change: Released, decided: _Decided, record: int | None
+    batch: Batch, change: Released | Corrected, wanted: Container[int | None], record: int | None
 ) -> list[int | None]:
     """Ids of the deliveries by document index; None for documents that nothing which counts is in."""
-    wanted = {effect.document for effect, _ in (*decided.known, *decided.fresh)}
-    ready = DeliveryState.READY
-    return [
-        write_document(batch, change.message, document, ready, change.edition, record, change.at_us)
-        if index in wanted
-        else None
-        for index, document in enumerate(change.stepped.documents)
-    ]
+    deliveries: list[int | None] = []
+    for index, document in enumerate(change.stepped.documents):
+        if index not in wanted:
+            deliveries.append(None)
+            continue
+        after = None if document.after is None else deliveries[document.after]
+        ready = DeliveryState.READY
+        deliveries.append(
+            write_document(
+                batch, change.message, document, ready, change.edition, record, change.at_us, after
+            )
+        )
+    return deliveries
 
 
-def _release_effect(batch: Batch, effect: EffectRow, effect_id: int, deliveries: list[int | None]) -> None:
+def _release_effect(
+    batch: Batch, effect: EffectRow, effect_id: int, deliveries: list[int | None], at_us: int
+) -> None:
     batch.do(
         "release_effect",
         effect.state,
         delivery_of(effect, deliveries),
         effect.key,
         effect.version,
-        effect.owns and effect.state is not EffectState.CANCELLED,
+        effect.owns,
         effect.reverses,
         decimal_text(effect.quantity),
         effect.measure,
@@ -147,6 +189,7 @@ def _release_effect(batch: Batch, effect: EffectRow, effect_id: int, deliveries:
         effect.currency,
         effect.owner,
         effect.cause,
+        at_us,
         effect_id,
     )
 

@@ -8,23 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from engine.domain.changes import Released, Routed, RoutedAs
+from engine.domain.changes import Conflict, Corrected, Released, Routed, RoutedAs
 from engine.domain.message import MessageId
 from engine.domain.posting import Document, EffectRow, Stepped
 from engine.domain.status import DeliveryState, EffectState, MessageState
 from engine.errors import Bug
+from engine.store.apply_originals import NEVER_LEFT, cancel_unsent, moved_on
 from engine.store.batch import Batch
+from engine.store.restating import restate
 from engine.store.rows import ContentKind, decimal_text
 
 _BORN = (DeliveryState.READY, DeliveryState.SENDING)
 
 
-def routed(batch: Batch, change: Routed) -> RoutedAs:
+def routed(batch: Batch, change: Routed) -> RoutedAs | Conflict:
     stepped = change.stepped
     if len(change.born) != len(stepped.documents) or any(state not in _BORN for state in change.born):
         raise Bug("STO021 each document is born ready or sending")
+    moved = moved_on(batch, stepped, change.message, change.supersedes)
+    if moved is not None:
+        return Conflict(moved)
     if change.supersedes is not None:
-        _supersede(batch, change.supersedes, change.message)
+        _supersede(batch, change.supersedes, change.message, change.to)
+    for message in cancel_unsent(batch, stepped.cancels, change.at_us):
+        restate(batch, message, NEVER_LEFT)
+    for message in stepped.closes:
+        batch.do(
+            "close_message", f"{stepped.reason}: the stay goes on with message {change.message}", message
+        )
     record = batch.keep(ContentKind.RECORD, stepped.record) if stepped.record else None
     batch.put(
         "route_message",
@@ -41,16 +52,20 @@ def routed(batch: Batch, change: Routed) -> RoutedAs:
         ),
     )
     born = zip(stepped.documents, change.born, strict=True)
-    deliveries = tuple(
-        [
-            write_document(batch, change.message, document, state, change.edition, record, change.at_us)
-            for document, state in born
-        ]
-    )
+    deliveries: list[int] = []
+    for document, state in born:
+        after = None if document.after is None else deliveries[document.after]
+        deliveries.append(
+            write_document(
+                batch, change.message, document, state, change.edition, record, change.at_us, after
+            )
+        )
     _write_lines(batch, change.message, stepped, deliveries, change.at_us)
     for fact in stepped.remember:
         batch.put("insert_fact", (fact.kind, fact.key, fact.at_us, change.message, fact.value))
-    return RoutedAs(deliveries)
+    if stepped.relies:
+        batch.flush()  # whoever settles an original in this batch must find what waits for it
+    return RoutedAs(tuple(deliveries))
 
 
 def write_document(
@@ -61,8 +76,9 @@ def write_document(
     edition: int,
     record: int | None,
     at_us: int,
+    after: int | None = None,
 ) -> int:
-    """The delivery's row and payload; its id."""
+    """The delivery's row and payload; its id. `after`: the delivery that must be there first."""
     batch.ids.delivery = delivery = batch.ids.delivery + 1
     batch.put(
         "insert_delivery",
@@ -83,6 +99,7 @@ def write_document(
             state,
             at_us,
             at_us if state is DeliveryState.SENDING else None,
+            after,
         ),
     )
     return delivery
@@ -109,7 +126,7 @@ def write_effects(
                 effect.action,
                 effect.key,
                 effect.version,
-                effect.owns and effect.state is not EffectState.CANCELLED,
+                effect.owns,
                 effect.state,
                 delivery_of(effect, deliveries),
                 effect.reverses,
@@ -128,15 +145,17 @@ def write_effects(
 def delivery_of(effect: EffectRow, deliveries: Sequence[int | None]) -> int | None:
     """The delivery that carries the effect. Only what is on its way is carried, and it always is."""
     if (effect.document is not None) is not (effect.state is EffectState.ROUTED):
-        raise Bug("STO021 an effect is routed with a document, or held or cancelled without one")
+        raise Bug("STO021 an effect is routed with a document, or is held, waits or is cancelled without one")
     return None if effect.document is None else deliveries[effect.document]
 
 
-def contested(batch: Batch, change: Routed | Released) -> bytes | None:
-    """The first key of the change that an effect of another message owns, or None."""
+def contested(batch: Batch, change: Routed | Released | Corrected) -> bytes | None:
+    """The first key of the change that an effect of another message owns, or None; of a correction, also one that an
+    effect of its own message does."""
     for effect in change.stepped.effects:
         claim = (effect.key, effect.destination, effect.name, effect.action, effect.version)
-        if effect.owns and any(owner != change.message for (owner,) in batch.ask("owner_of_key", *claim)):
+        owners = batch.ask("owner_of_key", *claim) if effect.owns else ()
+        if any(owner != change.message or isinstance(change, Corrected) for (owner,) in owners):
             return effect.key
     return None
 
@@ -170,14 +189,15 @@ def _write_lines(
     )
 
 
-def _supersede(batch: Batch, message: MessageId, replay: MessageId) -> None:
-    """A replay takes the place of what still waits. What is on its way, or there, stays where it is."""
+def _supersede(batch: Batch, message: MessageId, replay: MessageId, to: str | None) -> None:
+    """A replay takes the place of what still waits; with `to`, of what waits for that destination. What is on its
+    way, or there, stays where it is."""
     found = batch.ask("state_of_message", message)
     state = MessageState(found[0][0]) if found else None
     if state not in (MessageState.HELD, MessageState.FILTERED, MessageState.ROUTED):
         return
-    batch.do("supersede_effects", message)
-    whole = not batch.ask("has_routed_effect", message)
+    batch.do("supersede_effects", message, to)
+    whole = not batch.ask("has_expected_effect", message)
     batch.do("supersede_lines", message, whole)
     if whole:
         batch.do("supersede_message", replay, message)

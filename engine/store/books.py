@@ -82,6 +82,7 @@ def worklist(connection: apsw.Connection, owner: str | None) -> list[HeldGroup]:
     """Most money first."""
     with snapshot(connection):
         stakes = _stakes(ask(connection, "worklist_stakes", owner))
+        applied = {(name, cause): lines for name, cause, lines in ask(connection, "worklist_applied", owner)}
         groups = [
             HeldGroup(
                 name,
@@ -93,6 +94,7 @@ def worklist(connection: apsw.Connection, owner: str | None) -> list[HeldGroup]:
                 first_us,
                 last_us,
                 tuple([message for (message,) in ask(connection, "worklist_samples", name, cause)]),
+                applied.get((name, cause), 0),
             )
             for name, cause, effects, lines, messages, first_us, last_us in ask(connection, "worklist", owner)
         ]

@@ -13,8 +13,19 @@ from typing import Any
 import apsw
 import orjson
 
-from engine.domain.posting import NO_FACTS, Action, FactKeys, Facts, Measure, Original, Prior
-from engine.domain.status import EffectState
+from engine.domain.message import MessageId
+from engine.domain.posting import (
+    NO_FACTS,
+    Action,
+    FactKeys,
+    Facts,
+    Measure,
+    Original,
+    Prior,
+    Reversal,
+    Stay,
+)
+from engine.domain.status import DeliveryState, EffectState, Fate
 from engine.store.queries import ask, snapshot
 from engine.store.rows import decimal_of
 
@@ -27,7 +38,8 @@ def gather(connection: apsw.Connection, wanted: Sequence[FactKeys]) -> list[Fact
         aliases = _aliases(connection, _all(keys.aliases for keys in wanted)) if merged else {}
         priors = _priors(connection, _all(keys.priors for keys in wanted))
         originals = _originals(connection, _all(keys.originals for keys in wanted))
-    if not (encounters or aliases or priors or originals):
+        stays = _stays(connection, _all(keys.stays for keys in wanted))
+    if not (encounters or aliases or priors or originals or stays):
         return [NO_FACTS] * len(wanted)
     return [
         Facts(
@@ -35,6 +47,7 @@ def gather(connection: apsw.Connection, wanted: Sequence[FactKeys]) -> list[Fact
             _known(aliases, keys.aliases),
             _known(priors, keys.priors),
             _known(originals, keys.originals),
+            _known(stays, keys.stays),
         )
         for keys in wanted
     ]
@@ -102,21 +115,44 @@ def _originals(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[byt
             effects.setdefault(key, set()).add(effect)
     if not effects:
         return {}
-    originals = _read_originals(connection, array("q", sorted(set().union(*effects.values()))))
+    originals = read_originals(connection, sorted(set().union(*effects.values())))
     return {key: tuple(originals[effect] for effect in sorted(found)) for key, found in effects.items()}
 
 
-def _read_originals(connection: apsw.Connection, effects: array[int]) -> dict[int, Original]:
-    quantities: dict[int, Decimal] = {}
-    amounts: dict[int, Decimal] = {}
-    for effect, quantity, amount in ask(connection, "taken_back", apsw.carray(effects)):
-        quantities[effect] = quantities.get(effect, Decimal(0)) + abs(Decimal(quantity or 0))
-        amounts[effect] = amounts.get(effect, Decimal(0)) + Decimal(amount or 0)
+def _stays(connection: apsw.Connection, accounts: tuple[bytes, ...]) -> dict[bytes, Stay]:
+    """What was posted for accounts and is not taken back whole, and the messages that asked a person about it."""
+    found: dict[bytes, Stay] = {}
+    for account in accounts:
+        ids = [effect for (effect,) in ask(connection, "posted_for_account", account)]
+        stands = (Fate.QUEUED, Fate.LEAVING, Fate.THERE)
+        posted = [
+            effect
+            for effect, original in read_originals(connection, ids).items()
+            if original.fate in stands and (original.remaining > 0 or original.quantity is None)
+        ]
+        waiting = [MessageId(message) for (message,) in ask(connection, "stays_to_decide", account)]
+        if posted or waiting:
+            found[account] = Stay(tuple(posted), tuple(waiting))
+    return found
+
+
+def read_originals(connection: apsw.Connection, ids: Sequence[int]) -> dict[int, Original]:
+    """These posted effects, as who takes them back must know them."""
+    if not ids:
+        return {}
+    effects = array("q", ids)
+    reversals: dict[int, tuple[Reversal, ...]] = {}
+    for original, effect, message, state, quantity, amount in ask(
+        connection, "reversals", apsw.carray(effects)
+    ):
+        one = Reversal(effect, message, EffectState(state), abs(Decimal(quantity or 0)), decimal_of(amount))
+        reversals[original] = (*reversals.get(original, ()), one)
     records: dict[int, dict[str, Any]] = {}
     originals = {}
     for row in ask(connection, "originals", apsw.carray(effects)):
-        effect, message, number, channel, destination, name, state, delivery_state, key, version, *rest = row
-        quantity, measure, amount, currency, reference, document, record = rest
+        effect, message, number, channel, destination, name, state, owns, delivery, standing, *more = row
+        shares, key, version, quantity, measure, amount, currency, *rest = more
+        reference, document, receipt, edition, record = rest
         if record is not None and record not in records:
             records[record] = _translated(connection, record)
         originals[effect] = Original(
@@ -127,18 +163,22 @@ def _read_originals(connection: apsw.Connection, effects: array[int]) -> dict[in
             destination,
             name,
             EffectState(state),
-            delivery_state,
+            bool(owns),
+            delivery,
+            None if standing is None else DeliveryState(standing),
+            shares,
             key,
             version,
             decimal_of(quantity),
-            quantities.get(effect, Decimal(0)),
             Measure(measure),
             decimal_of(amount),
-            amounts.get(effect),
             currency,
             reference,
             document,
+            decimal_of(receipt),
+            edition,
             records.get(record, {}).get(f"{channel}/{number}", {}).get(name, {}),
+            reversals.get(effect, ()),
         )
     return originals
 

@@ -17,10 +17,11 @@ import apsw
 import orjson
 
 from engine.domain.message import Inbound, MessageId
-from engine.domain.posting import Action, FactKeys, Facts, Measure, Priority
+from engine.domain.posting import Action, FactKeys, Facts, Measure, Original, Priority
 from engine.domain.status import DeliveryState, EffectState, LineState
 from engine.domain.views import (
     AccountRow,
+    ActView,
     AttemptView,
     DeliveryView,
     EditionView,
@@ -37,7 +38,7 @@ from engine.errors import StoreUnavailable
 from engine.store import books, facts
 from engine.store.faults import unavailable
 from engine.store.migrate import check_readable, meta
-from engine.store.queries import ask
+from engine.store.queries import ask, snapshot
 from engine.store.rows import decimal_of
 from engine.store.search import find_messages
 
@@ -179,6 +180,34 @@ class SqliteReads:
     async def payload(self, delivery: int) -> bytes | None:
         return self._body("payload", delivery)
 
+    async def originals(self, effects: Sequence[int]) -> list[Original]:
+        return list(self._originals(effects).values())
+
+    async def posted_by(self, message: MessageId) -> list[Original]:
+        return list(self._originals([effect for (effect,) in self._rows("posted_by", message)]).values())
+
+    def _originals(self, effects: Sequence[int]) -> dict[int, Original]:
+        try:
+            connection = self._open()
+            with snapshot(connection):
+                return facts.read_originals(connection, effects)
+        except apsw.Error as error:
+            raise unavailable(error) from None
+
+    async def carried_by(self, delivery: int) -> list[tuple[MessageId, str, int, bool]]:
+        rows = self._rows("carried_by", delivery)
+        return [(MessageId(message), channel, number, bool(owns)) for message, channel, number, owns in rows]
+
+    async def anything_waits(self) -> bool:
+        return bool(self._rows("anything_waits"))
+
+    async def waiting_for(self, deliveries: Sequence[int] | None) -> list[MessageId]:
+        if deliveries is None:
+            rows = self._rows("waiting_in_vain")
+        else:
+            rows = self._rows("waiting_for", apsw.carray(array("q", deliveries))) if deliveries else []
+        return [MessageId(message) for (message,) in rows]
+
     # The whole -----------------------------------------------------------------------------------------------
 
     async def messages(self, query: MessageQuery) -> list[MessageView]:
@@ -213,6 +242,13 @@ class SqliteReads:
             for edition, release, tables, activated_us, actor in self._rows("editions", limit)
         ]
 
+    async def edition(self, edition: int) -> EditionView | None:
+        rows = self._rows("edition", edition)
+        if not rows:
+            return None
+        (number, release, tables, activated_us, actor) = rows[0]
+        return EditionView(number, release, orjson.loads(tables), activated_us, actor)
+
     async def release_files(self, release_hash: str) -> bytes | None:
         return self._body("release_files", release_hash)
 
@@ -222,8 +258,15 @@ class SqliteReads:
     async def table_csv(self, name: str, version: int) -> bytes | None:
         return self._body("table_csv", name, version)
 
-    async def acts(self, limit: int) -> list[tuple[int, str, str, str, str]]:
-        return self._rows("acts", limit)
+    async def act(self, act: int) -> ActView | None:
+        rows = self._rows("act", act)
+        return _act(*rows[0]) if rows else None
+
+    async def acts_on(self, verb: str, target: str) -> list[ActView]:
+        return [_act(*row) for row in self._rows("acts_on", verb, target)]
+
+    async def acts(self, limit: int) -> list[ActView]:
+        return [_act(*row) for row in self._rows("acts", limit)]
 
 
 def connect(path: Path, cache_kib: int) -> apsw.Connection:
@@ -297,6 +340,10 @@ def _effect(*row: Any) -> EffectView:
         measure=Measure(view.measure),
         amount=decimal_of(row[12]),
     )
+
+
+def _act(act: int, at_us: int, actor: str, verb: str, target: str, reason: str, detail: str) -> ActView:
+    return ActView(act, at_us, actor, verb, target, reason, orjson.loads(detail))
 
 
 def _delivery(*row: Any) -> DeliveryView:

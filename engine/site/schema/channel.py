@@ -160,6 +160,11 @@ class ChannelFile(Model):
         example="hold",
         default="hold",
     )
+    on_refused: Literal["hold", "undo others"] = setting(
+        "A destination refuses for good what others of the same line applied: ask a person, or undo the others.",
+        example="undo others",
+        default="hold",
+    )
     lane: Literal["account", "visit", "patient", "station"] = setting(
         "What must stay in order: documents of the same lane leave one after the other.",
         example="account",

@@ -198,6 +198,16 @@ class FolderFile(FarEndFile):
 DestinationFile = Annotated[HttpFile | MllpFile | FolderFile, Field(discriminator="kind")]
 
 
+class CorrectionsFile(Model):
+    """How what was posted may be taken back and posted anew."""
+
+    second_person: bool = setting(
+        "Whether another person approves a correction or an undo before it goes.",
+        example="true",
+        default=False,
+    )
+
+
 class SiteFile(Model):
     """What the site is. Its hash, with the channels and mappings, is the release."""
 
@@ -208,6 +218,9 @@ class SiteFile(Model):
     )
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = setting(
         "Currency of money that names none.", example="USD", unit="ISO 4217"
+    )
+    corrections: CorrectionsFile = setting(
+        "Who may take back what was posted.", example="{second_person: true}", default=CorrectionsFile()
     )
     listeners: dict[Name, ListenerFile] = setting("The doors, by name.", example="{ehr: {kind: mllp}}")
     destinations: dict[Name, DestinationFile] = setting(

@@ -13,7 +13,7 @@ import apsw
 import pytest
 
 from engine.clock import SystemClock
-from engine.domain.changes import Received, Released, Requeued, Routed, RoutedAs, Settled
+from engine.domain.changes import Received, Released, Requeued, Routed, RoutedAs, Sending, Settled
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.posting import Action, Document, EffectRow, LineRow, Measure, Stepped
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
@@ -278,6 +278,11 @@ class Make:
     async def end(self, store, delivery: int, state: DeliveryState, outcome: Outcome, **fields) -> None:
         """One try of a delivery ends so."""
         await store.submit([self.settled(delivery, state, outcome, **fields)])
+
+    async def end_well(self, store, delivery: int) -> None:
+        """A READY delivery leaves and is applied."""
+        await store.submit([Sending((delivery,), 3_500_000)])
+        await self.end(store, delivery, DeliveryState.DELIVERED, APPLIED)
 
     async def refuse(self, store, stepped: Stepped) -> tuple[int, int]:
         """(message, delivery) of a document that was refused for good."""

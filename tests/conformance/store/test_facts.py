@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+from engine.domain.changes import Dropped
 from engine.domain.posting import NO_FACTS, Action, Fact, FactKeys, Measure, Prior
-from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
+from engine.domain.status import DeliveryState, EffectState, Fate, LineState, MessageState
 
 
 async def tell(store, make, *facts: Fact) -> int:
@@ -96,7 +97,7 @@ async def test_an_original_is_found_by_its_key_and_by_its_finds_with_what_was_po
     assert (original.state, original.delivery_state) == (EffectState.ROUTED, DeliveryState.DELIVERED)
     assert (original.key, original.version, original.quantity) == (make.key("a"), 1, Decimal(2))
     assert (original.measure, original.amount, original.currency) == (Measure.STATED, Decimal("12.50"), "USD")
-    assert (original.taken_back, original.amount_back) == (Decimal(0), None)
+    assert (original.taken_back, original.amount_back) == (Decimal(0), Decimal(0))
     assert (original.reference, original.document) == ("REF-a", "GI-1")
     assert original.fields == {"item": {"number": "77"}}
 
@@ -157,8 +158,16 @@ async def test_a_reversal_is_no_original(store, make):
     assert await originals(store, make.key("c1")) == ()
 
 
-async def test_a_refused_line_is_no_original(store, make):
+async def test_a_refused_line_is_still_the_original_of_its_credit(store, make):
     await make.refuse(store, make.posting("a"))
+    (original,) = await originals(store, make.key("a"))
+    assert (original.owns, original.fate) == (False, Fate.HELD)
+
+
+async def test_what_was_dropped_is_no_original(store, make):
+    message, _ = await make.refuse(store, make.posting("a"))
+    (effect,) = await store.effects(message)
+    await store.submit([Dropped((effect.id,), 6_000_000, "ann", "not ours")])
     assert await originals(store, make.key("a")) == ()
 
 

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from engine.clock import SystemClock
-from engine.domain.changes import Conflict, Dropped, Kept, RoutedAs, Sending
+from engine.domain.changes import Conflict, Dropped, Kept, Lost, RoutedAs, Sending
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.posting import FactKeys
 from engine.domain.status import DELIVERY_MOVES, DeliveryState, MessageState
@@ -135,7 +135,11 @@ class StoreModel(RuleBasedStateMachine):
     @rule(data=st.data())
     def send(self, data):
         delivery = data.draw(st.sampled_from(sorted(self.deliveries)))
-        self.move(delivery, DeliveryState.SENDING, Sending((delivery,), 5))
+        mark = Sending((delivery,), 5)
+        if self.deliveries[delivery] in (DeliveryState.HELD, DeliveryState.CANCELLED):
+            assert self.submit(mark) == [Lost((delivery,))]
+        else:
+            self.move(delivery, DeliveryState.SENDING, mark)
 
     @precondition(lambda self: self.deliveries)
     @rule(state=st.sampled_from(sorted(ENDS)), frees=st.booleans(), data=st.data())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.domain.changes import Acted, Activated, TableRecorded
-from engine.domain.views import EditionView, TableVersionView
+from engine.domain.views import ActView, EditionView, TableVersionView
 
 
 def table(csv: bytes, **fields) -> TableRecorded:
@@ -43,8 +43,9 @@ async def test_an_activation_is_an_edition_and_a_release_is_kept_once(store):
 async def test_what_people_did_is_told_newest_first(store):
     await store.submit([Acted("ann", "release", "items", "row added", {"released": 3}, 10)])
     await store.submit([Acted("bob", "hold", "erp", "month end", {}, 20), table(b"one")])
-    assert await store.acts(10) == [
-        (20, "bob", "hold", "erp", "month end"),
-        (10, "ann", "release", "items", "row added"),
-    ]
-    assert len(await store.acts(1)) == 1
+    first = ActView(1, 10, "ann", "release", "items", "row added", {"released": 3})
+    assert await store.acts(10) == [ActView(2, 20, "bob", "hold", "erp", "month end", {}), first]
+    assert await store.acts(1) == [ActView(2, 20, "bob", "hold", "erp", "month end", {})]
+    assert (await store.act(1), await store.act(3)) == (first, None)
+    assert await store.acts_on("release", "items") == [first]
+    assert await store.acts_on("release", "charges") == []

@@ -94,7 +94,7 @@ async def test_a_taken_key_is_an_answer_and_leaves_its_neighbours_alone(store, m
         {"action": Action.REVERSE},
         {"version": 2},
         {"owns": False, "state": EffectState.HELD, "document": None},
-        {"state": EffectState.CANCELLED, "document": None},
+        {"state": EffectState.CANCELLED, "document": None, "owns": False},
     ],
 )
 async def test_an_effect_of_another_place_version_or_without_a_claim_shares_the_key(store, make, other):

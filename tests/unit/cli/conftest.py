@@ -68,7 +68,6 @@ async def _morning(folder: Path) -> None:
     stepper = Stepper(
         store, store, NoLanes(), clock, await activate(store, site, clock, "engine"), EngineLog()
     )
-    await stepper.start()
     codes = ("IMP-FEM-06", "IMP-FEM-07", "NOBODY-MAPPED")
     await store.submit(
         [
@@ -77,6 +76,7 @@ async def _morning(folder: Path) -> None:
             for number, code in enumerate(codes, 1)
         ]
     )  # fmt: skip
+    await stepper.start()
     await stepper.idle()
     await stepper.stop()
     await store.stop()

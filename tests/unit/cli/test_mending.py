@@ -17,7 +17,7 @@ UNIT = ("code=NOBODY-MAPPED", "unit=EA")
 
 def acts(desk) -> list[tuple[str, str]]:
     with reader_of(desk.site, None) as reader:
-        return [(verb, reason) for _, _, verb, _, reason in asyncio.run(reader.acts(20))]
+        return [(act.verb, act.reason) for act in asyncio.run(reader.acts(20))]
 
 
 def test_what_is_held_goes_out_after_its_rows_were_added(desk):
@@ -45,7 +45,8 @@ def test_what_is_dropped_needs_a_reason_and_leaves_the_worklist(desk):
 
 
 def test_a_replay_is_dry_first(desk):
-    assert desk.json("replay", "1", "--dry-run") == {"would_replay": [1]}
+    (tried,) = desk.json("replay", "1", "--dry-run")["would_replay"]
+    assert (tried["message"], tried["state"], tried["lines"]) == (1, "duplicate", {"duplicate": 1})
     assert len(desk.json("messages")) == 3
     assert desk.json("replay", "1", "--reason", "asked for") == {"replayed": {"1": 4}}
     assert "message 1 again, as message 5" in desk.run("replay", "1").stdout

@@ -9,15 +9,18 @@ import pytest
 
 from engine.activation import activate
 from engine.clock import SystemClock, to_us
-from engine.domain.changes import Received, Settled
+from engine.domain.changes import Received, Sending, Settled
 from engine.domain.message import Inbound, MessageId
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.posting import Priority
 from engine.domain.status import DeliveryState, MessageState
 from engine.domain.views import EffectView, MessageView, Outgoing
+from engine.pipeline.correcting import Corrector, Done
+from engine.pipeline.correction import Order
 from engine.pipeline.releasing import Releaser
 from engine.pipeline.stepper import Stepper
 from engine.site.compile import load_site
+from engine.site.files import Site
 from engine.store.sqlite import SqliteStore
 
 ROOT = Path(__file__).parents[3]
@@ -121,12 +124,29 @@ class House:
 
     async def deliver(self) -> None:
         """All that is ready is applied."""
-        from engine.domain.changes import Sending
-
         for row in await self.documents():
             await self.store.submit((Sending((row.id,), RECEIVED),))
             applied = Outcome(Verdict.APPLIED, "HTTP 201", f"D{row.id}")
             await self.store.submit((Settled(row.id, DeliveryState.DELIVERED, applied, RECEIVED),))
+
+    async def adopt(self, edits: dict[str, tuple[str, str]]) -> None:
+        """Other rows or files are in force from here on."""
+        async with self.stepper.lock:
+            site = edited(load_site(ROOT), edits)
+            self.stepper.edition = await activate(self.store, site, self.clock, "test")
+
+    async def correct(self, message: int, **order) -> Done:
+        async with self.stepper.lock:
+            corrector = Corrector(self.store, self.store, Lanes(), self.clock, self.stepper.edition)
+            return await corrector.carry_out(
+                MessageId(message), Order(**order), "correct", "ann", "wrong row"
+            )
+
+    async def end(self, delivery: int, verdict: Verdict, state: DeliveryState, **fields) -> None:
+        """A document leaves, and its try ends so."""
+        await self.store.submit((Sending((delivery,), RECEIVED),))
+        ended = Settled(delivery, state, Outcome(verdict, verdict.word), RECEIVED, **fields)
+        await self.store.submit((ended,))
 
     async def release(self, *messages: int, as_new: bool = False):
         releaser = Releaser(
@@ -137,12 +157,18 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path):
+def edits() -> dict[str, tuple[str, str]]:
+    """What is other in the site: file → (text, what stands in its place)."""
+    return {}
+
+
+@pytest.fixture
+async def house(tmp_path, edits):
     clock = SystemClock()
     store = SqliteStore(tmp_path / "suture.db", site="north-general", environment="test", clock=clock)
     await store.start()
     told = Told()
-    edition = await activate(store, load_site(ROOT), clock, "test")
+    edition = await activate(store, edited(load_site(ROOT), edits), clock, "test")
     stepper = Stepper(store, store, Lanes(), clock, edition, told)
     await stepper.start()
     await stepper.idle()
@@ -150,6 +176,14 @@ async def house(tmp_path):
     await stepper.stop()
     await store.stop()
     assert told.failures == []
+
+
+def edited(site: Site, edits: dict[str, tuple[str, str]]) -> Site:
+    files = dict(site.files)
+    for file, (before, after) in edits.items():
+        assert before.encode() in files[file]
+        files[file] = files[file].replace(before.encode(), after.encode())
+    return Site(site.folder, files)
 
 
 @pytest.fixture(scope="session")

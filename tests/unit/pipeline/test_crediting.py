@@ -33,6 +33,7 @@ async def test_a_credit_finds_its_original_by_the_id_that_it_names(house, texts)
 
 async def test_a_credit_without_an_id_finds_it_by_account_code_and_day(house, texts):
     await house.tell(texts.dft(texts.ft1("T1")))
+    await house.deliver()
     told = await house.tell(texts.dft(texts.ft1("", kind="CD")))
     assert told.state is MessageState.ROUTED
 

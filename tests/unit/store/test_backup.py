@@ -46,7 +46,7 @@ async def test_a_restored_store_is_recovering_until_a_person_ends_it(tmp_path):
     assert len(await store.pending(0, 10)) == 1
     await store.submit([Recovered(1, "ann", "all were asked")])
     assert await store.recovering() is None
-    assert [verb for _, _, verb, _, _ in await store.acts(5)] == ["recovered"]
+    assert [act.verb for act in await store.acts(5)] == ["recovered"]
     await store.stop()
 
 

@@ -66,21 +66,23 @@ def test_a_reader_does_not_migrate(connection):
 
 def test_later_migrations_are_applied_in_order_and_once(connection, monkeypatch):
     migrate(connection, "north", "test", 7)
-    later = {2: "CREATE TABLE second (id INTEGER)", 3: "ALTER TABLE second ADD COLUMN third TEXT"}
-    monkeypatch.setattr(module, "_MIGRATIONS", {**module._MIGRATIONS, **later})
-    monkeypatch.setattr(module, "LATEST", 3)
+    next_two = (LATEST + 1, LATEST + 2)
+    later = ("CREATE TABLE second (id INTEGER)", "ALTER TABLE second ADD COLUMN third TEXT")
+    added = dict(zip(next_two, later, strict=True))
+    monkeypatch.setattr(module, "_MIGRATIONS", {**module._MIGRATIONS, **added})
+    monkeypatch.setattr(module, "LATEST", LATEST + 2)
     migrate(connection, "north", "test", 8)
     migrate(connection, "north", "test", 9)
-    assert schema_of(connection) == 3
+    assert schema_of(connection) == LATEST + 2
     connection.execute("SELECT third FROM second")
 
 
 def test_a_migration_that_fails_leaves_the_schema_as_it_was(connection, monkeypatch):
     migrate(connection, "north", "test", 7)
-    broken = {2: "CREATE TABLE second (id INTEGER); SELECT no_such_column FROM second"}
+    broken = {LATEST + 1: "CREATE TABLE second (id INTEGER); SELECT no_such_column FROM second"}
     monkeypatch.setattr(module, "_MIGRATIONS", {**module._MIGRATIONS, **broken})
-    monkeypatch.setattr(module, "LATEST", 2)
+    monkeypatch.setattr(module, "LATEST", LATEST + 1)
     with pytest.raises(apsw.SQLError):
         migrate(connection, "north", "test", 8)
-    assert schema_of(connection) == 1
+    assert schema_of(connection) == LATEST
     assert not connection.table_exists(None, "second")

@@ -31,11 +31,13 @@ GROWS = {
     "table_versions",
     "tables",
     "worklist",
+    "worklist_applied",
     "worklist_samples",
     "worklist_stakes",
     "documents",
     "editions",
     "acts",
+    "waiting_in_vain",
 }
 """Reads of the whole (on their thread), of tables that stay small, or by id up to a limit."""
 

@@ -120,6 +120,6 @@ async def test_backlog_counts_changes_until_they_are_committed(writer):
 async def test_after_closing_nothing_is_taken(writer):
     pending = writer.submit([Acted("ann", "look", "", "", {}, 1)])
     await writer.close()
-    assert await pending == [None]
+    assert await pending == [1]
     with pytest.raises(StoreUnavailable, match="STO006"):
         await writer.submit([ARRIVAL])

@@ -8,7 +8,7 @@ SELECT state, reason, stated, count(*) FROM line GROUP BY state, reason, stated
 
 -- name: account
 SELECT e.destination, e.name, e.action, e.measure,
-       CASE WHEN e.state = 2 THEN 'held' WHEN e.state = 3 THEN 'cancelled' WHEN d.state <= 2 THEN 'waiting'
+       CASE WHEN e.state = 2 THEN 'held' WHEN e.state = 3 THEN 'cancelled' WHEN e.state = 5 THEN 'waiting' WHEN d.state <= 2 THEN 'waiting'
             WHEN d.state = 3 THEN 'unknown' WHEN d.state = 4 THEN 'delivered' WHEN d.state = 5 THEN 'held'
             ELSE 'cancelled' END AS place,
        e.amount, count(*)
@@ -43,6 +43,14 @@ SELECT owner, cause, stake, count(*) FROM (
     WHERE ?1 IS NULL OR h.owner = ?1
     GROUP BY h.owner, h.cause, h.line_id)
 GROUP BY owner, cause, stake
+
+-- name: worklist_applied
+-- Lines that wait for a person at one destination, while another has applied its side.
+SELECT h.owner, h.cause, count(DISTINCT h.line_id) FROM held h
+JOIN effect e ON e.message_id = h.message_id AND e.line_id = h.line_id AND e.id <> h.effect_id AND e.state = 1
+JOIN delivery d ON d.id = e.delivery_id AND d.state = 4
+WHERE h.refused AND (?1 IS NULL OR h.owner = ?1)
+GROUP BY h.owner, h.cause
 
 -- name: worklist_samples
 SELECT DISTINCT message_id FROM held WHERE owner = ? AND cause = ? ORDER BY message_id LIMIT 3

@@ -16,23 +16,36 @@ SELECT e.key, e.id, e.message_id, l.number, e.destination, e.name, e.action, e.v
 FROM effect e JOIN line l ON l.id = e.line_id WHERE e.owns = 1 AND e.key IN carray(?) ORDER BY e.id
 
 -- name: originals_by_key
-SELECT key, id FROM effect WHERE owns = 1 AND action = 1 AND key IN carray(?)
+-- What was refused for good is one, too: its credit waits for it.
+SELECT key, id FROM effect WHERE owns = 1 AND action = 1 AND key IN carray(?1)
+UNION
+SELECT key, id FROM effect WHERE owns = 0 AND held_us IS NOT NULL AND state = 1 AND action = 1 AND key IN carray(?1)
 
 -- name: originals_by_find
 SELECT f.key, e.id FROM line_find f JOIN line l ON l.id = f.line_id
-JOIN effect e ON e.message_id = l.message_id AND e.line_id = l.id AND e.owns = 1 AND e.action = 1
+JOIN effect e ON e.message_id = l.message_id AND e.line_id = l.id AND e.action = 1
+    AND (e.owns = 1 OR (e.state = 1 AND e.held_us IS NOT NULL))
 WHERE f.key IN carray(?)
 
 -- name: originals
-SELECT e.id, e.message_id, l.number, l.channel, e.destination, e.name, e.state, d.state, e.key, e.version, e.quantity,
-       e.measure, e.amount, e.currency, coalesce(d.reference, ''), coalesce(r.document, ''),
+SELECT e.id, e.message_id, l.number, l.channel, e.destination, e.name, e.state, e.owns, d.id, d.state,
+       (SELECT count(*) FROM effect s WHERE s.delivery_id = e.delivery_id), e.key, e.version, e.quantity,
+       e.measure, e.amount, e.currency, coalesce(d.reference, ''), coalesce(r.document, ''), r.amount, d.edition_id,
        coalesce(d.record_id, m.record_id)
 FROM effect e JOIN line l ON l.id = e.line_id JOIN message m ON m.id = e.message_id
 LEFT JOIN delivery d ON d.id = e.delivery_id LEFT JOIN receipt r ON r.delivery_id = e.delivery_id
 WHERE e.id IN carray(?) ORDER BY e.id
 
--- name: taken_back
-SELECT reverses, quantity, amount FROM effect WHERE reverses IN carray(?) AND owns = 1 AND state = 1
+-- name: reversals
+SELECT reverses, id, message_id, state, quantity, amount FROM effect
+WHERE reverses IN carray(?) AND owns = 1 AND state IN (1, 5) ORDER BY id
+
+-- name: posted_for_account
+SELECT e.id FROM message m JOIN effect e ON e.message_id = m.id
+WHERE m.account = ? AND e.action = 1 AND e.owns = 1 AND e.state = 1
+
+-- name: stays_to_decide
+SELECT id FROM message WHERE account = ? AND state = 3 AND NOT EXISTS (SELECT 1 FROM line WHERE line.message_id = message.id)
 
 -- name: record_body
 SELECT body FROM content WHERE id = ?

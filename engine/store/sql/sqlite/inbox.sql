@@ -5,8 +5,8 @@ INSERT INTO content (id, kind, body) VALUES (?, ?, ?)
 
 -- name: insert_message
 INSERT INTO message (id, feed, received_us, type, control_id, state, reason, answered, charset, content_id, relates_to,
-                     actor)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                     actor, step_edition, step_to)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_control
 INSERT INTO control_key (key, body, message_id) VALUES (?, ?, ?)
@@ -15,12 +15,13 @@ INSERT INTO control_key (key, body, message_id) VALUES (?, ?, ?)
 SELECT k.body, k.message_id, m.answered FROM control_key k JOIN message m ON m.id = k.message_id WHERE k.key = ?
 
 -- name: pending
-SELECT m.id, m.feed, m.received_us, c.body, m.charset, m.relates_to
+SELECT m.id, m.feed, m.received_us, c.body, m.charset, m.relates_to, m.step_edition, m.step_to
 FROM message m JOIN content c ON c.id = m.content_id
 WHERE m.state = 0 AND m.id > ? ORDER BY m.id LIMIT ?
 
 -- name: inbound
 -- A repeat refers to the first and a superseded message to its replay: neither says what it replays.
 SELECT m.id, m.feed, m.received_us, c.body, m.charset,
-       CASE WHEN m.state = 6 OR (m.state = 4 AND m.stepped_us IS NULL) THEN NULL ELSE m.relates_to END
+       CASE WHEN m.state = 6 OR (m.state = 4 AND m.stepped_us IS NULL) THEN NULL ELSE m.relates_to END,
+       m.step_edition, m.step_to
 FROM message m JOIN content c ON c.id = m.content_id WHERE m.id = ?

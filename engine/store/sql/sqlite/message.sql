@@ -28,5 +28,26 @@ FROM delivery d LEFT JOIN receipt r ON r.delivery_id = d.id WHERE d.id = ?
 SELECT a.delivery_id, a.at_us, a.verdict, a.code FROM attempt a JOIN delivery d ON d.id = a.delivery_id
 WHERE d.message_id = ? ORDER BY a.id
 
+-- name: posted_by
+SELECT id FROM effect WHERE message_id = ? AND action = 1 AND state IN (1, 2) AND (owns = 1 OR held_us IS NOT NULL)
+
+-- name: anything_waits
+SELECT 1 FROM effect WHERE state IN (2, 5) AND reverses IS NOT NULL LIMIT 1
+
+-- name: carried_by
+SELECT e.message_id, l.channel, l.number, e.owns FROM effect e JOIN line l ON l.id = e.line_id WHERE e.delivery_id = ? ORDER BY e.id
+
+-- name: waiting_for
+-- Who takes back what these deliveries carry, and may go on now that it is known what became of their last try.
+SELECT DISTINCT r.message_id FROM carray(?) k JOIN delivery d ON d.id = k.value AND d.state IN (2, 4, 5, 6)
+JOIN effect e ON e.delivery_id = d.id
+JOIN effect r ON r.reverses = e.id AND (r.state = 5 OR (r.state = 2 AND r.cause LIKE 'waits for %'))
+ORDER BY 1
+
+-- name: waiting_in_vain
+SELECT DISTINCT r.message_id FROM effect r JOIN effect e ON e.id = r.reverses LEFT JOIN delivery d ON d.id = e.delivery_id
+WHERE r.state IN (2, 5) AND r.reverses IS NOT NULL AND r.state = 5 AND (d.id IS NULL OR d.state IN (2, 4, 5, 6))
+ORDER BY 1
+
 -- name: payload
 SELECT c.body FROM delivery d JOIN content c ON c.id = d.content_id WHERE d.id = ?

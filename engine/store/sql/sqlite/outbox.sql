@@ -6,6 +6,22 @@ UPDATE delivery SET state = ?, attempts = attempts + ?, sent_us = coalesce(?, se
                     code = coalesce(?, code)
 WHERE id = ? AND (? >> state) & 1
 
+-- name: no_longer_open
+SELECT id FROM delivery WHERE id IN carray(?) AND state > 4
+
+-- name: open_followers
+SELECT id FROM delivery WHERE after_id = ? AND state IN (0, 2) ORDER BY id
+
+-- name: held_followers
+SELECT id FROM delivery WHERE after_id = ? AND state = 5 ORDER BY id
+
+-- name: gone_again
+SELECT 1 FROM delivery WHERE id = ? AND state = 6
+
+-- name: not_before
+SELECT e.key, a.state FROM delivery d JOIN delivery a ON a.id = d.after_id JOIN effect e ON e.delivery_id = d.id
+WHERE d.id = ? LIMIT 1
+
 -- name: insert_receipt
 INSERT INTO receipt (delivery_id, at_us, code, document, amount, actor) VALUES (?, ?, ?, ?, ?, ?)
 
@@ -33,9 +49,9 @@ SELECT key, destination, name, action, version FROM effect WHERE delivery_id = ?
 
 -- name: copy_delivery
 INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane, priority, reference, path,
-                      content_id, edition_id, record_id, state, created_us)
+                      content_id, edition_id, record_id, state, created_us, after_id)
 SELECT ?1, message_id, channel, destination, effect, action, lane, priority, reference, path, content_id, edition_id,
-       record_id, 0, ?2
+       record_id, 0, ?2, coalesce(?4, after_id)
 FROM delivery WHERE id = ?3
 
 -- name: move_effects

@@ -7,6 +7,16 @@ WHERE e.id IN carray(?)
 -- name: effects_of_delivery
 SELECT id FROM effect WHERE delivery_id = ?
 
+-- name: held_reversals
+SELECT id, message_id FROM effect WHERE reverses IN carray(?) AND state IN (2, 5)
+
+-- name: untold_lines
+SELECT id FROM line WHERE message_id = ?1 AND state = 3
+    AND NOT EXISTS (SELECT 1 FROM effect WHERE effect.message_id = ?1 AND effect.line_id = line.id)
+
+-- name: held_alone
+SELECT 1 FROM message WHERE id = ?1 AND state = 3 AND NOT EXISTS (SELECT 1 FROM line WHERE line.message_id = ?1)
+
 -- name: latest_table
 SELECT version, hash FROM table_version WHERE name = ? ORDER BY version DESC LIMIT 1
 
@@ -24,11 +34,14 @@ INSERT INTO release (hash, content_id, created_us) VALUES (?, ?, ?) RETURNING id
 INSERT INTO edition (release_id, tables, activated_us, actor) VALUES (?, ?, ?, ?) RETURNING id
 
 -- name: insert_act
-INSERT INTO act (at_us, actor, verb, target, reason, detail) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO act (at_us, actor, verb, target, reason, detail) VALUES (?, ?, ?, ?, ?, ?) RETURNING id
 
 -- name: editions
 SELECT e.id, r.hash, e.tables, e.activated_us, e.actor FROM edition e JOIN release r ON r.id = e.release_id
 ORDER BY e.id DESC LIMIT ?
+
+-- name: edition
+SELECT e.id, r.hash, e.tables, e.activated_us, e.actor FROM edition e JOIN release r ON r.id = e.release_id WHERE e.id = ?
 
 -- name: release_files
 SELECT c.body FROM release r JOIN content c ON c.id = r.content_id WHERE r.hash = ?
@@ -40,5 +53,11 @@ WHERE ?1 IS NULL OR name = ?1 ORDER BY id DESC
 -- name: table_csv
 SELECT c.body FROM table_version t JOIN content c ON c.id = t.content_id WHERE t.name = ? AND t.version = ?
 
+-- name: act
+SELECT id, at_us, actor, verb, target, reason, detail FROM act WHERE id = ?
+
+-- name: acts_on
+SELECT id, at_us, actor, verb, target, reason, detail FROM act WHERE verb = ? AND target = ? ORDER BY id DESC
+
 -- name: acts
-SELECT at_us, actor, verb, target, reason FROM act ORDER BY id DESC LIMIT ?
+SELECT id, at_us, actor, verb, target, reason, detail FROM act ORDER BY id DESC LIMIT ?

@@ -21,8 +21,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_delivery
 INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane, priority, reference, path,
-                      content_id, edition_id, record_id, state, created_us, sent_us)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      content_id, edition_id, record_id, state, created_us, sent_us, after_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: owner_of_key
 SELECT message_id FROM effect WHERE owns = 1 AND key = ? AND destination = ? AND name = ? AND action = ? AND version = ?
@@ -32,37 +32,38 @@ SELECT state FROM message WHERE id = ?
 
 -- name: held_effects
 SELECT l.channel, l.number, e.name, e.action, e.id, e.line_id FROM effect e JOIN line l ON l.id = e.line_id
-WHERE e.message_id = ? AND e.state = 2
+WHERE e.message_id = ? AND e.state IN (2, 5)
 
 -- name: held_lines
 SELECT channel, number, id FROM line WHERE message_id = ? AND state = 3
 
 -- name: release_effect
 UPDATE effect SET state = ?, delivery_id = ?, key = ?, version = ?, owns = ?, reverses = ?, quantity = ?, measure = ?,
-                  amount = ?, currency = ?, owner = ?, cause = ?, held_us = CASE WHEN ?1 = 2 THEN held_us END
+                  amount = ?, currency = ?, owner = ?, cause = ?, held_us = CASE WHEN ?1 = 2 THEN coalesce(held_us, ?) END
 WHERE id = ?
 
 -- name: cancel_effect
 UPDATE effect SET state = 3, owns = 0, cause = ?, held_us = NULL WHERE id = ?
 
 -- name: supersede_effects
-UPDATE effect SET state = 4, owns = 0, cause = '', held_us = NULL WHERE message_id = ? AND state = 2
+UPDATE effect SET state = 4, owns = 0, cause = '', held_us = NULL
+WHERE message_id = ?1 AND state IN (2, 5) AND (?2 IS NULL OR destination = ?2)
 
 -- name: supersede_lines
 UPDATE line SET state = 6, reason = '' WHERE message_id = ?1 AND NOT EXISTS (
-    SELECT 1 FROM effect WHERE effect.message_id = ?1 AND effect.line_id = line.id AND effect.state = 1)
+    SELECT 1 FROM effect WHERE effect.message_id = ?1 AND effect.line_id = line.id AND effect.state IN (1, 2, 5))
 AND (?2 OR state = 3 OR EXISTS (
     SELECT 1 FROM effect WHERE effect.message_id = ?1 AND effect.line_id = line.id AND effect.state = 4))
 
 -- name: supersede_message
 UPDATE message SET state = 6, reason = '', relates_to = ? WHERE id = ?
 
--- name: has_routed_effect
-SELECT 1 FROM effect WHERE message_id = ? AND state = 1 LIMIT 1
+-- name: has_expected_effect
+SELECT 1 FROM effect WHERE message_id = ? AND state IN (1, 2, 5) LIMIT 1
 
 -- name: lines_by_effects
 -- For each line: its state, whether an effect of it is on its way, and whether one waits for a person.
-SELECT l.id, l.state, coalesce(max(e.state = 1), 0), coalesce(max(e.state = 2), 0)
+SELECT l.id, l.state, coalesce(max(e.state IN (1, 5)), 0), coalesce(max(e.state = 2), 0)
 FROM line l LEFT JOIN effect e ON e.message_id = l.message_id AND e.line_id = l.id
 WHERE l.message_id = ? GROUP BY l.id
 
@@ -71,6 +72,35 @@ UPDATE line SET state = ?, reason = ? WHERE id = ?
 
 -- name: restate_message
 UPDATE message SET state = ?, reason = ? WHERE id = ?
+
+-- name: close_message
+UPDATE message SET state = 2, reason = ? WHERE id = ? AND state = 3
+
+-- name: posted_lines
+SELECT channel, number, id FROM line WHERE message_id = ?
+
+-- name: standing_of_original
+-- Where an original stands now, and each reversal of it but for those that wait of the two messages themselves.
+SELECT e.state, d.state, e.key, r.id FROM effect e LEFT JOIN delivery d ON d.id = e.delivery_id
+LEFT JOIN effect r ON r.reverses = e.id AND r.owns = 1
+    AND (r.state = 1 OR (r.state = 5 AND r.message_id NOT IN (?2, coalesce(?3, 0))))
+WHERE e.id = ?1
+
+-- name: carriers
+SELECT DISTINCT delivery_id FROM effect WHERE id IN carray(?) AND delivery_id IS NOT NULL
+
+-- name: carried_besides
+SELECT 1 FROM effect WHERE delivery_id = ?1 AND id NOT IN carray(?2) AND state = 1 LIMIT 1
+
+-- name: cancel_delivery
+UPDATE delivery SET state = 6, settled_us = ?, next_us = NULL, code = ? WHERE id = ? AND state IN (0, 2, 5)
+
+-- name: cancel_unsent_effects
+-- The keys stay taken: told again, it is a duplicate of what was cancelled.
+UPDATE effect SET state = 3, owns = 1, cause = ?1, held_us = NULL WHERE id IN carray(?2)
+
+-- name: messages_of_effects
+SELECT DISTINCT message_id FROM effect WHERE id IN carray(?)
 
 -- name: restep_message
 UPDATE message SET record_id = coalesce(?, record_id), edition_id = ?, stepped_us = ? WHERE id = ?

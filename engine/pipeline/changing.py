@@ -1,0 +1,168 @@
+"""What was posted, against what is owed now: what stays, what is taken back, what is posted anew. Pure.
+
+Serves `correct` (rules of money, 12) and a line that comes in changed where the channel says `changed: correct`. A
+reversal is built from what was posted; what takes its place has the next version of the same key, and leaves after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from engine.domain.event import Line
+from engine.domain.posting import Measure, Original
+from engine.domain.status import Fate, LineState
+from engine.pipeline.context import Context
+from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
+from engine.pipeline.holding import hold_all
+from engine.pipeline.identity import Identity
+from engine.pipeline.owing import owed
+from engine.pipeline.pairing import cancelled
+from engine.pipeline.record import restore
+from engine.pipeline.reversing import WAITS_FOR_REFUSED, taken_back
+from engine.site.release import EffectRule
+
+TAKEN_BACK = "changed after some of it was taken back"
+ON_ITS_WAY = "still on its way"
+
+
+class What(StrEnum):
+    """What becomes of one posted effect."""
+
+    STAYS = "stays"
+    POST = "post"
+    REVERSE = "reverse"
+    REPOST = "reverse and repost"
+    REPLACE = "cancel and post"  # the original never left
+    CANCEL = "cancel"
+    LEFT = "left"  # a person, or time, must settle something first: see `cause`
+
+
+class Change(NamedTuple):
+    """One effect of one line. `dues`: the reversal, then what takes its place; with LEFT, what they would be."""
+
+    rule: EffectRule
+    number: int
+    what: What
+    before: Original | None = None
+    after: Due | None = None
+    dues: tuple[Due, ...] = ()
+    cause: str = ""
+
+
+def judge_changed(
+    context: Context, line: Line, identity: Identity, names: dict[str, object], posted: Sequence[Original]
+) -> Judged:
+    """A line with a known id and other content, in a channel that corrects."""
+    if any(original.reversals or original.fate is Fate.CANCELLED for original in posted):
+        return hold_all(context, line, identity, Hold(INTERFACE, TAKEN_BACK), owns=False)
+    changes = compare(context, line, identity.key, names, posted)
+    dues = [due for change in changes for due in _halves(change)]
+    if not dues:
+        told = posted[0]
+        return Judged(LineState.DUPLICATE, f"posts what message {told.message_id}, line {told.number} posted")
+    held = all(due.hold is not None for due in dues)
+    return Judged(
+        LineState.HELD if held else LineState.POSTED,
+        dues[0].hold.cause if held and dues[0].hold else "",
+        tuple(dues),
+    )
+
+
+def compare(
+    context: Context,
+    line: Line,
+    key: bytes,
+    names: dict[str, object],
+    posted: Sequence[Original],
+    *,
+    nothing: bool = False,
+) -> list[Change]:
+    """What was posted of a line against what it owes by the tables of now. `key`: of effects it did not have.
+    `nothing`: it owes nothing any more."""
+    base = dict(names)
+    dues = () if nothing else owed(context, line, key, 1, names)[0]
+    after = {due.rule.name: due for due in dues}
+    before = {(original.destination, original.name): original for original in posted}
+    return [
+        _change(
+            context, rule, line.number, before.get((rule.destination, rule.name)), after.get(rule.name), base
+        )
+        for rule in context.channel.effects
+    ]
+
+
+def same(rule: EffectRule, original: Original, due: Due) -> bool:
+    """Whether the far end would be told the same of the line."""
+    if due.hold is not None or due.quantity != original.quantity:
+        return False
+    if rule.measure in (Measure.STATED, Measure.PRICED_HERE) and due.amount != original.amount:
+        return False
+    kept = restore(original.fields)
+    return all(_value(kept, name) == _value(due.names, name) for name in rule.says)
+
+
+def _change(
+    context: Context,
+    rule: EffectRule,
+    number: int,
+    before: Original | None,
+    after: Due | None,
+    names: dict[str, object],
+) -> Change:
+    if before is None:
+        return Change(
+            rule, number, What.POST if after else What.STAYS, None, after, (after,) if after else ()
+        )
+    anew = replace(after, key=before.key, version=before.version + 1, corrects=before) if after else None
+    if before.fate is Fate.CANCELLED or before.remaining <= 0:
+        return Change(rule, number, What.STAYS, before)
+    if after is not None and same(rule, before, after):
+        return Change(rule, number, What.STAYS, before, after)
+    back = taken_back(context.digester, rule, number, before, names)
+    left = Change(rule, number, What.LEFT, before, anew, (back, anew) if anew else (back,))
+    if before.reversals:
+        return left._replace(cause=TAKEN_BACK)
+    if anew is not None and anew.hold is not None:
+        return left._replace(cause=anew.hold.cause)
+    what = What.REPOST if anew else What.REVERSE
+    if _never_left(before):
+        back, what = cancelled(back), What.REPLACE if anew else What.CANCEL
+    elif before.fate is Fate.HELD:
+        return left._replace(cause=WAITS_FOR_REFUSED)
+    elif before.fate is not Fate.THERE:
+        return left._replace(cause=ON_ITS_WAY)
+    elif back.hold is not None:
+        return left._replace(cause=back.hold.cause)
+    return Change(rule, number, what, before, anew, (back, anew) if anew else (back,))
+
+
+def _never_left(original: Original) -> bool:
+    """Certainly not applied, and alone in its document."""
+    if original.delivery_id is None:
+        return original.fate is Fate.HELD
+    if original.fate is Fate.HELD:
+        return not original.owns and original.shares == 1
+    return original.fate is Fate.QUEUED and original.shares == 1
+
+
+def _halves(change: Change) -> tuple[Due, ...]:
+    """What a changed line owes. Both halves of a correction wait, or are held, together."""
+    if change.what is not What.LEFT:
+        return change.dues
+    waits = change.cause == ON_ITS_WAY
+    hold = None if waits else Hold(change.rule.owner, change.cause)
+    if change.after is not None and change.after.hold is not None:
+        hold = change.after.hold
+    return tuple(replace(half, hold=hold, waits=hold is None) for half in change.dues)
+
+
+def _value(names: object, dotted: str) -> object:
+    for part in dotted.split("."):
+        if not isinstance(names, dict):
+            return None
+        names = names.get(part)
+    return Decimal(names) if isinstance(names, int) and not isinstance(names, bool) else names

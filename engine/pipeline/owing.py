@@ -1,0 +1,131 @@
+"""What a line owes by the tables: each effect due, not due, or held for what its own look-ups lack. Pure.
+
+Rules of money, 15 to 19. Whether the line was told before is no question here.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.domain.event import Line
+from engine.domain.money import cents
+from engine.domain.posting import Action, Measure
+from engine.mapping.expression import EvaluationFault
+from engine.mapping.translation import Miss
+from engine.pipeline.context import Context
+from engine.pipeline.dues import Due, Hold
+from engine.pipeline.holding import stated_amount
+from engine.site.release import EffectRule
+
+
+def owed(
+    context: Context,
+    line: Line,
+    key: bytes,
+    version: int,
+    names: dict[str, object],
+    action: Action = Action.POST,
+) -> tuple[tuple[Due, ...], str]:
+    """(the effects that are due, or held because nobody can tell; why a table leaves the line out, if one does).
+
+    `names` gets the rows that were found. REVERSE: a credit that is posted alone, translated since there is nothing
+    posted to build it from; its quantity is told without its sign.
+    """
+    if action is Action.REVERSE and isinstance(names.get("quantity"), Decimal):
+        names["quantity"] = abs(names["quantity"])  # type: ignore[arg-type]
+        names["original"] = {"reference": None, "document": None}
+    misses = _translate(context, line, names)
+    dues = (_due(rule, line, key, version, names, misses, action) for rule in context.channel.effects)
+    skipped = next((miss.cause for miss in misses.values() if miss.policy == "skip"), "")
+    return tuple(due for due in dues if due is not None), skipped
+
+
+def _translate(context: Context, line: Line, names: dict[str, object]) -> dict[str, Miss]:
+    """Looks every translation up, adding rows to `names`; what no table knew is returned by name."""
+    dates = context.dates(line.fields)
+    misses: dict[str, Miss] = {}
+    for translation in context.channel.translations:
+        found = translation.find(names, context.release.tables, dates)
+        if isinstance(found, Miss):
+            misses[translation.name] = found
+            names[translation.name] = None
+        else:
+            names[translation.name] = found
+    return misses
+
+
+def _due(
+    rule: EffectRule,
+    line: Line,
+    key: bytes,
+    version: int,
+    names: dict[str, object],
+    misses: dict[str, Miss],
+    action: Action,
+) -> Due | None:
+    """One effect of a line: None when it is not due."""
+    lacking = [miss for name, miss in misses.items() if name in rule.needs]
+    if rule.when is not None and not (rule.when.roots & misses.keys()) and not _true(rule, names):
+        return None
+    if any(miss.policy == "skip" for miss in lacking):
+        return None
+    if lacking:
+        return _held(rule, line, key, version, action, Hold(lacking[0].owner, lacking[0].cause))
+    if action is Action.REVERSE and rule.undo is None:
+        return _held(rule, line, key, version, action, Hold(rule.owner, f"{rule.name} has no undo"))
+    try:
+        quantity = rule.quantity(names) if rule.quantity else names["quantity"]
+        if not isinstance(quantity, Decimal):
+            cause = f"no quantity for {rule.name}"
+            return _held(rule, line, key, version, action, Hold(rule.owner, cause))
+        own_names = {**names, "quantity": quantity}
+        amount = _amount(rule, line, own_names, action)
+    except EvaluationFault as fault:
+        return _held(rule, line, key, version, action, Hold(rule.owner, f"{fault.code} {fault.what}"))
+    own_names["amount"] = abs(amount) if amount is not None and action is Action.REVERSE else amount
+    return Due(
+        number=line.number,
+        rule=rule,
+        action=action,
+        key=key,
+        version=version,
+        quantity=quantity,
+        amount=amount,
+        names=own_names,
+    )
+
+
+def _true(rule: EffectRule, names: dict[str, object]) -> bool:
+    try:
+        return rule.when is None or rule.when(names) is True
+    except EvaluationFault:
+        return True  # cannot be told: the same fault is met again, and held, where the effect is worked out
+
+
+def _held(rule: EffectRule, line: Line, key: bytes, version: int, action: Action, hold: Hold) -> Due:
+    quantity = line.fields.get("quantity")
+    return Due(
+        number=line.number,
+        rule=rule,
+        action=action,
+        key=key,
+        version=version,
+        quantity=quantity if isinstance(quantity, Decimal) else None,
+        amount=stated_amount(line.fields) if rule.measure is Measure.STATED else None,
+        names={},
+        hold=hold,
+    )
+
+
+def _amount(rule: EffectRule, line: Line, names: dict[str, object], action: Action) -> Decimal | None:
+    """Signed: what a reversal gives back is negative."""
+    match rule.measure:
+        case Measure.STATED:
+            return stated_amount(line.fields)
+        case Measure.PRICED_HERE:
+            price = rule.price(names) if rule.price else None
+            if not isinstance(price, Decimal):
+                return None
+            return -cents(price) if action is Action.REVERSE else cents(price)
+        case _:
+            return None
