@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from engine.domain.changes import Received, Routed
+from engine.domain.message import MessageId
 from engine.domain.outcome import Outcome, Verdict
-from engine.domain.posting import Priority
-from engine.domain.status import DeliveryState
+from engine.domain.posting import Priority, Relied, Stepped
+from engine.domain.status import DeliveryState, Fate, MessageState
 from engine.errors import StoreUnavailable
 
 REFUSED = Outcome(Verdict.REJECTED, "HTTP 422")
@@ -348,3 +350,44 @@ async def test_a_restored_backlog_is_asked_about_few_at_a_time(house, quick):
     await house.until(done, 30)
     assert house.far.tries == []
     assert most <= 130
+
+
+async def cancel(house, *references: str) -> None:
+    """A credit meets what never left: row and effect are cancelled, as the store does it for a step."""
+    for reference in references:
+        row = await house.row(reference)
+        (effect,) = await house.store.effects(row.message_id)
+        kept = await house.store.submit([received()])
+        relied = Relied(effect.id, Fate.QUEUED, frozenset())
+        credit = Stepped(MessageState.FILTERED, "credit", relies=(relied,), cancels=(effect.id,))
+        await house.store.submit([Routed(MessageId(kept[0].id), credit, (), 1, 1)])
+
+
+def received() -> Received:
+    return Received("f", 1, "DFT^P03", "1", b"raw", None, MessageState.PENDING, "", "AA", None)
+
+
+async def test_what_is_cancelled_while_it_is_in_memory_never_leaves_and_its_lane_goes_on(house):
+    house.far.gate.clear()
+    first, gone, also_gone, behind = await house.post(7, 7, 7, 7)
+    (other,) = await house.post(8)
+    await house.start()
+    await asyncio.wait_for(house.far.seen.wait(), 5)
+    await cancel(house, gone, also_gone)
+    house.far.gate.set()
+    await house.delivered(first, behind, other)
+    assert not {gone, also_gone} & set(house.far.tries)
+    assert await house.state(gone) is DeliveryState.CANCELLED
+    assert house.told.faults == []
+    assert house.dispatcher.status().in_memory == 0
+
+
+async def test_what_is_cancelled_while_it_waits_for_another_try_lets_its_lane_go_on(house):
+    first, behind = await house.post(7, 7)
+    house.far.moods[first] = [BUSY] * 1000
+    await house.start()
+    await house.until(lambda: (first, DeliveryState.WAITING) in house.told.ends)
+    while await house.state(first) is not DeliveryState.CANCELLED:
+        await cancel(house, first)  # a conflict while it is just leaving
+    await house.delivered(behind)
+    assert house.told.faults == []

@@ -99,6 +99,21 @@ class House:
         await self.stepper.idle()
         return await self.view(kept.id)
 
+    async def tell_together(self, *texts: str) -> list[MessageView]:
+        """All of them are in the inbox when the first is stepped."""
+        received = [
+            Received(
+                "ehr", RECEIVED, "DFT^P03", "1", text.encode(), None, MessageState.PENDING, "", "AA", None
+            )
+            for text in texts
+        ]
+        async with self.stepper.lock:
+            kept = await self.store.submit(received)
+            for one, text in zip(kept, texts, strict=True):
+                self.stepper.arrived(Inbound(one.id, "ehr", RECEIVED, text.encode(), None))
+        await self.stepper.idle()
+        return [await self.view(one.id) for one in kept]
+
     async def view(self, message: int) -> MessageView:
         from engine.domain.views import MessageQuery
 

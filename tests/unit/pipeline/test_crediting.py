@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from engine.domain.posting import Action
-from engine.domain.status import MessageState
+from engine.domain.status import EffectState, MessageState
 
 
 def credit(texts, source_id: str, reverses: str, quantity: str = "1", amount: str = "4100.00") -> str:
@@ -92,3 +92,115 @@ async def test_a_credit_whose_quantity_says_nothing_clear_is_held(house, texts, 
     await house.tell(texts.dft(texts.ft1("T1")))
     told = await house.tell(credit(texts, "T2", "T1", quantity or "0"))
     assert told.state is MessageState.HELD
+
+
+async def test_a_credit_that_names_its_original_takes_back_nothing_else(house, texts):
+    """The one that it names may still be on its way to us; another of the same code and day is not it."""
+    await house.tell(texts.dft(texts.ft1("T1")))
+    await house.deliver()
+    told = await house.tell(credit(texts, "T3", "T2"))
+    assert await house.causes(told.id) == {"credit without its original"}
+
+
+async def test_the_other_of_two_that_are_alike_is_meant_when_one_was_credited(house, texts):
+    await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T2")))
+    await house.deliver()
+    await house.tell(credit(texts, "T3", "T1"))
+    told = await house.tell(texts.dft(texts.ft1("", kind="CD")))
+    assert told.state is MessageState.ROUTED
+
+
+async def test_two_lines_of_one_message_do_not_take_back_more_than_remains(house, texts):
+    await house.tell(texts.dft(texts.ft1("T1", quantity="2", amount="200.00")))
+    await house.deliver()
+    back = [
+        texts.ft1(name, kind="CD", reverses="T1", quantity=quantity, amount="100.00")
+        for name, quantity in (("T2", "1"), ("T3", "2"))
+    ]
+    told = await house.tell(texts.dft(*back))
+    held = {number for (number, _), one in (await house.effects(told.id)).items() if one.cause}
+    assert held == {2}
+
+
+async def test_two_credits_that_arrive_together_do_not_take_back_more_than_remains(house, texts):
+    """Of one batch of the stepper: the second is stepped when the first is known."""
+    await house.tell(texts.dft(texts.ft1("T1")))
+    await house.deliver()
+    told = await house.tell_together(credit(texts, "T2", "T1"), credit(texts, "T3", "T1"))
+    assert [view.state for view in told] == [MessageState.ROUTED, MessageState.HELD]
+    assert await house.causes(told[1].id) == {"credit of more than remains"}
+
+
+async def test_a_whole_credit_of_what_is_queued_cancels_both(house, texts):
+    first = await house.tell(texts.dft(texts.ft1("T1")))
+    told = await house.tell(credit(texts, "T2", "T1"))
+    assert await house.documents() == []
+    for message in (first.id, told.id):
+        view = await house.view(message)
+        assert (view.state, view.reason) == (MessageState.FILTERED, "taken back before it left")
+        assert {one.state for one in (await house.effects(message)).values()} == {EffectState.CANCELLED}
+    assert (await house.tell(texts.dft(texts.ft1("T1")))).state is MessageState.DUPLICATE
+    assert (await house.tell(credit(texts, "T2", "T1"))).state is MessageState.DUPLICATE
+    over = await house.tell(credit(texts, "T4", "T1"))
+    assert await house.causes(over.id) == {"credit of more than remains"}
+
+
+async def test_a_document_with_other_lines_is_not_cancelled_its_credit_waits(house, texts):
+    """The issue carries both lines, each charge is a document of its own."""
+    await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T2", code="IMP-FEM-07")))
+    told = await house.tell(credit(texts, "T3", "T1"))
+    assert {name: one.state for (_, name), one in (await house.effects(told.id)).items()} == {
+        "issue": EffectState.WAITING,
+        "charge": EffectState.CANCELLED,
+    }
+    assert [row.effect for row in await house.documents()] == ["issue", "charge"]
+
+
+async def test_credits_of_all_lines_of_a_document_cancel_it(house, texts):
+    await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T2", code="IMP-FEM-07")))
+    back = [texts.ft1(f"C{name}", kind="CD", reverses=name) for name in ("T1", "T2")]
+    await house.tell(texts.dft(*back))
+    assert await house.documents() == []
+
+
+async def test_a_credit_waits_for_its_held_original_and_goes_with_it(house, texts):
+    first = await house.tell(texts.dft(texts.ft1("T1", code="IMP-NEW-01")))
+    told = await house.tell(credit(texts, "T2", "T1"))
+    assert await house.causes(told.id) == {"waits for its held original"}
+    row = "IMP-NEW-01,*,27810990,yes,0278,1,,\nIMP-FEM-06,*,27810106"
+    await house.adopt({"mappings/tables/charges.csv": ("IMP-FEM-06,*,27810106", row)})
+    await house.release(first.id, told.id)
+    charges = [(await house.effects(message))[1, "charge"].state for message in (first.id, told.id)]
+    assert charges == [EffectState.CANCELLED, EffectState.CANCELLED]
+
+
+class TestPostAlone:
+    @pytest.fixture
+    def edits(self):
+        return {
+            "channels/ehr-usage.yaml": ("no_original: hold", "no_original: post alone"),
+            "mappings/billing/credit.yaml": ("original: original.reference", "original?: original.reference"),
+        }
+
+    async def test_a_credit_without_an_original_is_translated_and_posted(self, house, texts):
+        told = await house.tell(credit(texts, "T2", "T9", "2", "200.00"))
+        effects = await house.effects(told.id)
+        charge = effects[1, "charge"]
+        assert (charge.state, charge.action, charge.amount) == (
+            EffectState.ROUTED,
+            Action.REVERSE,
+            Decimal("-200.00"),
+        )
+        (back,) = await reversals(house, "charge")
+        assert ("original" in back, back["lines"][0]["code"], back["lines"][0]["quantity"]) == (
+            False,
+            "27810106",
+            "2",
+        )
+        assert effects[1, "issue"].cause == "MAP020 original.reference is missing"
+
+    async def test_one_with_an_original_is_still_built_from_it(self, house, texts):
+        await house.tell(texts.dft(texts.ft1("T1")))
+        await house.deliver()
+        told = await house.tell(credit(texts, "T2", "T1"))
+        assert all(one.reverses for one in (await house.effects(told.id)).values())
