@@ -138,7 +138,7 @@ class House:
         await self.store.submit(changes)
         return references
 
-    async def until(self, holds, seconds: float = 10.0) -> None:
+    async def until(self, holds, seconds: float = 30.0) -> None:
         """Waits for ends of tries until `holds()`."""
         async with asyncio.timeout(seconds):
             while not holds():
@@ -150,7 +150,7 @@ class House:
 
     async def drained(self) -> None:
         """Waits until nothing is open in the store."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await self._open():
                 self.told.changed.clear()
                 try:
