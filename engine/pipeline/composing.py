@@ -40,14 +40,22 @@ WAITS_FOR_HALF = "waits for the other half of its correction"
 def compose(context: Context, dues: Iterable[Due], first: int) -> Composed:
     """Documents of one channel's dues. `first`: the index that the first document gets in the step."""
     together = _held_together(list(dues))
-    while True:
-        composed = _composed(context, together, first)
-        torn = _torn(composed)
-        if not torn:
-            return composed
+    while torn := _torn(composed := _composed(context, together, first)):
+        causes = {_effect(due): due.hold for due, _ in composed.placed if due.hold is not None}
         together = [
-            _held(due, WAITS_FOR_HALF) if _half(due) in torn and due.hold is None else due for due in together
+            _with_its_half(due, causes.get(_effect(due))) if _half(due) in torn else due for due in together
         ]
+    return composed
+
+
+def _with_its_half(due: Due, hold: Hold | None) -> Due:
+    """Held for its own cause, or since the other half is."""
+    held = _held(due, WAITS_FOR_HALF)
+    return replace(held, hold=hold) if hold else held
+
+
+def _effect(due: Due) -> tuple[int, str, Action]:
+    return due.number, due.rule.name, due.action
 
 
 def _composed(context: Context, dues: list[Due], first: int) -> Composed:

@@ -82,11 +82,7 @@ class Prepared(NamedTuple):
         if self.read is None:
             return set()
         keys = {identity.key for part in self.read.reads for identity in part.identities}
-        for part in self.read.reads:
-            for identity in part.identities:
-                keys.update(identity.finds)
-                for way in identity.seeks:  # what it takes back of an original, another may not take again
-                    keys.update(way)
+        keys |= {find for part in self.read.reads for identity in part.identities for find in identity.finds}
         if keys and self.read.account:
             keys.add(_stay(self.read.account))
         return keys | {fact.key for fact in self.read.remember}

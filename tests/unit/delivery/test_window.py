@@ -110,6 +110,16 @@ def test_live_lanes_go_first_and_late_ones_now_and_then():
     assert len(window.to_mark(80)) == 40
 
 
+def test_a_head_whose_mark_was_refused_leaves_its_lane_to_the_next():
+    window = Window()
+    for number in (1, 2):
+        window.take_in(row(number, 7))
+    (head,) = window.to_mark(9)
+    assert not window.lose(head)
+    assert (window.marked, window.size) == (0, 1)
+    assert [next_one.id for next_one in window.to_mark(9)] == [2]
+
+
 def test_what_did_not_start_is_withdrawn():
     window = Window()
     window.take_in(row(1, 1))

@@ -199,6 +199,18 @@ class TestCorrects:
         (line,) = await house.store.lines(again.id)
         assert line.state is LineState.HELD
 
+    async def test_neither_half_goes_when_the_other_cannot_be_written(self, house, texts):
+        """Without its department the new charge lacks a field: the old one is not taken back either."""
+        await house.tell(texts.dft(texts.ft1("T1", quantity="2", amount="200.00")))
+        await house.deliver()
+        again = await house.tell(texts.dft(texts.ft1("T1", amount="100.00", department="")))
+        charges = [one for one in await house.store.effects(again.id) if one.name == "charge"]
+        assert {(one.action, one.state, one.cause) for one in charges} == {
+            (Action.POST, EffectState.HELD, "MAP020 department is missing"),
+            (Action.REVERSE, EffectState.HELD, "waits for the other half of its correction"),
+        }
+        assert await written(house) == []
+
     async def test_a_change_of_what_was_credited_is_a_persons(self, house, texts):
         await house.tell(texts.dft(texts.ft1("T1", quantity="2", amount="200.00")))
         await house.deliver()

@@ -123,7 +123,7 @@ async def test_two_lines_of_one_message_do_not_take_back_more_than_remains(house
 
 
 async def test_two_credits_that_arrive_together_do_not_take_back_more_than_remains(house, texts):
-    """Of one batch of the stepper: the second is stepped when the first is known."""
+    """Of one batch of the stepper: the second is answered with a conflict, and stepped when the first is known."""
     await house.tell(texts.dft(texts.ft1("T1")))
     await house.deliver()
     told = await house.tell_together(credit(texts, "T2", "T1"), credit(texts, "T3", "T1"))
