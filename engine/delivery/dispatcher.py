@@ -29,6 +29,9 @@ P = ParamSpec("P")
 MARKED = 64
 """Documents that may be marked ahead of their turn, so that marks share commits: a crash makes each of them unknown."""
 
+JOIN_PAUSE = 0.2
+"""Seconds between two looks at lanes that are to drain first."""
+
 STORE_PAUSE = 0.5
 """Seconds before a store that failed is tried again."""
 
@@ -238,6 +241,7 @@ class Dispatcher:
         """Heads are marked ahead of their turn, many with one commit."""
         try:
             heads = self._window.to_mark(self._most_marked - self._window.marked)
+            heads = await self._drained_before(heads)
             if self._recovering:
                 heads = await self._doubt(heads)
             mark = Sending(tuple(head.id for head in heads), self._clock.now_us())
@@ -250,6 +254,18 @@ class Dispatcher:
         finally:
             self._marking = None
         self._pump()
+
+    async def _drained_before(self, heads: Sequence[Outgoing]) -> list[Outgoing]:
+        """Where accounts were merged, both lanes drain before the joined one runs (rule 14): those heads whose other
+        lanes are empty by now. The others are looked at again soon."""
+        free = []
+        for head in heads:
+            if head.joins and await self._reader.open_before(self.destination, head.joins, head.id):
+                self._window.unmark((head,))
+                self._park(head.lane, self._clock.now_us() + int(JOIN_PAUSE * MICROSECOND))
+            else:
+                free.append(head)
+        return free
 
     async def _doubt(self, heads: Sequence[Outgoing]) -> list[Outgoing]:
         """Of a restored store nothing leaves unasked (rules of money, 33). Gives those that were asked about."""

@@ -84,6 +84,10 @@ class Reader(Protocol):
         """Those of `deliveries` before which another READY one stands in their lane."""
         ...
 
+    async def open_before(self, destination: str, lanes: Sequence[int], delivery: int) -> bool:
+        """Whether any of `lanes` has an open delivery with a smaller id."""
+        ...
+
     async def newest(self, destination: str, place: int) -> int:
         """Id of the READY delivery of priority LIVE that is at `place` from the newest, which is at 1; 0 when there
         are fewer."""

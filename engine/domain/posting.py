@@ -81,7 +81,8 @@ class EffectRow(NamedTuple):
 
 class Document(NamedTuple):
     """One payload for one destination. `lane`: 63-bit. `path`: below the destination's address. `after`: index of the
-    document of the same step that must be delivered before this one may leave."""
+    document of the same step that must be delivered before this one may leave. `joins`: lanes of other numbers of a
+    merged account, which drain before it leaves (rules of money, 14)."""
 
     channel: str
     destination: str
@@ -93,6 +94,7 @@ class Document(NamedTuple):
     path: str
     payload: bytes
     after: int | None = None
+    joins: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return f"Document({self.reference}, {self.effect} to {self.destination}, {len(self.payload)} bytes)"

@@ -11,7 +11,7 @@ from engine.domain.status import DeliveryState, EffectState, LineState, MessageS
 
 
 class Outgoing(NamedTuple):
-    """A delivery as the lane takes it."""
+    """A delivery as the lane takes it. `joins`: lanes whose earlier documents must be gone before it leaves."""
 
     id: int
     destination: str
@@ -25,6 +25,7 @@ class Outgoing(NamedTuple):
     attempts: int
     state: DeliveryState
     next_us: int | None
+    joins: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         return (

@@ -157,17 +157,25 @@ def _document(context: Context, dues: Sequence[Due]) -> Document:
     keys = [(due.key, due.version) for due in dues]
     reference = context.digester.reference(rule.destination, rule.name, action, keys)
     names = {**first.names, "reference": reference}
+    lane = _lane(context, rule.destination, first.names)
     return Document(
         channel=context.channel.name,
         destination=rule.destination,
         effect=rule.name,
         action=action,
-        lane=_lane(context, rule.destination, first.names),
+        lane=lane,
         priority=Priority.LIVE,
         reference=reference,
         path=write.path,
         payload=write.render(names, [due.names for due in dues]),
+        joins=_joined(context, rule.destination, first.names, lane),
     )
+
+
+def _joined(context: Context, destination: str, names: dict[str, object], lane: int) -> tuple[int, ...]:
+    """Lanes that documents of the same account went to under its other numbers: they drain first (rule 14)."""
+    lanes = {_lane(context, destination, {**names, **numbers}) for numbers in context.numbers}
+    return tuple(sorted(lanes - {lane}))
 
 
 def _lane(context: Context, destination: str, names: dict[str, object]) -> int:

@@ -12,7 +12,7 @@ from engine.domain.status import EffectState
 from engine.mapping.translation import Dates
 from engine.pipeline.digests import Digester
 from engine.pipeline.identity import Identity, identify
-from engine.pipeline.reading import ChannelRead, Read, other_names, person_digest, surviving_fields
+from engine.pipeline.reading import PERSONS, ChannelRead, Read, other_names, person_digest, surviving_fields
 from engine.site.release import Channel, EffectRule, Release
 
 AS_NEW = "new"
@@ -22,7 +22,8 @@ AS_NEW = "new"
 @dataclass(frozen=True, slots=True)
 class Context:
     """`decisions`: (channel, line number) → what a person decided. `others`: identities of the same lines under
-    other numbers of merged accounts (rule 4)."""
+    other numbers of merged accounts (rule 4). `numbers`: account, visit and patient as sent and under each
+    other number; empty when nobody was merged."""
 
     release: Release
     digester: Digester
@@ -32,6 +33,7 @@ class Context:
     others: tuple[tuple[Identity, ...], ...]
     encounter: dict[str, object] | None
     decisions: dict[tuple[str, int], str]
+    numbers: tuple[Fields, ...] = ()
 
     def base_names(self, line: Line) -> dict[str, object]:
         """Fields of the line and all that is true of the message, by the names that expressions use."""
@@ -118,8 +120,15 @@ def context_of(
     )
     return Context(
         release, digester, read, facts, _only_to(part.channel, read.inbound.to), others,
-        _encounter(digester, header, facts), decisions,
+        _encounter(digester, header, facts), decisions, _numbers(digester, header, facts),
     )  # fmt: skip
+
+
+def _numbers(digester: Digester, header: Fields, facts: Facts) -> tuple[Fields, ...]:
+    if not facts.aliases:
+        return ()
+    persons = {kind: header[kind] for kind in PERSONS if header.get(kind)}
+    return (persons, *({**persons, **names} for names in other_names(digester, header, facts)))
 
 
 def _only_to(channel: Channel, destination: str | None) -> Channel:

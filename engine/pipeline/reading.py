@@ -30,7 +30,7 @@ CANCELS = frozenset({"A11"})
 GOES_ON = frozenset({"A01", "A04", "A13"})
 """Events after which a cancelled stay is one again."""
 
-_PERSONS = ("account", "visit", "patient")
+PERSONS = ("account", "visit", "patient")
 _REMEMBERED = (
     "location",
     "class",
@@ -155,7 +155,7 @@ def _changed(read: Read, facts: Facts) -> list[bytes]:
 def other_names(digester: Digester, fields: Fields, facts: Facts) -> list[Fields]:
     """The other numbers that account, visit and patient go by, as replacements of those fields."""
     names: list[Fields] = []
-    for kind in _PERSONS:
+    for kind in PERSONS:
         digest = person_digest(digester, kind, fields)
         for known in (digest, _reverse_digest(digester, digest)):
             other = facts.aliases.get(known) if known else None
@@ -167,7 +167,7 @@ def other_names(digester: Digester, fields: Fields, facts: Facts) -> list[Fields
 def surviving_fields(digester: Digester, fields: Fields, facts: Facts) -> Fields:
     """`fields` with account, visit and patient under the number that survived."""
     found: Fields = {}
-    for kind in _PERSONS:
+    for kind in PERSONS:
         digest = person_digest(digester, kind, fields)
         survivor = facts.aliases.get(digest) if digest else None
         if survivor:
@@ -199,7 +199,7 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
         if not part.identities:
             continue
         header = part.event.lines[0].fields
-        for kind in _PERSONS:
+        for kind in PERSONS:
             digest = person_digest(digester, kind, header)
             if digest is None:
                 continue
@@ -243,7 +243,7 @@ def _encounter_facts(digester: Digester, line: Line, received: datetime) -> list
 def _alias_facts(digester: Digester, line: Line, received: datetime) -> list[Fact]:
     """Loser → survivor, and survivor → loser, so that each is found from the other."""
     facts = []
-    for kind in _PERSONS:
+    for kind in PERSONS:
         survivor, loser = text_of(line.fields.get(kind)), text_of(line.fields.get(f"merged_{kind}"))
         if not survivor or not loser or survivor == loser:
             continue

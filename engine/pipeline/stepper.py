@@ -259,7 +259,7 @@ class Stepper:
         return changes
 
     def _born(self, document: Document) -> DeliveryState:
-        free = self._outbox.reserve(document.destination, document.lane)
+        free = not document.joins and self._outbox.reserve(document.destination, document.lane)
         return DeliveryState.SENDING if free else DeliveryState.READY
 
     def _stepped(self, gathered: tuple[Prepared, Facts]) -> Stepped:

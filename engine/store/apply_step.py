@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import orjson
+
 from engine.domain.changes import Conflict, Corrected, Released, Routed, RoutedAs
 from engine.domain.message import MessageId
 from engine.domain.posting import Document, EffectRow, Stepped
@@ -100,6 +102,7 @@ def write_document(
             at_us,
             at_us if state is DeliveryState.SENDING else None,
             after,
+            orjson.dumps(document.joins).decode() if document.joins else None,
         ),
     )
     return delivery

@@ -134,6 +134,9 @@ class SqliteReads:
             return set()
         return {delivery for (delivery,) in self._rows("preceded", apsw.carray(array("q", deliveries)))}
 
+    async def open_before(self, destination: str, lanes: Sequence[int], delivery: int) -> bool:
+        return bool(self._rows("open_before", destination, apsw.carray(array("q", lanes)), delivery))
+
     async def newest(self, destination: str, place: int) -> int:
         return next((delivery for (delivery,) in self._rows("newest", destination, place - 1)), 0)
 
@@ -290,6 +293,7 @@ def _outgoing(
     attempts: int,
     state: int,
     next_us: int | None,
+    joins: str | None,
 ) -> Outgoing:
     return Outgoing(
         delivery,
@@ -304,6 +308,7 @@ def _outgoing(
         attempts,
         DeliveryState(state),
         next_us,
+        tuple(orjson.loads(joins)) if joins else (),
     )
 
 

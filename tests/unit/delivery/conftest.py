@@ -124,7 +124,11 @@ class House:
         return self.dispatcher
 
     async def post(
-        self, *lanes: int, priority: Priority = Priority.LIVE, born: DeliveryState = DeliveryState.READY
+        self,
+        *lanes: int,
+        priority: Priority = Priority.LIVE,
+        born: DeliveryState = DeliveryState.READY,
+        joins: tuple[int, ...] = (),
     ) -> list[str]:
         """One document for each lane, committed in order. Gives the references."""
         received = Received("f", 1, "DFT^P03", "1", b"raw", None, MessageState.PENDING, "", "AA", None)
@@ -133,7 +137,9 @@ class House:
             self._documents += 1
             reference = f"R{self._documents:04}"
             references.append(reference)
-            document = Document("c", "erp", "issue", Action.POST, lane, priority, reference, "/p", b"{}")
+            document = Document(
+                "c", "erp", "issue", Action.POST, lane, priority, reference, "/p", b"{}", joins=joins
+            )
             changes.append(Routed(MessageId(kept.id), _stepped(document), (born,), 1, 1))
         await self.store.submit(changes)
         return references

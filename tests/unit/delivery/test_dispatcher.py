@@ -391,3 +391,14 @@ async def test_what_is_cancelled_while_it_waits_for_another_try_lets_its_lane_go
         await cancel(house, first)  # a conflict while it is just leaving
     await house.delivered(behind)
     assert house.told.faults == []
+
+
+async def test_both_lanes_of_a_merged_account_drain_before_the_joined_one_runs(house):
+    loser, survivor = await house.post(1, 2)
+    house.far.moods[loser] = [BUSY, BUSY]
+    (joined,) = await house.post(2, joins=(1,))
+    (stranger,) = await house.post(3)
+    await house.start()
+    await house.delivered(loser, survivor, joined, stranger)
+    assert house.far.booked.index(joined) > house.far.booked.index(loser)
+    assert house.far.booked.index(stranger) < house.far.booked.index(joined)

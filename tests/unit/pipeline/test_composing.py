@@ -73,3 +73,15 @@ class TestHoldsDocumentOfEachLine:
     async def test_a_line_with_a_document_of_its_own_holds_nobody_else(self, house, texts):
         await two(house, texts)
         assert await issues(house) == [["1000106"]]
+
+
+async def test_after_a_merge_documents_wait_for_the_lanes_of_both_numbers(house, texts):
+    await house.tell(texts.dft(texts.ft1("T1"), account="A1"))
+    await house.tell(texts.a40("A2", "A1"))
+    before = {row.lane for row in await house.documents()}
+    for number, account in ((2, "A2"), (3, "A1")):
+        await house.tell(texts.dft(texts.ft1(f"T{number}"), account=account))
+    later = [row for row in await house.documents() if row.joins]
+    assert len(later) == 4  # issue and charge of each
+    assert len({row.lane for row in later}) == 2  # the survivor's lane at each destination
+    assert before == {lane for row in later for lane in row.joins}

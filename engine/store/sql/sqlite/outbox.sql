@@ -49,9 +49,9 @@ SELECT key, destination, name, action, version FROM effect WHERE delivery_id = ?
 
 -- name: copy_delivery
 INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane, priority, reference, path,
-                      content_id, edition_id, record_id, state, created_us, after_id)
+                      content_id, edition_id, record_id, state, created_us, after_id, joins)
 SELECT ?1, message_id, channel, destination, effect, action, lane, priority, reference, path, content_id, edition_id,
-       record_id, 0, ?2, coalesce(?4, after_id)
+       record_id, 0, ?2, coalesce(?4, after_id), joins
 FROM delivery WHERE id = ?3
 
 -- name: move_effects
@@ -67,13 +67,13 @@ SELECT name, code FROM destination WHERE stopped = 1
 
 -- name: ready
 SELECT d.id, d.destination, d.effect, d.action, d.lane, d.priority, d.reference, d.path, c.body, d.attempts, d.state,
-       d.next_us
+       d.next_us, d.joins
 FROM delivery d JOIN content c ON c.id = d.content_id
 WHERE d.destination = ? AND d.state = 0 AND d.priority = ? AND d.id > ? ORDER BY d.id LIMIT ?
 
 -- name: lane
 SELECT d.id, d.destination, d.effect, d.action, d.lane, d.priority, d.reference, d.path, c.body, d.attempts, d.state,
-       d.next_us
+       d.next_us, d.joins
 FROM delivery d JOIN content c ON c.id = d.content_id
 WHERE d.destination = ? AND d.lane = ? AND d.state < 4 ORDER BY d.id LIMIT ?
 
@@ -81,6 +81,9 @@ WHERE d.destination = ? AND d.lane = ? AND d.state < 4 ORDER BY d.id LIMIT ?
 SELECT d.id FROM carray(?) k JOIN delivery d ON d.id = k.value
 WHERE EXISTS (SELECT 1 FROM delivery e
               WHERE e.destination = d.destination AND e.lane = d.lane AND e.id < d.id AND e.state < 4 AND e.state = 0)
+
+-- name: open_before
+SELECT 1 FROM delivery WHERE destination = ?1 AND lane IN carray(?2) AND state < 4 AND id < ?3 LIMIT 1
 
 -- name: newest
 SELECT id FROM delivery WHERE destination = ? AND state = 0 AND priority = 0 ORDER BY id DESC LIMIT 1 OFFSET ?

@@ -21,8 +21,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_delivery
 INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane, priority, reference, path,
-                      content_id, edition_id, record_id, state, created_us, sent_us, after_id)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      content_id, edition_id, record_id, state, created_us, sent_us, after_id,
+                      joins)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: owner_of_key
 SELECT message_id FROM effect WHERE owns = 1 AND key = ? AND destination = ? AND name = ? AND action = ? AND version = ?

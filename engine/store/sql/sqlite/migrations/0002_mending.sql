@@ -10,3 +10,5 @@ CREATE INDEX delivery_after ON delivery (after_id) WHERE after_id IS NOT NULL;
 
 CREATE INDEX effect_refused ON effect (key) WHERE owns = 0 AND held_us IS NOT NULL;
 CREATE INDEX effect_waits ON effect (reverses, message_id) WHERE state IN (2, 5) AND reverses IS NOT NULL;
+
+ALTER TABLE delivery ADD COLUMN joins TEXT;            -- JSON: lanes of a merged account's other numbers, which drain first
