@@ -25,6 +25,7 @@ TARGETS = (
     "disk",
     "keys",
     "credits",
+    "correct",
     "lanes",
     "stop",
     "restore",

@@ -134,10 +134,12 @@ class House:
                 number = int(Decimal(line["stated_amount"]) * 100)
                 books.by_account[document["account"]].append(number)
         books.issues = sum(document["kind"] == "goods-issue" for document in self._documents("erp"))
-        books.doubled = [
-            one["reference"] for side in ("erp", "billing") for one in self.far.books(side)["doubled"]
-        ]
+        books.doubled = self.doubled()
         return books
+
+    def doubled(self) -> list[str]:
+        """References that a far end booked more than once."""
+        return [one["reference"] for side in ("erp", "billing") for one in self.far.books(side)["doubled"]]
 
     def _documents(self, side: str) -> Iterator[dict]:
         after: int | None = 0

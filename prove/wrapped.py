@@ -113,6 +113,20 @@ def never_step_aside() -> None:
     dispatcher.after_send = stubborn
 
 
+def reverse_something_else() -> None:
+    """A reversal is not built from what was posted: it puts back another item."""
+    from engine.pipeline import reversing
+
+    real = reversing.restore
+
+    def other(values):  # type: ignore[no-untyped-def]
+        posted = real(values)
+        item = posted.get("item")
+        return {**posted, "item": {**item, "item": "1000107"}} if isinstance(item, dict) else posted
+
+    reversing.restore = other  # type: ignore[assignment]
+
+
 def leave_marks() -> None:
     """A clean stop forgets what it marked and did not send, and cuts what is under way."""
     from engine.delivery.dispatcher import Dispatcher
@@ -143,6 +157,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "forget-keys": forget_keys,
     "no-order": no_order,
     "never-step-aside": never_step_aside,
+    "reverse-something-else": reverse_something_else,
     "leave-marks": leave_marks,
     "no-recovery": no_recovery,
 }
