@@ -48,8 +48,13 @@ def _fault(model: type[BaseModel], document: Document, detail: Any) -> Fault:
             return _missing(model, document, path, str(rest[-1]))
         case "extra_forbidden":
             return _unknown(model, document, path)
-        case "literal_error" | "union_tag_invalid":
-            return _no_choice(document, path, str(context.get("expected", context.get("expected_tags", ""))))
+        case "literal_error":
+            return _no_choice(document, path, str(context["expected"]))
+        case "union_tag_invalid":
+            tagged = (*path, str(context["discriminator"]).strip("'"))
+            return _no_choice(document, tagged, str(context["expected_tags"]))
+        case "union_tag_not_found":
+            return _missing(model, document, path, str(context["discriminator"]).strip("'"))
         case "mistake":
             return Fault(document.where(path), "SIT014", f"{_last(path)} {context['what']}", context["mend"])
         case _ if kind in _KINDS:
@@ -111,7 +116,8 @@ def _unknown(model: type[BaseModel], document: Document, path: Path) -> Fault:
         field.alias or name for at in models_at(model, path[:-1]) for name, field in at.model_fields.items()
     }
     what = f"'{path[-1]}' is no key of {_last(path[:-1])}"
-    return Fault(document.where(path, key=True), "SIT010", what, did_you_mean(str(path[-1]), known))
+    mend = "another kind has it: take it out" if path[-1] in known else did_you_mean(str(path[-1]), known)
+    return Fault(document.where(path, key=True), "SIT010", what, mend)
 
 
 def _no_choice(document: Document, path: Path, expected: str) -> Fault:

@@ -40,6 +40,28 @@ class Mistake(NamedTuple):
 
 MISTAKES = [
     # YAML itself
+    Mistake(
+        SITE,
+        "    kind: http\n    settle: 2s",
+        "    kind: htp\n    settle: 2s",
+        "SIT013",
+        "htp",
+        "did you mean 'http'",
+    ),
+    Mistake(
+        SITE,
+        "    settle: 2s\n",
+        "    settle: 2s\n    suffix: .hl7\n",
+        "SIT010",
+        "suffix",
+        "another kind has it",
+    ),
+    Mistake(
+        DEMO, '"http://127.0.0.1:9801"', '"mllp://127.0.0.1:9801"', "SIT057", '"mllp', "https://HOST/PATH"
+    ),
+    Mistake(DEMO, '"http://127.0.0.1:9801"', '"erp.example.org"', "SIT014", '"erp.example', "file:FOLDER"),
+    Mistake(ISSUE, "write: json", "write: hl7", "SIT011", "hl7", "add message", also="SIT010"),
+    Mistake(ISSUE, "to: /goods-issues", "message: DFT^P03", "SIT011", "json", "add to:", also="SIT010"),
     Mistake(USAGE, "lane: account", "lane: account\nlane: visit", "SIT002", "lane: visit", "keep one"),
     Mistake(USAGE, "because: pre-admission", "because: pre: admission", "SIT001", ": admission"),
     Mistake(ISSUE, "item: item.item", "item: *other", "SIT001", "*other"),
