@@ -64,6 +64,7 @@ class FileAdapter:
                 if self._endpoint.control:
                     self._write_control(name, payload)
                 mark.parent.mkdir(exist_ok=True)
+                _sync(name.parent)  # a mark on the disk without its draft would mean `handed over`
                 _write(mark, b"")
                 _sync(mark.parent)
             return self._finish(name, draft)

@@ -8,6 +8,7 @@ unknown. Nobody can be asked over MLLP; a far end that drops repeated control id
 from __future__ import annotations
 
 import asyncio
+import select
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,28 +40,57 @@ class MllpEndpoint:
     tried_again: tuple[str, ...] = ()
 
 
-class _Line:
-    """One connection. Opened, used by one document at a time, closed at the first surprise."""
+class _Line(asyncio.Protocol):
+    """One connection. Used by one document at a time, closed at the first surprise: bytes that nobody waits for, more
+    than one frame, a frame that does not end."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._frame: asyncio.Future[bytes] | None = None
+        self._buffer = b""
+        self._closed = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        frame, end, more = self._buffer.partition(END)
+        if self._frame is None or self._frame.done() or more or len(self._buffer) > REPLY_LIMIT:
+            self.close()
+        if end and self._frame is not None and not self._frame.done():
+            self._buffer = b""
+            self._frame.set_result(frame.rpartition(START)[2])
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._closed = True
+        if self._frame is not None and not self._frame.done():
+            self._frame.set_exception(ConnectionError("cut"))
 
     @property
     def usable(self) -> bool:
-        """False when the far end closed it, or said something nobody asked for."""
-        return not (self._reader.at_eof() or self._writer.is_closing())
+        """False when the far end closed it or said something, seen by the loop or not yet."""
+        if self._closed or self._transport is None or self._transport.is_closing():
+            return False
+        waiting = select.poll()
+        waiting.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not waiting.poll(0)
 
     async def exchange(self, message: bytes, timeout: float) -> bytes:
-        """The next frame after `message` was written. Raises `OSError`, `TimeoutError` or `EOFError`."""
-        self._writer.write(START + message + END)
-        async with asyncio.timeout(timeout):
-            await self._writer.drain()
-            frame = await self._reader.readuntil(END)
-        return frame.removesuffix(END).rpartition(START)[2]
+        """The frame that comes after `message` was written. Raises `OSError` or `TimeoutError`."""
+        assert self._transport is not None
+        self._frame = asyncio.get_running_loop().create_future()
+        self._transport.write(START + message + END)
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._frame
+        finally:
+            self._frame = None
 
     def close(self) -> None:
-        self._writer.transport.abort()
+        self._closed = True
+        if self._transport is not None:
+            self._transport.abort()
 
 
 class MllpAdapter:
@@ -81,10 +111,8 @@ class MllpAdapter:
             reply = await line.exchange(delivery.payload, self._endpoint.timeout)
         except TimeoutError:
             return self._lost(line, "timeout")
-        except (OSError, EOFError):
+        except OSError:
             return self._lost(line, "cut")
-        except asyncio.LimitOverrunError:
-            return self._lost(line, "reply too long")
         except BaseException:
             self._drop(line)
             raise
@@ -119,11 +147,9 @@ class MllpAdapter:
         return None
 
     async def _connect(self) -> _Line:
+        loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._endpoint.timeout):
-            streams = await asyncio.open_connection(
-                self._endpoint.host, self._endpoint.port, limit=REPLY_LIMIT
-            )
-        line = _Line(*streams)
+            _, line = await loop.create_connection(_Line, self._endpoint.host, self._endpoint.port)
         self._open.add(line)
         return line
 

@@ -22,7 +22,7 @@ PLACE = re.compile(r"([A-Z][A-Z0-9]{2})-([1-9][0-9]{0,2})(?:\.([1-9][0-9]?))?(?:
 SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 
 _FILLED_IN = {"MSH-1", "MSH-2", "MSH-9", "MSH-10"}
-_DEFAULTS = {"MSH-11": "P", "MSH-12": "2.5.1"}
+_DEFAULTS = {"MSH-11": "P", "MSH-12": "2.5.1", "MSH-18": "UNICODE UTF-8"}
 
 Fields = dict[int, dict[int, dict[int, str]]]
 """field → component → subcomponent → text, from 1."""

@@ -111,7 +111,9 @@ class WriteMap:
         """
         tree = self._build(document, lines)
         if self.message is not None:
-            return dump(tree, self.message, str(document["reference"]))
+            return dump(
+                {"MSH-7": document.get("received_at"), **tree}, self.message, str(document["reference"])
+            )
         try:
             return orjson.dumps(tree, default=_jsonable, option=_OPTIONS)
         except orjson.JSONEncodeError:

@@ -28,19 +28,22 @@ def ack(code: str, control_id: str = "REF1", more: bytes = b"") -> bytes:
 
 
 @asynccontextmanager
-async def far_end(*replies: bytes | None, timeout: float = 5.0, **options):
-    """Answers each message with the next of `replies`; None: closes instead. `heard` has the messages."""
+async def far_end(*replies: bytes | None, timeout: float = 5.0, closes: bool = False, **options):
+    """Answers each message with the next of `replies`; None: closes instead. `heard` has the messages. `closes`: after
+    each answer, and answers the first reply every time."""
     left, heard = list(replies), []
 
     async def serve(reader, writer):
         try:
             while True:
                 heard.append((await reader.readuntil(END)).removesuffix(END).removeprefix(START))
-                reply = left.pop(0) if left else b""
+                reply = replies[0] if closes else left.pop(0) if left else b""
                 if reply is None:
                     break
                 writer.write(reply)
                 await writer.drain()
+                if closes:
+                    break
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -102,10 +105,16 @@ async def test_a_late_acknowledgment_is_never_taken_for_the_next():
 
 
 async def test_a_connection_that_was_closed_while_it_rested_is_not_used():
-    async with far_end(ack("AA"), None, ack("AA")) as (adapter, _):
-        await adapter.send(document())
-        assert (await adapter.send(document())).verdict is Verdict.UNKNOWN
-        assert (await adapter.send(document())).verdict is Verdict.APPLIED
+    async with far_end(ack("AA"), closes=True) as (adapter, heard):
+        for _ in range(3):
+            assert (await adapter.send(document())).verdict is Verdict.APPLIED
+        assert len(heard) == 3
+
+
+async def test_an_answer_that_nobody_waits_for_closes_the_connection_and_harms_no_document():
+    async with far_end(ack("AA", "R1") + ack("AA", "R1"), ack("AA", "R2")) as (adapter, _):
+        assert (await adapter.send(document("R1"))).verdict is Verdict.APPLIED
+        assert (await adapter.send(document("R2"))).verdict is Verdict.APPLIED
 
 
 async def test_nobody_there_is_not_sent():
