@@ -1,4 +1,4 @@
-"""The composition root: the only place that names concrete stores, adapters and listeners.
+"""The composition root: names the concrete store and listeners, and `far_ends` the adapters.
 
 `Engine` is started in order and stopped in reverse: doors close first, what is on its way is finished last.
 """
@@ -9,24 +9,19 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from engine.activation import activate
-from engine.adapters.file import FileAdapter, FileEndpoint
-from engine.adapters.http import HttpAdapter, HttpEndpoint
-from engine.adapters.mllp import MllpAdapter, MllpEndpoint
 from engine.clock import Clock, SystemClock
 from engine.control.socket import ControlServer
 from engine.control.verbs import Verbs
 from engine.delivery.dispatcher import Dispatcher
-from engine.delivery.retry import LanePolicy
 from engine.domain.message import Inbound
 from engine.domain.outcome import Outcome
-from engine.domain.ports import Adapter
 from engine.domain.posting import Priority, Stepped
 from engine.domain.status import DeliveryState
 from engine.domain.views import Outgoing
 from engine.errors import UsageError
+from engine.far_ends import adapter_of, policy_of
 from engine.observe.logs import EngineLog
 from engine.pipeline.intake import Intake
 from engine.pipeline.sequels import Sequels
@@ -34,7 +29,7 @@ from engine.pipeline.stepper import Stepper
 from engine.service import Service
 from engine.site.compile import compile_environment, load_site
 from engine.site.files import Site
-from engine.site.release import Destination, DestinationPlace, Environment, Release
+from engine.site.release import Environment, Release
 from engine.site.sources import read_sources
 from engine.store.sqlite import SqliteStore
 from listeners.base import Listener
@@ -198,52 +193,6 @@ def site_name(site: Site) -> str:
     """What the site calls itself."""
     source = read_sources(site).site
     return source.model.site if source else ""
-
-
-def adapter_of(end: Destination, place: DestinationPlace) -> Adapter:
-    """How documents are carried to a destination."""
-    match end.kind:
-        case "mllp":
-            address = urlsplit(place.url)
-            return MllpAdapter(
-                MllpEndpoint(address.hostname or "", address.port or 0, end.timeout, end.tried_again)
-            )
-        case "file":
-            folder = Path(place.url.removeprefix("file:"))
-            return FileAdapter(FileEndpoint(folder, end.suffix, end.control_file))
-        case _:
-            return HttpAdapter(http_endpoint(end, place))
-
-
-def http_endpoint(end: Destination, place: DestinationPlace) -> HttpEndpoint:
-    credentials = place.credentials
-    return HttpEndpoint(
-        url=place.url,
-        timeout=end.timeout,
-        token=place.token,
-        user=credentials.user if credentials else None,
-        password=credentials.password if credentials else None,
-        idempotency_header=end.idempotency_header,
-        probe_path=end.probe.path if end.probe else None,
-        batch_path=end.batch.path if end.batch else None,
-        already_exists=end.already_exists,
-        document_field=end.document_field,
-        amount_field=end.amount_field,
-    )
-
-
-def policy_of(end: Destination) -> LanePolicy:
-    return LanePolicy(
-        settle=end.settle,
-        first=end.retry.first,
-        ceiling=end.retry.ceiling,
-        give_up_after=end.retry.give_up_after,
-        concurrency=end.concurrency,
-        rate=end.rate,
-        batch_most=end.batch.most if end.batch else 1,
-        asks=end.probe is not None or end.kind == "file",
-        repeats=end.honours_idempotency,
-    )
 
 
 def listeners_of(release: Release, place: Environment, intake: Intake, log: EngineLog) -> list[Listener]:

@@ -12,7 +12,6 @@ Each call reads the site anew from its bytes; nothing is kept between calls.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from engine.errors import Fault, SiteError
@@ -22,17 +21,13 @@ from engine.site.files import SITE_FILE, Site, load_site, unpack_site
 from engine.site.lint import lint
 from engine.site.maps import Maps, compile_maps
 from engine.site.release import (
-    Batch,
     Channel,
     ChannelTest,
-    Destination,
     Environment,
     Listener,
-    Probe,
     Release,
-    Retry,
 )
-from engine.site.schema.site import FolderFile, HttpFile, ListenerFile, MllpFile
+from engine.site.schema.site import ListenerFile
 from engine.site.sources import Sources, read_sources
 
 __all__ = [
@@ -75,7 +70,7 @@ def compile_release(site: Site, table_csv: Mapping[str, bytes] | None = None) ->
         second_person=model.corrections.second_person,
         channels=tuple(channels),
         listeners={name: _listener(name, listener) for name, listener in model.listeners.items()},
-        destinations={name: _destination(name, end) for name, end in model.destinations.items()},
+        destinations=dict(model.destinations),
         tables=maps.tables,
     )
 
@@ -131,32 +126,3 @@ def _listener(name: str, model: ListenerFile) -> Listener:
         default_charset=model.charset,
         path=model.path,
     )
-
-
-def _destination(name: str, model: HttpFile | MllpFile | FolderFile) -> Destination:
-    retry = Retry(model.retry.first, model.retry.ceiling, model.retry.give_up_after)
-    common = Destination(name=name, kind=model.kind, timeout=model.timeout, rate=model.rate, retry=retry)
-    match model:
-        case HttpFile():
-            return replace(
-                common,
-                settle=model.settle,
-                concurrency=model.concurrency,
-                idempotency_header=model.idempotency_header,
-                honours_idempotency=model.honours_idempotency,
-                probe=Probe(model.probe) if model.probe else None,
-                batch=Batch(model.batch.path, model.batch.most) if model.batch else None,
-                already_exists=tuple(model.already_exists),
-                document_field=model.document,
-                amount_field=model.amount,
-            )
-        case MllpFile():
-            return replace(
-                common,
-                settle=model.settle,
-                concurrency=model.concurrency,
-                honours_idempotency=model.honours_idempotency,
-                tried_again=tuple(model.tried_again),
-            )
-        case FolderFile():
-            return replace(common, suffix=model.suffix, control_file=model.control)

@@ -18,7 +18,7 @@ from engine.site.names import DOCUMENT_NAMES, MESSAGE_NAMES, ORIGINAL, Privacy, 
 from engine.site.placing import condition_faults, expression_at, place_of, unknown_names
 from engine.site.release import EffectRule
 from engine.site.schema.channel import ChannelFile, DeliverFile
-from engine.site.schema.site import FarEndFile, HttpFile
+from engine.site.schema.destination import FarEndFile, HttpFile, TrytonFile
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
 
@@ -166,7 +166,9 @@ def _money(
 
 
 def _says_amounts(destination: FarEndFile) -> bool:
-    return isinstance(destination, HttpFile) and destination.amount is not None
+    return isinstance(destination, TrytonFile) or (
+        isinstance(destination, HttpFile) and destination.amount is not None
+    )
 
 
 def _write_map(

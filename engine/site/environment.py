@@ -23,6 +23,13 @@ from engine.site.yaml import Path as NodePath
 _REFERENCE = re.compile(r"\$\{(secret|env):([A-Za-z0-9][A-Za-z0-9_.-]*)\}")
 _SECRETS = ("token", "password")
 _EVERYWHERE = ("0.0.0.0", "::")
+_ADDRESSES = {
+    "http": ("http", "https://HOST/PATH"),
+    "mllp": ("mllp", "mllp://HOST:PORT"),
+    "file": ("file", "file:FOLDER"),
+    "tryton": ("http", "https://HOST/DATABASE"),
+}
+"""Kind of destination → scheme of its address, and how it is written."""
 
 
 def check_environments(sources: Sources) -> list[Fault]:
@@ -98,19 +105,20 @@ def _check(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
 def _other_kinds(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
     """Addresses that do not fit how documents are carried."""
     for name, place in source.model.destinations.items():
-        kind = site.destinations[name].kind if name in site.destinations else "http"
+        if name not in site.destinations:
+            continue
+        kind = site.destinations[name].kind
         scheme = place.url.partition(":")[0].replace("https", "http")
-        if scheme != kind:
+        wanted, address = _ADDRESSES[kind]
+        if scheme != wanted:
             what = f"'{name}' is {kind}, its address is another"
-            mend = {
-                "http": "write https://HOST/PATH",
-                "mllp": "write mllp://HOST:PORT",
-                "file": "write file:FOLDER",
-            }
-            yield source.fault(("destinations", name, "url"), "SIT057", what, mend[kind])
-        elif kind != "http" and (place.token or place.user):
+            yield source.fault(("destinations", name, "url"), "SIT057", what, f"write {address}")
+        elif wanted != "http" and (place.token or place.user):
             what = f"'{name}' is {kind}, which asks for no user or token"
             yield source.fault(("destinations", name), "SIT056", what, "take them out", key=True)
+        elif kind == "tryton" and not place.token:
+            what, mend = f"'{name}' is tryton, which asks for a key", "give it as token"
+            yield source.fault(("destinations", name), "SIT056", what, mend, key=True)
 
 
 def _port_clashes(source: Source[EnvironmentFile]) -> Iterator[Fault]:

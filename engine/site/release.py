@@ -19,6 +19,7 @@ from engine.mapping.reader import ReadMap
 from engine.mapping.translation import Translation
 from engine.mapping.writer import WriteMap
 from engine.reference.table import Table
+from engine.site.schema.destination import Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,56 +97,6 @@ class Channel:
     translations: tuple[Translation, ...]
     effects: tuple[EffectRule, ...]
     expect: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """GET `path`, `{reference}` filled in: 200 means applied, 404 absent, anything else unknown."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """POST of up to `most` documents at once to `path`."""
-
-    path: str
-    most: int
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Waits in seconds, doubling from `first` to `ceiling`. `give_up_after`: attempts; None: never."""
-
-    first: float
-    ceiling: float
-    give_up_after: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
-    """What a far end can do; the same in every environment. `kind`: http | mllp | file. `settle`, `timeout`:
-    seconds. `rate`: documents a second, None unlimited. `already_exists`: `409` or `409 duplicate_reference`, replies
-    that prove success. `document_field`, `amount_field`: where an HTTP reply says its number and its money.
-    `tried_again`: MLLP acknowledgments that are not final. `suffix`, `control_file`: of files."""
-
-    name: str
-    kind: str
-    timeout: float
-    rate: float | None
-    retry: Retry
-    settle: float = 0.0
-    concurrency: int = 1
-    idempotency_header: str | None = None
-    honours_idempotency: bool = False
-    probe: Probe | None = None
-    batch: Batch | None = None
-    already_exists: tuple[str, ...] = ()
-    document_field: str = "document"
-    amount_field: str | None = None
-    tried_again: tuple[str, ...] = ()
-    suffix: str = ""
-    control_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)

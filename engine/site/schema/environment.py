@@ -29,11 +29,14 @@ class DestinationPlaceFile(Model):
     """Where a destination is, and how to be let in."""
 
     url: Url = setting(
-        "Address: https://HOST/PATH for http (paths of write maps stand below it), mllp://HOST:PORT, or file:FOLDER.",
+        "Address: https://HOST/PATH for http (paths of write maps stand below it), https://HOST/DATABASE for "
+        "tryton, mllp://HOST:PORT, or file:FOLDER.",
         example="https://erp.example.org/api",
         unit="URL",
     )
-    token: Text | None = setting("Bearer token.", example="${secret:erp}", default=None)
+    token: Text | None = setting(
+        "Bearer token, or the key of a Tryton user.", example="${secret:erp}", default=None
+    )
     user: Text | None = setting("User of HTTP Basic.", example="suture", default=None)
     password: Text | None = setting("Password of HTTP Basic.", example="${env:ERP_PASSWORD}", default=None)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
-from engine.site.schema.base import Duration, Model, Name, Path, Size, Text, mistake, setting
+from engine.site.schema.base import Model, Name, Path, Size, Text, mistake, setting
+from engine.site.schema.destination import DestinationFile
 
 
 def _zone(name: str) -> str:
@@ -20,15 +21,7 @@ def _zone(name: str) -> str:
     return name
 
 
-def _with_reference(path: str) -> str:
-    if "{reference}" not in path:
-        raise mistake("asks for no document", "put {reference} where the document's reference belongs")
-    return path
-
-
 Zone = Annotated[Text, AfterValidator(_zone)]
-ProbePath = Annotated[Path, AfterValidator(_with_reference)]
-Already = Annotated[str, StringConstraints(pattern=r"^[1-5][0-9][0-9]( [A-Za-z0-9_.-]+)?$")]
 
 
 class ListenerFile(Model):
@@ -67,135 +60,6 @@ class ListenerFile(Model):
         default=None,
     )
     path: Path = setting("Below which path hl7-http takes messages.", example="/hl7", default="/hl7")
-
-
-class BatchFile(Model):
-    """Many documents in one request."""
-
-    path: Path = setting("Where batches are posted.", example="/batch")
-    most: Annotated[int, Field(ge=2, le=1000)] = setting(
-        "The most documents in one batch.", example="50", unit="documents"
-    )
-
-
-class RetryFile(Model):
-    """How long to wait between tries. Waits double from `first` up to `ceiling`."""
-
-    first: Duration = setting("The first wait.", example="2s", unit="ms, s, m, h or d", default=2.0)
-    ceiling: Duration = setting("The longest wait.", example="15m", unit="ms, s, m, h or d", default=900.0)
-    give_up_after: Annotated[int, Field(ge=1)] | None = setting(
-        "After how many tries a person is asked; left out: never.", example="50", unit="tries", default=None
-    )
-
-
-class FarEndFile(Model):
-    """What every destination has, however documents are carried to it. Its address stands in `config/env/`."""
-
-    about: Text | None = setting("What it is, in a sentence.", example="Materials management", default=None)
-    timeout: Duration = setting(
-        "How long to wait for an answer.", example="10s", unit="ms, s, m, h or d", default=10.0
-    )
-    rate: Annotated[int, Field(ge=1)] | None = setting(
-        "The most documents in a second; left out: no limit.",
-        example="200",
-        unit="documents a second",
-        default=None,
-    )
-    patient_data: Literal["refused", "limited", "allowed"] = setting(
-        "What may be sent to it: nothing of a patient; limited: serial numbers of devices; or all that its "
-        "write maps name.",
-        example="allowed",
-        default="refused",
-    )
-    retry: RetryFile = setting("When to try again.", example="{first: 2s, ceiling: 15m}", default=RetryFile())
-
-
-class HttpFile(FarEndFile):
-    """A far end that documents are posted to."""
-
-    kind: Literal["http"] = setting("How documents are carried.", example="http")
-    settle: Duration = setting(
-        "How long to wait before asking after an unknown outcome; never less than its longest processing.",
-        example="30s",
-        unit="ms, s, m, h or d",
-    )
-    concurrency: Annotated[int, Field(ge=1, le=256)] = setting(
-        "How many requests may be under way at once.", example="8", unit="requests", default=8
-    )
-    probe: ProbePath | None = setting(
-        "Where to ask for a document by our reference: 200 applied, 404 absent; left out: nowhere.",
-        example="/documents/{reference}",
-        default=None,
-    )
-    batch: BatchFile | None = setting(
-        "How many documents go in one request; left out: one by one.",
-        example="{path: /batch, most: 50}",
-        default=None,
-    )
-    idempotency_header: Text | None = setting(
-        "Header that carries our reference.", example="Idempotency-Key", default=None
-    )
-    honours_idempotency: bool = setting(
-        "Whether it books the same reference once only, as `suture doctor` has shown. Then an unknown "
-        "outcome may be settled by sending again.",
-        example="true",
-        default=False,
-    )
-    already_exists: list[Already] = setting(
-        "Refusals that prove success: a status, or a status and the error code in the reply.",
-        example="[409 duplicate_reference]",
-        default=[],
-    )
-    document: Text = setting(
-        "Field of the reply with its document number.", example="document", default="document"
-    )
-    amount: Text | None = setting(
-        "Field of the reply with the money it booked; left out: it does not say.",
-        example="value",
-        default=None,
-    )
-
-
-class MllpFile(FarEndFile):
-    """A far end that takes HL7 messages over MLLP and acknowledges each."""
-
-    kind: Literal["mllp"] = setting("How documents are carried.", example="mllp")
-    settle: Duration = setting(
-        "How long to wait after an unknown outcome before a repeated control id may be sent again.",
-        example="30s",
-        unit="ms, s, m, h or d",
-    )
-    concurrency: Annotated[int, Field(ge=1, le=64)] = setting(
-        "How many connections may be in use at once.", example="1", unit="connections", default=1
-    )
-    honours_idempotency: bool = setting(
-        "Whether it takes a repeated control id for the same message and answers it again. Without it an "
-        "unknown outcome awaits a person, since nobody can be asked over MLLP.",
-        example="true",
-        default=False,
-    )
-    tried_again: list[Literal["AE", "AR", "CE", "CR"]] = setting(
-        "Acknowledgments that mean `not now` and were certainly not applied; every other refusal is final.",
-        example="[AR]",
-        default=[],
-    )
-
-
-class FolderFile(FarEndFile):
-    """A folder that somebody else empties: one file for each document, named by its reference."""
-
-    kind: Literal["file"] = setting("How documents are carried.", example="file")
-    suffix: Annotated[str, StringConstraints(pattern=r"^\.[A-Za-z0-9.]{1,20}$")] = setting(
-        "How names of files end.", example=".hl7", default=".hl7"
-    )
-    control: bool = setting(
-        "Whether NAME.ctl stands beside each file, with its documents, bytes and SHA-256.",
-        example="true",
-        default=False,
-    )
-
-
-DestinationFile = Annotated[HttpFile | MllpFile | FolderFile, Field(discriminator="kind")]
 
 
 class CorrectionsFile(Model):

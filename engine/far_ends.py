@@ -1,0 +1,95 @@
+"""Adapters and lane policies of destinations, by their kind: what a site says of a far end, made to work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from engine.adapters.file import FileAdapter, FileEndpoint
+from engine.adapters.http import HttpAdapter, HttpEndpoint
+from engine.adapters.mllp import MllpAdapter, MllpEndpoint
+from engine.adapters.tryton.adapter import TrytonAdapter, TrytonEndpoint
+from engine.delivery.retry import LanePolicy
+from engine.domain.ports import Adapter
+from engine.site.release import DestinationPlace
+from engine.site.schema.destination import Destination, FolderFile, HttpFile, MllpFile, TrytonFile
+
+
+def adapter_of(end: Destination, place: DestinationPlace) -> Adapter:
+    """How documents are carried to a destination."""
+    match end:
+        case HttpFile():
+            return HttpAdapter(_http(end, place))
+        case MllpFile():
+            address = urlsplit(place.url)
+            host, port = address.hostname or "", address.port or 0
+            return MllpAdapter(MllpEndpoint(host, port, end.timeout, tuple(end.tried_again)))
+        case FolderFile():
+            folder = Path(place.url.removeprefix("file:"))
+            return FileAdapter(FileEndpoint(folder, end.suffix, end.control))
+        case TrytonFile():
+            return TrytonAdapter(_tryton(end, place))
+
+
+def policy_of(end: Destination) -> LanePolicy:
+    """How its lanes treat it."""
+    common = LanePolicy(
+        settle=0.0,
+        first=end.retry.first,
+        ceiling=end.retry.ceiling,
+        give_up_after=end.retry.give_up_after,
+        concurrency=1,
+        rate=end.rate,
+    )
+    match end:
+        case HttpFile():
+            return replace(
+                common,
+                settle=end.settle,
+                concurrency=end.concurrency,
+                batch_most=end.batch.most if end.batch else 1,
+                asks=end.probe is not None,
+                repeats=end.honours_idempotency,
+            )
+        case MllpFile():
+            return replace(
+                common,
+                settle=end.settle,
+                concurrency=end.concurrency,
+                asks=False,
+                repeats=end.honours_idempotency,
+            )
+        case TrytonFile():
+            return replace(common, settle=end.settle, concurrency=end.concurrency)
+        case FolderFile():
+            return common
+
+
+def _http(end: HttpFile, place: DestinationPlace) -> HttpEndpoint:
+    credentials = place.credentials
+    return HttpEndpoint(
+        url=place.url,
+        timeout=end.timeout,
+        token=place.token,
+        user=credentials.user if credentials else None,
+        password=credentials.password if credentials else None,
+        idempotency_header=end.idempotency_header,
+        probe_path=end.probe,
+        batch_path=end.batch.path if end.batch else None,
+        already_exists=tuple(end.already_exists),
+        document_field=end.document,
+        amount_field=end.amount,
+    )
+
+
+def _tryton(end: TrytonFile, place: DestinationPlace) -> TrytonEndpoint:
+    return TrytonEndpoint(
+        url=place.url,
+        timeout=end.timeout,
+        key=place.token,
+        company=end.company,
+        payment_term=end.payment_term,
+        receivable=end.receivable,
+        values_stock=end.values_stock,
+    )
