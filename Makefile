@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup demo test check lint types imports bench schemas clean prove-once
+.PHONY: setup demo demo-erp test check lint types imports bench schemas clean prove-once
 
 $(READY): requirements-dev.txt setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,10 @@ setup: $(READY)
 
 demo: $(READY)
 	$(BIN)/python -m demo.run
+
+# The morning into a real ERP, set up in .erp/ on first use; SHARE=1: all patients, half an hour.
+demo-erp: $(READY)
+	$(BIN)/python -m demo.erp.run --share $(or $(SHARE),8)
 
 test: $(READY)
 	$(BIN)/python -m pytest --durations=10

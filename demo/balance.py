@@ -45,7 +45,7 @@ def balance(
     """Every check. `account`: what `suture reconcile` says; `references`: those the engine says are delivered."""
     booked = Booked(books)
     return [
-        Check(f"all {morning.messages} messages are accounted for", _messages(morning, account)),
+        Check(f"all {morning.messages} messages are accounted for", messages(morning, account)),
         Check(
             f"{len(booked.references())} documents, one for each reference", _one_to_one(references, books)
         ),
@@ -58,7 +58,7 @@ def balance(
             "stock is conserved: opening, less issued, plus returned, is on hand",
             _stock(masters, booked, books),
         ),
-        Check("nothing is held but what a person must judge", _held(morning, account)),
+        Check("nothing is held but what a person must judge", held(account, morning.kept_back)),
     ]
 
 
@@ -90,7 +90,7 @@ class Booked:
         self.lines[kind] += 1
 
 
-def _messages(morning: Morning, account: dict[str, Any]) -> str:
+def messages(morning: Morning, account: dict[str, Any]) -> str:
     states, total = account["messages"]["by_state"], account["messages"]["total"]
     kept = total - states.get("refused", 0)
     if kept != morning.messages or states.get("refused", 0) != morning.garbled:
@@ -177,11 +177,12 @@ def _stock(masters: dict[str, Any], booked: Booked, books: Books) -> str:
     )
 
 
-def _held(morning: Morning, account: dict[str, Any]) -> str:
+def held(account: dict[str, Any], kept_back: dict[str, int]) -> str:
+    """Unless the worklist is what must be there, by cause: how it is not."""
     lines: Counter[str] = Counter()
     for group in account["worklist"]:
         lines[group["cause"]] = max(lines[group["cause"]], group["lines"])
-    return "" if lines == Counter(morning.kept_back) else f"held: {dict(lines)}"
+    return "" if lines == Counter(kept_back) else f"held: {dict(lines)}"
 
 
 def _first(wrong: Iterator[str]) -> str:

@@ -37,12 +37,16 @@ _KINDS = {
 
 
 class Expected:
-    """`quantities` by pigeonhole, `values` and `lines` by kind of document. Debits and credits are kinds apart."""
+    """`quantities` and `worth` by pigeonhole, `values` and `lines` by kind of document. Debits and credits are kinds
+    apart. `stated`: money that the messages say, by kind; `unpriced`: lines that say none, by charge code."""
 
     def __init__(self, posted_on: date) -> None:
         self.quantities: defaultdict[Place, Decimal] = defaultdict(Decimal)
         self.values: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self.worth: defaultdict[Place, Decimal] = defaultdict(Decimal)
         self.lines: Counter[str] = Counter()
+        self.stated: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self.unpriced: Counter[str] = Counter()
         self._posted_on = posted_on
 
     def used(self, use: Use, account: str, payer: str, *, credit: bool = False) -> None:
@@ -59,6 +63,8 @@ class Expected:
             quantity = use.quantity * good.charge_pack
             place = Place("credit" if credit else "charge", code, account, "")
             self._add(place, quantity, quantity * good.price)
+            self.stated[place.kind] += use.stated or 0
+            self.unpriced[code] += use.stated is None
 
     def vended(self, use: Use, station: str, unit: str, *, credit: bool = False) -> None:
         """A movement of a cabinet: it leaves, or comes back to, the cabinet's own stock."""
@@ -70,5 +76,6 @@ class Expected:
 
     def _add(self, place: Place, quantity: Decimal, value: Decimal) -> None:
         self.quantities[place] += quantity
+        self.worth[place] += value
         self.values[place.kind] += value
         self.lines[place.kind] += 1

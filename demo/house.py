@@ -21,7 +21,7 @@ import aiohttp
 
 PROJECT = Path(__file__).resolve().parent.parent
 PARTS = ("config", "channels", "mappings")
-STARTING, STOPPING, SETTLING = 30.0, 15.0, 45.0  # seconds
+STARTING, STOPPING = 30.0, 15.0  # seconds
 PAGE = 1000
 
 ENVIRONMENT = """\
@@ -43,19 +43,25 @@ class Trouble(Exception):
 
 
 class House:
-    """`ports`: feed → port of the engine's listener. `far_ends`: erp and billing → address of the sandbox's side."""
+    """`ports`: feed → port of the engine's listener. `far_ends`: erp and billing → address of the far end."""
+
+    settling = 45.0
+    """Seconds until everything is delivered."""
+    engine: tuple[str, ...] = ("-m", "engine")
+    """The program under demonstration."""
 
     def __init__(self) -> None:
         self.ports: dict[str, int] = {}
         self.far_ends: dict[str, str] = {}
-        self._site = Path()
+        self._folder = self._site = Path()
         self._log = Path()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with self._stack as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="suture-demo-"))
-            self._site, self._log = Path(folder) / "site", Path(folder) / "engine.log"
+            self._folder, self._log = Path(folder), Path(folder) / "engine.log"
+            self._site = self._folder / "site"
             try:
                 await self._open_far_ends()
                 self._lay_out()
@@ -87,7 +93,7 @@ class House:
 
     async def settled(self) -> dict[str, Any]:
         """The engine's account, once every message is stepped and nothing is on its way."""
-        async with asyncio.timeout(SETTLING):
+        async with asyncio.timeout(self.settling):
             while True:
                 account: dict[str, Any] = await self.suture("reconcile")
                 if account["settled"]:
@@ -117,7 +123,15 @@ class House:
     async def _open_far_ends(self) -> None:
         masters = str(PROJECT / "engine" / "sandbox" / "masters.json")
         process = await self._start(
-            "engine.sandbox", "--erp-port", "0", "--billing-port", "0", "--masters", masters
+            sys.executable,
+            "-m",
+            "engine.sandbox",
+            "--erp-port",
+            "0",
+            "--billing-port",
+            "0",
+            "--masters",
+            masters,
         )
         self.far_ends = json.loads(await _line(process))
 
@@ -127,18 +141,20 @@ class House:
         (self._site / "config/env/demo.yaml").write_text(ENVIRONMENT.format(**self.far_ends))
 
     async def _serve(self) -> None:
-        process = await self._start("engine", "serve", "--site", str(self._site), "--env", "demo")
+        process = await self._start(
+            sys.executable, *self.engine, "serve", "--site", str(self._site), "--env", "demo"
+        )
         while (line := await _line(process)) != "ready":
             words = line.split()
             if words[0] == "listening:":
                 self.ports[words[1]] = int(words[-1])
 
-    async def _start(self, module: str, *words: str) -> asyncio.subprocess.Process:
+    async def _start(self, *program: str) -> asyncio.subprocess.Process:
         """A process whose first lines we read; its log goes to a file."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", module, *words,
+                *program,
                 cwd=PROJECT, stdout=asyncio.subprocess.PIPE, stderr=log, env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )  # fmt: skip

@@ -104,9 +104,10 @@ class Morning:
     """`early` and `late`: what is sent before and after half past ten. `posted_on`: the hospital's day of posting.
 
     `repeats`: messages that say nothing new; `kept_back`: lines that must stay held, for a person to judge.
+    `share`: one in so many of the patients come.
     """
 
-    def __init__(self, posted_on: date) -> None:
+    def __init__(self, posted_on: date, share: int = 1) -> None:
         self.expected = Expected(posted_on)
         self.early: list[Talk] = []
         self.late: list[Talk] = []
@@ -116,11 +117,11 @@ class Morning:
         self._controls = 0
         self._patients = 7100
         self._pockets = 0
-        for number in range(56):
+        for number in range(56 // share):
             self._operation(number)
-        for number in range(44):
+        for number in range(44 // share):
             self._ward_posts(number)
-        for number in range(42):
+        for number in range(42 // share):
             self._cabinet_hands_out(number)
         self._cabinet_is_filled()
         self._merge()

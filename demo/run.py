@@ -11,8 +11,8 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -55,7 +55,7 @@ console = Console(highlight=False, soft_wrap=True)
 async def main() -> int:
     """The whole demo; the exit status."""
     began = time.monotonic()
-    morning = Morning(datetime.now(ZONE).date())
+    morning = Morning(today())
     console.print(
         "[bold]A morning at North General[/], 2026-11-20. Hospital, people and messages are made up by us."
     )
@@ -66,6 +66,11 @@ async def main() -> int:
         console.print(f"\nThe demo stopped: {trouble}", style="red", markup=False)
         return 1
     return _verdict(checks, time.monotonic() - began)
+
+
+def today() -> date:
+    """The hospital's day."""
+    return datetime.now(ZONE).date()
 
 
 async def _watched(house: House, morning: Morning) -> list[Check]:
@@ -79,20 +84,25 @@ async def _watched(house: House, morning: Morning) -> list[Check]:
 
 async def _story(house: House, morning: Morning) -> list[Check]:
     console.print("The engine, an ERP and a billing system are running, each a process of its own.\n")
-    await _send(house, "from seven to half past ten", morning.early)
-    await house.settled()
-    await _send(house, "from half past ten to noon", morning.late)
+    await send_all(house, morning)
     before = await house.settled()
     console.print("\n[bold]The account at noon[/]")
-    _tell(before)
+    tell(before)
     console.print("\n[bold]Somebody mends what nobody had mapped[/]")
-    await _mend(house, before)
+    await mend(house, before)
     after = await house.settled()
     console.print("\n[bold]The account after mending[/]")
-    _tell(after)
+    tell(after)
     books = await house.books()
     masters = json.loads((PROJECT / "engine" / "sandbox" / "masters.json").read_text())
     return balance(morning, after, house.delivered(), books, masters)
+
+
+async def send_all(house: House, morning: Morning) -> None:
+    """The whole morning; what is credited was delivered before."""
+    await _send(house, "from seven to half past ten", morning.early)
+    await house.settled()
+    await _send(house, "from half past ten to noon", morning.late)
 
 
 async def _send(house: House, when: str, talks: Sequence[Talk]) -> None:
@@ -106,7 +116,7 @@ async def _send(house: House, when: str, talks: Sequence[Talk]) -> None:
     console.print(f"Sent {when}: {total} messages over three feeds in {took:.1f} s, each answered with AA.")
 
 
-async def _mend(house: House, account: dict[str, Any]) -> None:
+async def mend(house: House, account: dict[str, Any], told: Callable[[str], None] = console.print) -> None:
     """Adds the missing rows, then releases what was held for them and nothing else."""
     for table, missing, row in MENDS:
         cells = [
@@ -114,13 +124,13 @@ async def _mend(house: House, account: dict[str, Any]) -> None:
             for cell in row.split()
         ]
         await house.suture("tables", "add", table, *cells, "--reason", "new code")
-        console.print(f"  table {table}: a row for {missing.replace('=', ' ')}")
+        told(f"  table {table}: a row for {missing.replace('=', ' ')}")
     causes = sorted({group["cause"] for group in account["worklist"] if _mended(group["cause"])})
     released = 0
     for cause in causes:
         answer = await house.suture("release", "--cause", cause, "--reason", "rows added")
         released += answer["released"]
-    console.print(f"  released what waited for them: {released} effects under {len(causes)} causes")
+    told(f"  released what waited for them: {released} effects under {len(causes)} causes")
 
 
 def _mended(cause: str) -> bool:
@@ -128,7 +138,8 @@ def _mended(cause: str) -> bool:
     return any(table == name and missing in rest.split() for name, missing, _ in MENDS)
 
 
-def _tell(account: dict[str, Any]) -> None:
+def tell(account: dict[str, Any]) -> None:
+    """What came in, what it owes and what is held."""
     messages = account["messages"]
     console.print(f"  {messages['total']} messages came in:")
     for state, count in sorted(messages["by_state"].items(), key=lambda pair: -pair[1]):
@@ -169,7 +180,7 @@ def _group(group: dict[str, Any]) -> str:
 
 def _verdict(checks: Sequence[Check], took: float) -> int:
     console.print("\n[bold]Does it balance?[/] The far ends' own books, against what was sent:")
-    for line in _judged(checks):
+    for line in judged(checks):
         console.print(f"  {line}")
     wrong = [check for check in checks if check.wrong]
     if wrong:
@@ -183,15 +194,16 @@ def _verdict(checks: Sequence[Check], took: float) -> int:
     return 0
 
 
-def _judged(checks: Sequence[Check]) -> Iterator[str]:
+def judged(checks: Sequence[Check]) -> Iterator[str]:
+    """A line for each check."""
     for check in checks:
         yield f"[red]no [/] {check.what}: {check.wrong}" if check.wrong else f"[green]yes[/] {check.what}"
 
 
-def run() -> int:
+def guarded(main: Callable[[], Awaitable[int]]) -> int:
     """Runs `main`; SIGTERM ends it like Ctrl-C, leaving nothing behind."""
 
-    async def guarded() -> int:
+    async def watched() -> int:
         task = asyncio.current_task()
         assert task is not None
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -199,7 +211,7 @@ def run() -> int:
         return await main()
 
     try:
-        return asyncio.run(guarded())
+        return asyncio.run(watched())
     except asyncio.CancelledError:
         console.print("stopped")
         return 130
@@ -212,4 +224,4 @@ def _cancel_once(task: asyncio.Task[Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(guarded(main))

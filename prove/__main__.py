@@ -31,6 +31,7 @@ TARGETS = (
     "restore",
     "outage",
     "model",
+    "tryton",
 )
 
 

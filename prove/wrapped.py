@@ -149,6 +149,17 @@ def no_recovery() -> None:
     SqliteReads.recovering = never  # type: ignore[method-assign,assignment]
 
 
+def look_for_nothing() -> None:
+    """A Tryton document is made without looking whether it is there already."""
+    from engine.adapters.tryton import invoices, journals, purchases, shipments
+
+    async def nothing(desk, model, domain, fields):  # type: ignore[no-untyped-def]
+        return None
+
+    for module in (invoices, journals, purchases, shipments):
+        module.only = nothing  # type: ignore[attr-defined]
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "forget-marks": forget_marks,
     "hope": hope,
@@ -160,6 +171,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "reverse-something-else": reverse_something_else,
     "leave-marks": leave_marks,
     "no-recovery": no_recovery,
+    "look-for-nothing": look_for_nothing,
 }
 
 

@@ -12,6 +12,7 @@ from engine.errors import Fault
 from engine.mapping.expression import Expression
 from engine.mapping.translation import Translation
 from engine.mapping.writer import Leaf, WriteMap
+from engine.site.forms import form_faults
 from engine.site.hints import did_you_mean
 from engine.site.maps import Maps
 from engine.site.names import DOCUMENT_NAMES, MESSAGE_NAMES, ORIGINAL, Privacy, Scope
@@ -76,12 +77,13 @@ def compile_effects(
     maps: Maps,
     faults: list[Fault],
 ) -> tuple[EffectRule, ...]:
-    """The effects of a channel, in order. Those at fault are left out and told in `faults`."""
+    """The effects of a channel, in order. Those at fault are left out and told in `faults`, and those that say a value
+    which the ERP posts itself."""
     desk = _Desk(
         source, scope, {translation.name: translation for translation in translations}, sources, maps, faults
     )
-    rules = (_effect(desk, name, model) for name, model in source.model.deliver.items())
-    return tuple(rule for rule in rules if rule is not None)
+    rules = [(_effect(desk, name, model), model) for name, model in source.model.deliver.items()]
+    return tuple(rule for rule, model in rules if rule is not None and not _posted_there(desk, model))
 
 
 def _effect(desk: _Desk, name: str, model: DeliverFile) -> EffectRule | None:
@@ -91,6 +93,7 @@ def _effect(desk: _Desk, name: str, model: DeliverFile) -> EffectRule | None:
         desk.faults.extend(condition_faults(desk.source, (*path, "when"), when, desk.scope))
     quantity = desk.expression((*path, "quantity"), model.quantity)
     destination = _destination(desk, path, model)
+    _check_value_of(desk, path, name, model)
     measure, price = _money(desk, path, model, destination)
     write = _write_map(desk, (*path, "map"), model.map, model, destination)
     undo = _write_map(desk, (*path, "undo"), model.undo, model, destination, ORIGINAL)
@@ -143,6 +146,25 @@ def _destination(desk: _Desk, path: Path, model: DeliverFile) -> FarEndFile | No
     return known.get(model.to)
 
 
+def _check_value_of(desk: _Desk, path: Path, name: str, model: DeliverFile) -> None:
+    others = desk.source.model.deliver.keys() - {name}
+    if model.value_of is not None and model.value_of not in others:
+        what, mend = (
+            f"no other effect here is called '{model.value_of}'",
+            did_you_mean(model.value_of, others),
+        )
+        desk.fault((*path, "value_of"), "SIT025", what, mend)
+
+
+def _posted_there(desk: _Desk, model: DeliverFile) -> bool:
+    """Whether it says the value of an effect whose ERP posts the value of its stock itself: ours would be a second."""
+    if desk.sources.site is None or model.value_of is None:
+        return False
+    valued = desk.source.model.deliver.get(model.value_of)
+    end = desk.sources.site.model.destinations.get(valued.to) if valued else None
+    return isinstance(end, TrytonFile) and end.values_stock
+
+
 def _money(
     desk: _Desk, path: Path, model: DeliverFile, destination: FarEndFile | None
 ) -> tuple[Measure, Expression | None]:
@@ -189,6 +211,8 @@ def _write_map(
     if write is None:
         return None
     scope = replace(desk.scope, others=MESSAGE_NAMES | DOCUMENT_NAMES | {*more})
+    if destination is not None:
+        desk.faults.extend(form_faults(desk.sources.writes.sources[name], destination))
     for leaf in write.leaves:
         _check_leaf(desk, name, leaf, scope)
         if destination is not None:

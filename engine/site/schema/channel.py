@@ -91,6 +91,12 @@ class DeliverFile(Model):
         "an expression that prices it here; there `quantity` is this effect's.",
         example="quantity * price.price",
     )
+    value_of: Name | None = setting(
+        "The effect whose value this one posts. Where that one's ERP posts the value of stock moves itself, this "
+        "one is not posted: it would count twice.",
+        example="issue",
+        default=None,
+    )
     owner: Text | None = setting(
         "Whose worklist gets holds that no table row mends; left out: the channel's owner.",
         example="supply-chain",

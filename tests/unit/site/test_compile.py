@@ -11,6 +11,7 @@ from engine.errors import SiteError
 from engine.site.compile import compile_release, unpack_site
 from engine.site.files import Site
 from engine.site.release import Channel, EffectRule, Release
+from engine.site.schema.destination import HttpFile
 
 Seed = Callable[[str, str, str], Site]
 
@@ -144,13 +145,13 @@ def test_what_was_packed_compiles_to_the_same_release_without_its_environment(ex
 
 def test_destinations_and_listeners_carry_what_the_site_says(release: Release) -> None:
     erp = release.destinations["erp"]
+    assert isinstance(erp, HttpFile)
     assert (erp.settle, erp.timeout, erp.concurrency) == (2.0, 10.0, 8)
-    assert erp.probe is not None
-    assert erp.probe.path == "/documents/{reference}"
+    assert erp.probe == "/documents/{reference}"
     assert erp.batch is not None
     assert (erp.batch.path, erp.batch.most) == ("/batch", 50)
-    assert (erp.document_field, erp.amount_field) == ("document", "value")
-    assert erp.already_exists == ("409 duplicate_reference",)
+    assert (erp.document, erp.amount) == ("document", "value")
+    assert erp.already_exists == ["409 duplicate_reference"]
     ehr = release.listeners["ehr"]
     assert (ehr.kind, ehr.acks, ehr.limit_bytes, ehr.when_unable) == (
         "mllp",
