@@ -41,6 +41,7 @@ def policy_of(end: Destination) -> LanePolicy:
         give_up_after=end.retry.give_up_after,
         concurrency=1,
         rate=end.rate,
+        parks=end.on_hold == "park",
     )
     match end:
         case HttpFile():

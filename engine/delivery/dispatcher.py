@@ -32,6 +32,9 @@ MARKED = 64
 JOIN_PAUSE = 0.2
 """Seconds between two looks at lanes that are to drain first."""
 
+HELD_PAUSE = 5.0
+"""Seconds between two looks at what is held and keeps its lane behind it: a person mends that."""
+
 STORE_PAUSE = 0.5
 """Seconds before a store that failed is tried again."""
 
@@ -170,7 +173,12 @@ class Dispatcher:
         room to send it soon. Its place is taken until `offer` or `release`."""
         if not self._running or self._recovering or self._stop_code or self._breaker.opened is not None:
             return False
-        if self._backlog.more or self._window.marked >= self._most_marked or self._window.holds(lane):
+        if (
+            self.policy.parks
+            or self._backlog.more
+            or self._window.marked >= self._most_marked
+            or self._window.holds(lane)
+        ):
             return False
         self._window.reserve(lane)
         return True
@@ -242,6 +250,8 @@ class Dispatcher:
         try:
             heads = self._window.to_mark(self._most_marked - self._window.marked)
             heads = await self._drained_before(heads)
+            if self.policy.parks:
+                heads = await self._unheld_before(heads)
             if self._recovering:
                 heads = await self._doubt(heads)
             mark = Sending(tuple(head.id for head in heads), self._clock.now_us())
@@ -261,11 +271,25 @@ class Dispatcher:
         free = []
         for head in heads:
             if head.joins and await self._reader.open_before(self.destination, head.joins, head.id):
-                self._window.unmark((head,))
-                self._park(head.lane, self._clock.now_us() + int(JOIN_PAUSE * MICROSECOND))
+                self._step_back(head, JOIN_PAUSE)
             else:
                 free.append(head)
         return free
+
+    async def _unheld_before(self, heads: Sequence[Outgoing]) -> list[Outgoing]:
+        """Where a hold parks its lane (rule 15): those heads before which nothing is held."""
+        free = []
+        for head in heads:
+            if await self._reader.held_before(self.destination, head.lane, head.id):
+                self._step_back(head, HELD_PAUSE)
+            else:
+                free.append(head)
+        return free
+
+    def _step_back(self, head: Outgoing, seconds: float) -> None:
+        """It may not be marked yet; its lane is looked at again then."""
+        self._window.unmark((head,))
+        self._park(head.lane, self._clock.now_us() + int(seconds * MICROSECOND))
 
     async def _doubt(self, heads: Sequence[Outgoing]) -> list[Outgoing]:
         """Of a restored store nothing leaves unasked (rules of money, 33). Gives those that were asked about."""

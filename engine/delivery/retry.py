@@ -19,7 +19,8 @@ class LanePolicy:
     """How one destination is treated. Seconds; `rate`: documents a second; `give_up_after`: attempts, None: never.
 
     `settle` is never less than the far end's longest processing time. `asks`: it can be probed by reference;
-    `repeats`: it honours idempotency keys, so the same document may be sent again.
+    `repeats`: it honours idempotency keys, so the same document may be sent again. `parks`: what is held keeps its lane
+    behind it (rules of money, 15).
     """
 
     settle: float
@@ -31,6 +32,7 @@ class LanePolicy:
     batch_most: int = 1
     asks: bool = True
     repeats: bool = False
+    parks: bool = False
     stop_grace: float = 10.0
 
 

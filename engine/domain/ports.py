@@ -88,6 +88,11 @@ class Reader(Protocol):
         """Whether any of `lanes` has an open delivery with a smaller id."""
         ...
 
+    async def held_before(self, destination: str, lane: int, delivery: int) -> bool:
+        """Whether anything that came before the delivery is held: a document of its lane, or an effect of its account
+        at that destination."""
+        ...
+
     async def newest(self, destination: str, place: int) -> int:
         """Id of the READY delivery of priority LIVE that is at `place` from the newest, which is at 1; 0 when there
         are fewer."""

@@ -60,6 +60,12 @@ class FarEndFile(Model):
         example="allowed",
         default="refused",
     )
+    on_hold: Literal["steps aside", "park"] = setting(
+        "What a held line or a refused document does to what comes after it in its lane: it steps aside, or all waits "
+        "until a person has decided.",
+        example="steps aside",
+        default="steps aside",
+    )
     retry: RetryFile = setting("When to try again.", example="{first: 2s, ceiling: 15m}", default=RetryFile())
 
 

@@ -270,3 +270,23 @@ async def test_a_requeued_document_is_answered_by_its_new_id(store, make):
     (answer,) = await store.submit([make.requeued(delivery)])
     assert isinstance(answer, RoutedAs)
     assert answer.deliveries[0] > delivery
+
+
+async def test_what_is_held_before_a_document_is_known_by_its_lane_and_by_its_account(store, make):
+    account = make.key("account")
+    _, refused = await make.refuse(store, make.posting("refused"))
+    _, (behind,) = await make.post(store, make.posting("behind"))
+    assert await store.held_before("erp", 5, behind)
+    assert not await store.held_before("erp", 5, refused)
+    assert not await store.held_before("erp", 6, behind)
+    assert not await store.held_before("billing", 5, behind)
+    await store.submit([make.requeued(refused)])
+    assert not await store.held_before("erp", 5, behind)
+    message, _ = await make.post(store, make.holding("screw", account=account))
+    _, (other,) = await make.post(store, make.posting("other", account=make.key("another")))
+    _, (same,) = await make.post(store, make.posting("same", account=account))
+    assert await store.held_before("erp", 7, same)
+    assert not await store.held_before("billing", 7, same)
+    assert not await store.held_before("erp", 7, other)
+    await store.submit([make.released(message, make.posting("screw", account=account))])
+    assert not await store.held_before("erp", 7, same)

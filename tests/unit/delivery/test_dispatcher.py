@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from engine.domain.changes import Received, Routed
+from engine.domain.changes import Received, Requeued, Routed
 from engine.domain.message import MessageId
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.posting import Priority, Relied, Stepped
@@ -402,3 +402,27 @@ async def test_both_lanes_of_a_merged_account_drain_before_the_joined_one_runs(h
     await house.delivered(loser, survivor, joined, stranger)
     assert house.far.booked.index(joined) > house.far.booked.index(loser)
     assert house.far.booked.index(stranger) < house.far.booked.index(joined)
+
+
+async def test_where_a_hold_parks_its_lane_what_comes_after_waits_for_a_person_and_nobody_else_does(
+    house, quick, monkeypatch
+):
+    monkeypatch.setattr("engine.delivery.dispatcher.HELD_PAUSE", 0.02)
+    refused, behind, stranger = await house.post(7, 7, 8)
+    house.far.moods[refused] = [REFUSED]
+    dispatcher = await house.start(replace(quick, parks=True))
+    await house.until(lambda: (refused, DeliveryState.HELD) in house.told.ends)
+    (later,) = await house.post(8)
+    dispatcher.wake(Priority.LIVE)
+    await house.delivered(stranger, later)
+    assert await house.state(behind) is DeliveryState.READY
+    row = await house.row(refused)
+    await house.store.submit([Requeued(row.id, 1, "ann", "mended")])
+    dispatcher.wake(Priority.LIVE)
+    await house.until(lambda: len(house.far.booked) == 4)
+    assert house.far.booked[-2:] == [behind, refused]  # what is sent again joins the end of its lane
+
+
+async def test_nothing_is_born_leaving_where_a_hold_parks_its_lane(house, quick):
+    dispatcher = await house.start(replace(quick, parks=True))
+    assert not dispatcher.reserve(7)
