@@ -27,6 +27,7 @@ TARGETS = (
     "credits",
     "correct",
     "lanes",
+    "slow",
     "stop",
     "restore",
     "outage",

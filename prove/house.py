@@ -129,11 +129,11 @@ class House:
 
     def books(self) -> Books:
         books = Books()
-        for document in self._documents("billing"):
+        for document in self.documents("billing"):
             for line in document["lines"]:
                 number = int(Decimal(line["stated_amount"]) * 100)
                 books.by_account[document["account"]].append(number)
-        books.issues = sum(document["kind"] == "goods-issue" for document in self._documents("erp"))
+        books.issues = sum(document["kind"] == "goods-issue" for document in self.documents("erp"))
         books.doubled = self.doubled()
         return books
 
@@ -141,7 +141,8 @@ class House:
         """References that a far end booked more than once."""
         return [one["reference"] for side in ("erp", "billing") for one in self.far.books(side)["doubled"]]
 
-    def _documents(self, side: str) -> Iterator[dict]:
+    def documents(self, side: str) -> Iterator[dict]:
+        """Every document booked, in the order of booking."""
         after: int | None = 0
         while after is not None:
             url = f"{self.far.urls[side]}/books/documents?after={after}&limit=1000"

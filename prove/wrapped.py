@@ -160,6 +160,13 @@ def look_for_nothing() -> None:
         module.only = nothing  # type: ignore[attr-defined]
 
 
+def no_lateness() -> None:
+    """What comes in bulk is as urgent as what is live."""
+    from engine.domain.posting import Stepped
+
+    Stepped.late = lambda self: self  # type: ignore[method-assign]
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "forget-marks": forget_marks,
     "hope": hope,
@@ -171,6 +178,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "reverse-something-else": reverse_something_else,
     "leave-marks": leave_marks,
     "no-recovery": no_recovery,
+    "no-lateness": no_lateness,
     "look-for-nothing": look_for_nothing,
 }
 

@@ -22,7 +22,7 @@ class Priority(IntEnum):
     """Which of two lanes goes first; inside a lane, order is id whatever the priority."""
 
     LIVE = 0
-    LATE = 1  # it waited already, or comes in bulk
+    LATE = 1  # it waited already, or comes again by a person's act: in bulk, perhaps
 
 
 class Measure(IntEnum):
@@ -258,3 +258,8 @@ class Stepped(NamedTuple):
     relies: tuple[Relied, ...] = ()
     cancels: tuple[int, ...] = ()
     closes: tuple[MessageId, ...] = ()
+
+    def late(self) -> Stepped:
+        """Its documents let live ones of other lanes pass."""
+        documents = tuple(document._replace(priority=Priority.LATE) for document in self.documents)
+        return self._replace(documents=documents) if documents else self

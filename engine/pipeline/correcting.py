@@ -11,6 +11,7 @@ from engine.clock import Clock, to_datetime
 from engine.domain.changes import Conflict, Corrected
 from engine.domain.message import Inbound, MessageId
 from engine.domain.ports import Reader, Writer
+from engine.domain.posting import Priority
 from engine.errors import MessageError
 from engine.pipeline.correction import Order, Planned, Story, plan
 from engine.pipeline.digests import Digester
@@ -58,12 +59,12 @@ class Corrector:
             if planned.stepped is None:
                 return Done(planned)
             change = Corrected(
-                message, planned.stepped, self._edition.id, self._clock.now_us(), actor, verb, reason
+                message, planned.stepped.late(), self._edition.id, self._clock.now_us(), actor, verb, reason
             )
             (answer,) = await self._writer.submit((change,))
             if not isinstance(answer, Conflict):
                 for document in planned.stepped.documents:
-                    self._outbox.wake(document.destination, document.priority)
+                    self._outbox.wake(document.destination, Priority.LATE)
                 return Done(planned, written=True)
         return Done(planned, lost=True)
 

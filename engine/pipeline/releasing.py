@@ -92,7 +92,7 @@ class Releaser:
         (facts,) = await gather(self._reader, self._digester, [Prepared(inbound, self._edition, read)])
         stepped = step(
             self._edition.release, self._digester, read, facts, decisions=decisions, only=only or None
-        )
+        ).late()
         (answer,) = await self._writer.submit((self._change(message, read, stepped, bool(only)),))
         if isinstance(answer, Conflict):
             return None

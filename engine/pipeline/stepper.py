@@ -241,10 +241,8 @@ class Stepper:
         now_us = self._clock.now_us()
         changes = []
         for prepared, one in zip(batch, stepped, strict=True):
-            if late:  # what waited lets new documents of other lanes pass
-                one = one._replace(
-                    documents=tuple(document._replace(priority=Priority.LATE) for document in one.documents)
-                )
+            if late or prepared.inbound.replays is not None:
+                one = one.late()
             changes.append(
                 Routed(
                     prepared.inbound.id,
