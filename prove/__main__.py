@@ -31,6 +31,7 @@ TARGETS = (
     "stop",
     "restore",
     "outage",
+    "carriers",
     "model",
     "tryton",
 )
