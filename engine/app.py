@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from engine.activation import activate
 from engine.clock import Clock, SystemClock
+from engine.control.acts import KEYS_SHOWN
 from engine.control.socket import ControlServer
 from engine.control.verbs import Verbs
 from engine.delivery.dispatcher import Dispatcher
@@ -21,7 +22,7 @@ from engine.domain.posting import Priority, Stepped
 from engine.domain.status import DeliveryState
 from engine.domain.views import Outgoing
 from engine.errors import UsageError
-from engine.far_ends import adapter_of, policy_of
+from engine.far_ends import adapter_of, keys_target, policy_of
 from engine.observe.logs import EngineLog
 from engine.pipeline.intake import Intake
 from engine.pipeline.sequels import Sequels
@@ -145,7 +146,10 @@ class Engine:
                 name: Dispatcher(
                     name,
                     adapter_of(end, place.destinations[name]),
-                    policy_of(end),
+                    policy_of(
+                        end,
+                        bool(await store.acts_on(KEYS_SHOWN, keys_target(name, place.destinations[name]))),
+                    ),
                     store,
                     store,
                     self._clock,

@@ -32,8 +32,13 @@ def adapter_of(end: Destination, place: DestinationPlace) -> Adapter:
             return TrytonAdapter(_tryton(end, place))
 
 
-def policy_of(end: Destination) -> LanePolicy:
-    """How its lanes treat it."""
+def keys_target(name: str, place: DestinationPlace) -> str:
+    """What was shown of a far end is true of it at that address."""
+    return f"{name} at {place.url}"
+
+
+def policy_of(end: Destination, keys_shown: bool) -> LanePolicy:
+    """How its lanes treat it. `keys_shown`: that it honours keys was not only said (rules of money, 8)."""
     common = LanePolicy(
         settle=0.0,
         first=end.retry.first,
@@ -51,7 +56,7 @@ def policy_of(end: Destination) -> LanePolicy:
                 concurrency=end.concurrency,
                 batch_most=end.batch.most if end.batch else 1,
                 asks=end.probe is not None,
-                repeats=end.honours_idempotency,
+                repeats=end.honours_idempotency and keys_shown,
             )
         case MllpFile():
             return replace(
@@ -59,7 +64,7 @@ def policy_of(end: Destination) -> LanePolicy:
                 settle=end.settle,
                 concurrency=end.concurrency,
                 asks=False,
-                repeats=end.honours_idempotency,
+                repeats=end.honours_idempotency and keys_shown,
             )
         case TrytonFile():
             return replace(common, settle=end.settle, concurrency=end.concurrency)

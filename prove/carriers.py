@@ -88,6 +88,8 @@ async def _run(scale: Scale, chance: random.Random, house: House, knows: bool) -
     taken: Counter[str] = Counter()
     async with Billing(knows, chance) as billing:
         _carry(house, billing.port, outbox, knows, scale.settle)
+        if knows:
+            house.suture.ask("doctor", "--keys", "billing", "--booked-once")
         await asyncio.to_thread(house.suture.start)
         sweeping = asyncio.create_task(_sweep(outbox, taken))
         sending = asyncio.create_task(house.send(range(messages), accounts=16))

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -13,11 +14,16 @@ from urllib.parse import urlsplit
 import click
 
 from engine.cli.connect import place_of
-from engine.cli.output import env_option, guarded, json_option, say, site_option
+from engine.cli.keys import show_keys
+from engine.cli.output import env_option, guarded, json_option, say, site_option, when
+from engine.control.acts import KEYS_SHOWN
 from engine.control.socket import ask
-from engine.site.compile import check
+from engine.far_ends import keys_target
+from engine.site.compile import check, compile_release
 from engine.site.files import Site
 from engine.site.release import Environment
+from engine.site.schema.destination import HttpFile, MllpFile
+from engine.store.sqlite import SqliteReader
 
 
 class Finding(NamedTuple):
@@ -29,12 +35,46 @@ class Finding(NamedTuple):
 
 
 @click.command()
+@click.option(
+    "--keys",
+    "destination",
+    help="Show that this destination books a repeated key once: it is sent a document twice.",
+)
+@click.option(
+    "--document",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --keys: what to send.",
+)
+@click.option("--path", default="/", help="With --keys: where http takes it, below the destination's url.")
+@click.option(
+    "--booked-once",
+    is_flag=True,
+    help="With --keys, over MLLP: somebody looked there and saw it booked once. Sends nothing.",
+)
 @site_option
 @env_option
 @json_option
 @guarded
-def doctor(folder: Path, environment: str | None, as_json: bool) -> None:
-    """Look at the site, its store, its ports and its far ends, and say what is amiss."""
+def doctor(
+    destination: str | None,
+    document: Path | None,
+    path: str,
+    booked_once: bool,
+    folder: Path,
+    environment: str | None,
+    as_json: bool,
+) -> None:
+    """Look at the site, its store, its ports and its far ends, and say what is amiss.
+
+    With --keys it sends a document, which is booked there, and then the same once more under the same key. Only a far
+    end that was shown so to honour keys is sent anything again after an unknown outcome.
+    """
+    if destination is not None:
+        shown = show_keys(folder, environment, destination, document, path, booked_once)
+        say(
+            shown._asdict(), as_json, lambda _: [f"{'shown' if shown.honours else 'not shown'}: {shown.said}"]
+        )
+        sys.exit(0 if shown.honours else 1)
     site, place = place_of(folder, environment)
     findings = list(_findings(site, place))
     rows = [dict(finding._asdict()) for finding in findings]
@@ -61,10 +101,26 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
             f"port {spot.port} is {'ours' if running else 'free' if free else 'taken'}",
         )
     for name, end in place.destinations.items():
+        if end.url.startswith("file:"):
+            there = Path(end.url.removeprefix("file:")).is_dir()
+            yield Finding(f"destination {name}", there, "is there" if there else "the folder is not there")
+            continue
         parts = urlsplit(end.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         answers = _answers(parts.hostname or "", port)
         yield Finding(f"destination {name}", answers, "answers" if answers else "nobody listens there")
+    if place.store.exists():
+        yield from _keys(site, place)
+
+
+def _keys(site: Site, place: Environment) -> Iterator[Finding]:
+    """Of destinations that are said to honour keys: whether that was shown."""
+    with closing(SqliteReader(place.store)) as reader:
+        for name, end in compile_release(site).destinations.items():
+            if isinstance(end, HttpFile | MllpFile) and end.honours_idempotency:
+                acts = asyncio.run(reader.acts_on(KEYS_SHOWN, keys_target(name, place.destinations[name])))
+                said = f"shown {when(acts[0].at_us)}" if acts else f"not shown: suture doctor --keys {name}"
+                yield Finding(f"keys of {name}", bool(acts), said)
 
 
 async def _running(place: Environment) -> bool:

@@ -14,6 +14,9 @@ from engine.errors import UsageError
 
 PAGE = 500
 
+KEYS_SHOWN = "keys shown"
+"""The act of who saw that a far end books a repeated key once."""
+
 Answer = dict[str, Any]
 
 _ASKED = ("feed", "type", "control_id", "document", "owner", "cause", "since_us", "until_us")

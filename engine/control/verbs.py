@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from engine.activation import activate, current_csv, record_table
 from engine.clock import Clock
-from engine.control.acts import Answer, audit
+from engine.control.acts import KEYS_SHOWN, Answer, audit
 from engine.control.mending import Mender
 from engine.control.replaying import Replayer
 from engine.domain.changes import Recovered
@@ -65,6 +65,7 @@ class Verbs:
             "resume": self.resume,
             "hold": self.hold,
             "recovered": self.recovered,
+            "keys_shown": self.keys_shown,
         }
 
     async def call(self, verb: str, arguments: dict[str, Any], actor: str) -> Answer:
@@ -158,3 +159,7 @@ class Verbs:
         await self._store.submit((Recovered(self._clock.now_us(), actor, reason),))
         self._lanes.recovered()
         return {"recovering": False}
+
+    async def keys_shown(self, *, actor: str, target: str, reason: str) -> Answer:
+        """A far end was seen to book a repeated key once. It counts from the next start on."""
+        return {"act": await audit(self._store, self._clock, actor, KEYS_SHOWN, target, reason, {})}

@@ -6,8 +6,10 @@ import asyncio
 import re
 from pathlib import Path
 
+import pytest
+
 from engine.codecs.hl7v2.lexer import Message
-from tests.acceptance.rig import END, START, free_port
+from tests.acceptance.rig import END, START, Far, Suture, free_port
 from tests.acceptance.test_serve import send, usage
 
 CHARGE = """\
@@ -96,11 +98,25 @@ async def test_a_lost_acknowledgment_is_told_again_where_that_is_safe(suture, tm
     (tmp_path / "outbox").mkdir()
     async with Billing(mute=1) as billing:
         carry(suture, billing.port, tmp_path / "outbox", "honours_idempotency: true")
+        shown = suture.ask("doctor", "--keys", "billing", "--booked-once")
+        assert shown.returncode == 0, shown.stderr
         await asyncio.to_thread(suture.start)
         await send(suture, usage(1))
         account = await asyncio.to_thread(suture.settled)
         assert len(billing.heard) == 1
     assert account["worklist"] == []
+
+
+async def test_what_is_only_said_of_a_far_end_is_not_relied_upon(suture, tmp_path):
+    """Rules of money, 8: declared, and shown by `doctor`."""
+    (tmp_path / "outbox").mkdir()
+    async with Billing(mute=1) as billing:
+        carry(suture, billing.port, tmp_path / "outbox", "honours_idempotency: true")
+        await asyncio.to_thread(suture.start)
+        await send(suture, usage(1))
+        account = await asyncio.to_thread(suture.settled)
+    assert [group["effects"] for group in account["worklist"]] == [1]
+    assert "amiss  keys of billing: not shown" in suture.ask("doctor").stdout
 
 
 async def test_a_lost_acknowledgment_awaits_a_person_where_nobody_can_be_asked(suture, tmp_path):
@@ -112,3 +128,46 @@ async def test_a_lost_acknowledgment_awaits_a_person_where_nobody_can_be_asked(s
         account = await asyncio.to_thread(suture.settled)
         assert len(billing.heard) == 1
     assert [group["effects"] for group in account["worklist"]] == [1]
+
+
+CHARGED = """{"reference": "KEYS-1", "account": "A1", "patient": "M1", "lines": [
+{"line": 1, "code": "27811420", "quantity": "1", "service_date": "2026-11-20", "department": "OR-NORTH"}]}"""
+
+
+@pytest.mark.parametrize(
+    ("duplicates", "code", "told"),
+    [
+        ("idempotent", 0, "shown: both times it answered with document CH-000001"),
+        ("refuse", 0, "shown: both times it answered with document CH-000001"),
+        ("accept", 1, "not shown: it was booked twice, as CH-000001 and CH-000002: take one back there"),
+    ],
+)
+def test_doctor_shows_whether_keys_are_honoured_by_sending_twice(tmp_path, duplicates, code, told):
+    far = Far(tmp_path, "--billing-duplicates", duplicates)
+    try:
+        suture = Suture(tmp_path, far.urls)
+        site = suture.site / "config" / "suture.yaml"
+        head, tail = site.read_text().split("  billing:\n")
+        site.write_text(
+            f"{head}  billing:\n"
+            + tail.replace(
+                "    settle: 2s",
+                "    settle: 2s\n    idempotency_header: Idempotency-Key\n    honours_idempotency: true",
+            )
+        )
+        document = tmp_path / "charge.json"
+        document.write_text(CHARGED)
+        answer = suture.ask("doctor", "--keys", "billing", "--document", str(document), "--path", "/charges")
+        assert (answer.returncode, answer.stdout.strip()) == (code, told), answer.stderr
+        well = suture.ask("doctor").stdout
+        assert ("ok     keys of billing: shown" in well) == (code == 0)
+    finally:
+        far.close()
+
+
+def test_doctor_needs_a_document_with_a_key(suture, tmp_path):
+    document = tmp_path / "charge.json"
+    document.write_text("{}")
+    answer = suture.ask("doctor", "--keys", "billing", "--document", str(document))
+    assert answer.returncode == 2
+    assert "CLI009 the document says no key" in answer.stderr
