@@ -23,6 +23,7 @@ class Lossy:
         self._fate_of = fate_of
         self._delay = delay
         self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
         self._late: set[asyncio.Task[bytes]] = set()
         self.requests = 0
         self.spoiled = 0
@@ -43,6 +44,8 @@ class Lossy:
         assert self._server is not None
         self._server.close()
         await self.settled()
+        if self._serving:
+            await asyncio.wait(self._serving)
         await self._server.wait_closed()
 
     async def settled(self) -> None:
@@ -51,6 +54,10 @@ class Lossy:
             await asyncio.wait(self._late)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         try:
             request = await _request(reader)
             if request:

@@ -18,8 +18,8 @@ from prove.house import Violation, chance_of
 from prove.lossy import FATES, Fate, Lossy
 from prove.report import Proof, Scale
 
-SHORT = Scale(messages=28, faults=12, settle=2.0)
-FULL = Scale(messages=3, faults=9, settle=5.0)
+SHORT = Scale(messages=50, faults=9, settle=1.5)
+FULL = Scale(messages=3, faults=6, settle=5.0)
 SABOTAGE = "look-for-nothing"
 LATE = 0.6
 """Share of `settle` after which a late call comes."""

@@ -126,8 +126,7 @@ class TrytonAdapter:
 
     async def _check_stock_accounting(self, form: Form) -> None:
         """Who posts the value of stock must be who the site says, else it is posted twice, or never."""
-        period = await self._codes.period(form.posting_date)
-        itself = bool(period["fiscalyear"]["account_stock_method"])
+        itself = await self._codes.values_stock(form.posting_date)
         if itself != self._endpoint.values_stock:
             self._codes.forget()
             raise Misled(f"stock accounting: the ERP {'values' if itself else 'does not value'} stock itself")

@@ -116,16 +116,23 @@ class Codes:
         found = await self._one("account.journal", code, [["code", "=", code]])
         return self._id(found, wanted, "journal", "journal", code)
 
-    async def period(self, day: date) -> Record:
-        """The open period of a day, with its fiscal year. Raises `Refused` when there is none."""
+    async def open_period(self, day: date) -> int:
+        """Raises `Refused` when the period of a day is closed, or there is none."""
+        found = await self._period(day)
+        if found["state"] != "open":
+            raise Refused("closed period", f"posting_date: the period of {day.isoformat()} is closed")
+        return int(found["id"])
+
+    async def values_stock(self, day: date) -> bool:
+        """Whether the ERP posts the value of stock moves itself in the fiscal year of a day."""
+        return bool((await self._period(day))["fiscalyear"]["account_stock_method"])
+
+    async def _period(self, day: date) -> Record:
         domain = [["start_date", "<=", day], ["end_date", ">=", day], ["type", "=", "standard"]]
         fields = ("state", "fiscalyear.account_stock_method")
         found = await self._one("account.period", day.isoformat(), domain, fields)
         if found is None:
             raise Refused("no period", f"posting_date: the ERP has no period with {day.isoformat()}")
-        if found["state"] != "open":
-            self.forget()
-            raise Refused("closed period", f"posting_date: the period of {day.isoformat()} is closed")
         return found
 
     async def item(self, code: str, place: str, wanted: Wanted) -> Item:

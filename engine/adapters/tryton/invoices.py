@@ -49,6 +49,7 @@ class Invoices:
         party = await desk.codes.party(form.party, "party", wanted)
         lines = [await self._line(line, number, wanted) for number, line in enumerate(form.lines, start=1)]
         wanted.refuse()
+        await desk.codes.open_period(form.posting_date)
         values: Record = {
             "company": desk.company.id,
             "type": "out",

@@ -49,7 +49,7 @@ class Journals:
     async def _create(self, form: Journal) -> Record:
         desk, wanted = self._desk, Wanted()
         journal = await desk.codes.journal(form.journal, wanted)
-        period = await desk.codes.period(form.posting_date)
+        period = await desk.codes.open_period(form.posting_date)
         lines: list[Record] = []
         for number, line in enumerate(form.lines, start=1):
             lines += await self._sides(line, number, form, wanted)
@@ -57,7 +57,7 @@ class Journals:
         values: Record = {
             "company": desk.company.id,
             "journal": journal,
-            "period": period["id"],
+            "period": period,
             "date": form.posting_date,
             "description": form.reference,
             "lines": [["create", lines]],

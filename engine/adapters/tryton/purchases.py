@@ -95,7 +95,7 @@ class Purchases:
             await desk.codes.location(form.used_at, "used_at", wanted)
         lines = [await self._line(line, number, wanted) for number, line in enumerate(form.lines, start=1)]
         wanted.refuse()
-        await desk.codes.period(form.posting_date)
+        await desk.codes.open_period(form.posting_date)
         values: Record = {
             "company": desk.company.id,
             "reference": form.reference,

@@ -49,6 +49,7 @@ class Shipments:
             for number, line in enumerate(form.lines, start=1)
         ]
         wanted.refuse()
+        await desk.codes.open_period(form.posting_date)
         values: Record = {
             "company": desk.company.id,
             "reference": form.reference,
