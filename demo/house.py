@@ -76,6 +76,11 @@ class House:
     ) -> None:
         await self._stack.aclose()
 
+    @property
+    def store(self) -> Path:
+        """The engine's store."""
+        return self._site / "var/suture.db"
+
     async def suture(self, *words: str) -> Any:
         """What the command `suture` answers, as JSON."""
         process = await asyncio.create_subprocess_exec(
@@ -107,7 +112,7 @@ class House:
 
     def delivered(self) -> dict[str, list[str]]:
         """References that the engine's store says are delivered, by destination; read beside it."""
-        store = sqlite3.connect(f"file:{self._site / 'var/suture.db'}?mode=ro", uri=True)
+        store = sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)
         with closing(store):
             rows = store.execute("SELECT destination, reference FROM delivery WHERE state = 4").fetchall()
         return {

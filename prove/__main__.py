@@ -34,6 +34,7 @@ TARGETS = (
     "carriers",
     "model",
     "tryton",
+    "explain",
 )
 
 

@@ -87,7 +87,7 @@ class _House(ErpHouse):
 
     def unknown(self) -> int:
         """Deliveries whose outcome was unknown at least once."""
-        store = apsw.Connection(str(self._site / "var/suture.db"), flags=apsw.SQLITE_OPEN_READONLY)
+        store = apsw.Connection(str(self.store), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             ((count,),) = store.execute("SELECT count(DISTINCT delivery_id) FROM attempt WHERE verdict = 4")
             return int(count)

@@ -1,4 +1,4 @@
-"""`init`, `check`, `test`, `explain`: an analyst's offline verbs."""
+"""`init`, `check`, `test`: an analyst's offline verbs."""
 
 from __future__ import annotations
 
@@ -91,21 +91,6 @@ def _test_lines(trials: list) -> list[str]:  # type: ignore[type-arg]
     return lines
 
 
-@click.command()
-@click.argument("code")
-@guarded
-def explain(code: str) -> None:
-    """Print the page behind a fault code."""
-    for page in sorted((files("engine") / "faults").iterdir(), key=lambda entry: entry.name):
-        if not page.name.endswith(".md"):
-            continue
-        for section in page.read_text(encoding="utf-8").split("\n## ")[1:]:
-            if section.split(None, 1)[0].upper() == code.upper():
-                click.echo(section.strip())
-                return
-    raise UsageError("CLI003", f"there is no fault code {code}", "codes look like SIT005")
-
-
 def example() -> Path:
     """The example site: where the wheel put it, or the repository itself."""
     beside = Path(str(files("engine"))).parent
@@ -117,4 +102,4 @@ def example() -> Path:
     return beside
 
 
-COMMANDS = (init, check, test, explain)
+COMMANDS = (init, check, test)

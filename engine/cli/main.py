@@ -10,6 +10,7 @@ from engine.cli import (
     checking,
     correcting,
     doctoring,
+    explaining,
     far_end,
     keeping,
     mending,
@@ -31,6 +32,7 @@ def main() -> None:
 
 MODULES = (
     checking,
+    explaining,
     serving,
     sending,
     asking,
