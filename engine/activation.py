@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from engine.clock import Clock
 from engine.domain.changes import Activated, TableRecorded
-from engine.domain.ports import Store
+from engine.domain.ports import Reader, Store
 from engine.domain.views import TableVersionView
 from engine.errors import Bug, Fault, SiteError
 from engine.pipeline.editions import Edition
@@ -24,16 +24,7 @@ TABLES = "mappings/tables/"
 async def activate(store: Store, site: Site, clock: Clock, actor: str) -> Edition:
     """Raises `SiteError` with every fault; then nothing has changed. The same files and tables: the same edition."""
     csvs = {name: site.files[path] for name, path in table_files(site).items()}
-    latest = await _latest(store)
-    faults = _forgotten_rows(csvs, latest, await store.table_versions())
-    if faults:
-        raise SiteError(faults)
-    changed = {
-        name
-        for name, csv in csvs.items()
-        if _differs(csv, latest.get(name), await store.table_versions(name))
-    }
-    versions = {name: latest[name].version for name in csvs if name in latest and name not in changed}
+    changed, versions = await _table_plan(store, csvs)
     recorded = {name: await _csv(store, name, version) for name, version in versions.items()}
     release = await asyncio.to_thread(compile_release, site, recorded)
     for name in sorted(changed):
@@ -45,6 +36,27 @@ async def activate(store: Store, site: Site, clock: Clock, actor: str) -> Editio
     if not isinstance(edition, int):
         raise Bug("an activation is answered by something else than an edition")
     return Edition(edition, release)
+
+
+async def tables_after(reader: Reader, site: Site) -> dict[str, bytes]:
+    """The rows of each table that activating the site would put in force. Raises `SiteError` as activating would."""
+    csvs = {name: site.files[path] for name, path in table_files(site).items()}
+    _, versions = await _table_plan(reader, csvs)
+    return {**csvs, **{name: await _csv(reader, name, version) for name, version in versions.items()}}
+
+
+async def _table_plan(reader: Reader, csvs: dict[str, bytes]) -> tuple[set[str], dict[str, int]]:
+    """(tables whose files are to be imported, versions of those that stay as the store has them)."""
+    latest = await _latest(reader)
+    faults = _forgotten_rows(csvs, latest, await reader.table_versions())
+    if faults:
+        raise SiteError(faults)
+    changed = {
+        name
+        for name, csv in csvs.items()
+        if _differs(csv, latest.get(name), await reader.table_versions(name))
+    }
+    return changed, {name: latest[name].version for name in csvs if name in latest and name not in changed}
 
 
 async def record_table(
@@ -82,7 +94,7 @@ async def current_csv(store: Store, name: str) -> bytes | None:
     return None if version is None else await store.table_csv(name, version)
 
 
-async def _latest(store: Store) -> dict[str, TableVersionView]:
+async def _latest(store: Reader) -> dict[str, TableVersionView]:
     latest: dict[str, TableVersionView] = {}
     for view in await store.table_versions():
         if view.name not in latest or latest[view.name].version < view.version:
@@ -117,7 +129,7 @@ def _forgotten_rows(
     ]
 
 
-async def _csv(store: Store, name: str, version: int) -> bytes:
+async def _csv(store: Reader, name: str, version: int) -> bytes:
     csv = await store.table_csv(name, version)
     if csv is None:
         raise Bug(f"table {name} has lost its version {version}")

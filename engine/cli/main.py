@@ -14,6 +14,7 @@ from engine.cli import (
     far_end,
     keeping,
     mending,
+    previewing,
     replaying,
     sending,
     serving,
@@ -33,6 +34,7 @@ def main() -> None:
 MODULES = (
     checking,
     explaining,
+    previewing,
     serving,
     sending,
     asking,

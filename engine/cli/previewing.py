@@ -1,0 +1,84 @@
+"""`preview`: what the edited site would have made of the messages of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.connect import place_of
+from engine.cli.output import counted, env_option, guarded, json_option, moment, say, site_option
+from engine.clock import to_us
+from engine.preview.comparing import CHANGES, Tally
+from engine.preview.running import preview as run_preview
+
+MOST = 100_000
+SHOWN = 20
+
+
+@click.command()
+@site_option
+@env_option
+@click.option("--since", help="Messages received since this day or moment, such as 2026-11-01.")
+@click.option(
+    "--last", type=click.IntRange(1), default=MOST, show_default=True, help="At most so many, the newest."
+)
+@json_option
+@guarded
+def preview(folder: Path, environment: str | None, since: str | None, last: int, as_json: bool) -> None:
+    """Tell what the site's files, as they are now, would change: run over the messages that came in, touching nothing.
+
+    Money that the far end says is not known here; of such effects only the lines are counted.
+    """
+    site, place = place_of(folder, environment)
+    since_us = to_us(moment(since)) if since else None
+    tally = run_preview(place.store, site, last, since_us, lambda done: click.echo(f"{done} …", err=True))
+    say(_tree(tally), as_json, lambda _: _lines(tally))
+
+
+def _tree(tally: Tally) -> dict[str, Any]:
+    return {
+        "messages": tally.messages,
+        "touched": tally.touched,
+        "differing": tally.differing,
+        "lines": {change: tally.lines[change] for change in CHANGES},
+        "samples": {change: tally.samples[change] for change in CHANGES if tally.samples.get(change)},
+        "newly_held": dict(tally.causes.most_common()),
+        "money": [
+            {**place._asdict(), "before": str(total.before), "after": str(total.after),
+             "difference": str(total.after - total.before)}
+            for place, total in sorted(tally.money.items())
+            if total.before != total.after
+        ],
+    }  # fmt: skip
+
+
+def _lines(tally: Tally) -> Iterator[str]:
+    yield (
+        f"{counted(tally.messages, 'message')} looked at, {tally.touched} touched by the edit, {tally.differing} would "
+        "be posted otherwise"
+    )
+    for change in CHANGES:
+        if tally.lines[change]:
+            samples = ", ".join(map(str, tally.samples[change]))
+            yield f"  {change}: {counted(tally.lines[change], 'effect')} of lines; see messages {samples}"
+    for cause, lines in tally.causes.most_common(SHOWN):
+        yield f"    held for {cause}: {lines}"
+    moved = {place: total for place, total in tally.money.items() if total.before != total.after}
+    if not moved:
+        return
+    yield "money that would be posted, before and after:"
+    by_size = sorted(moved.items(), key=lambda item: -abs(item[1].after - item[1].before))
+    for place, total in by_size[:SHOWN]:
+        where = f"{place.effect} at {place.destination}, {place.department or 'no department'}, {place.code}"
+        yield f"  {where}: {total.before:,.2f} → {total.after:,.2f} ({total.after - total.before:+,.2f})"
+    if len(moved) > SHOWN:
+        yield f"  and {len(moved) - SHOWN} more; --json tells all"
+    whole = sum((total.after - total.before for total in moved.values()), Decimal(0))
+    yield f"  altogether {whole:+,.2f}"
+
+
+COMMANDS = (preview,)

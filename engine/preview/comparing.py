@@ -1,0 +1,191 @@
+"""One message stepped with two releases, and what differs, line by line. Pure.
+
+Both steps know what the message's own step knew of the stay, and nothing of what was told before or after: what was
+posted once is never translated anew, so an edit does not reach credits and duplicates.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from engine.domain.message import Inbound
+from engine.domain.posting import Action, Facts
+from engine.domain.status import EffectState
+from engine.errors import MessageError
+from engine.mapping.functions import text_of
+from engine.pipeline.digests import Digester
+from engine.pipeline.reading import Read, read_message
+from engine.pipeline.step import step
+from engine.site.release import Release
+
+CHANGES = ("changed", "added", "lost", "newly held", "newly mapped")
+SAMPLES = 5
+
+
+class Place(NamedTuple):
+    """What money is told by."""
+
+    destination: str
+    effect: str
+    department: str
+    code: str
+
+
+class Seen(NamedTuple):
+    """What one line owes at one destination. `payload`: of its document; None while it is held, for `cause`."""
+
+    place: Place
+    payload: bytes | None
+    quantity: Decimal | None
+    amount: Decimal | None
+    cause: str
+
+    def __repr__(self) -> str:
+        return f"Seen({self.place.effect} at {self.place.destination}, {'held' if self.payload is None else 'posted'})"
+
+
+Key = tuple[str, int, str, str, Action]
+"""(channel, line, destination, effect, action)."""
+
+
+class Difference(NamedTuple):
+    """`change`: one of `CHANGES`. `before`, `after`: None where there is nothing."""
+
+    change: str
+    before: Seen | None
+    after: Seen | None
+
+
+@dataclass(slots=True)
+class Sum:
+    """Money of one place that is delivered, or would be, before and after."""
+
+    before: Decimal = Decimal(0)
+    after: Decimal = Decimal(0)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was compared so far. `messages`: looked at; `touched`: stepped with both; `lines`: change → effects of
+    lines; `samples`: change → first messages; `causes`: of what is newly held → lines."""
+
+    messages: int = 0
+    touched: int = 0
+    differing: int = 0
+    lines: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+    samples: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    money: dict[Place, Sum] = field(default_factory=lambda: defaultdict(Sum))
+
+    def add(self, message: int, differences: list[Difference]) -> None:
+        """What came of one message."""
+        self.touched += 1
+        self.differing += bool(differences)
+        for difference in differences:
+            self.lines[difference.change] += 1
+            samples = self.samples[difference.change]
+            if len(samples) < SAMPLES and message not in samples:
+                samples.append(message)
+            if difference.change == "newly held" and difference.after is not None:
+                self.causes[difference.after.cause] += 1
+            self._money(difference)
+
+    def _money(self, difference: Difference) -> None:
+        for side, seen in (("before", difference.before), ("after", difference.after)):
+            if seen is not None and seen.payload is not None and seen.amount is not None:
+                total = self.money[seen.place]
+                setattr(total, side, getattr(total, side) + seen.amount)
+
+    def merge(self, other: Tally) -> None:
+        """Adds what another one counted, of later messages."""
+        self.messages += other.messages
+        self.touched += other.touched
+        self.differing += other.differing
+        self.lines.update(other.lines)
+        self.causes.update(other.causes)
+        for change, samples in other.samples.items():
+            self.samples[change] = (self.samples[change] + samples)[:SAMPLES]
+        for place, total in other.money.items():
+            self.money[place].before += total.before
+            self.money[place].after += total.after
+
+
+def compare(
+    before: Release, after: Release, digester: Digester, inbound: Inbound, facts: Facts
+) -> list[Difference]:
+    """What an edit changes for one message, in the order of its lines."""
+    was, now = (made(release, digester, inbound, facts) for release in (before, after))
+    keys = {**dict.fromkeys(was), **dict.fromkeys(now)}
+    found = (_difference(was.get(key), now.get(key)) for key in keys)
+    return [difference for difference in found if difference is not None]
+
+
+def made(release: Release, digester: Digester, inbound: Inbound, facts: Facts) -> dict[Key, Seen]:
+    """What a release makes of a message. Nothing for what it cannot read."""
+    try:
+        read = read_message(release, digester, inbound)
+    except MessageError:
+        return {}
+    stepped = step(release, digester, read, facts)
+    told = _told(read)
+    found: dict[Key, Seen] = {}
+    for effect in stepped.effects:
+        line = stepped.lines[effect.line]
+        if effect.state not in (EffectState.ROUTED, EffectState.HELD):
+            continue
+        department, code = told.get((line.channel, line.number), ("", ""))
+        payload = stepped.documents[effect.document].payload if effect.document is not None else None
+        key = (line.channel, line.number, effect.destination, effect.name, effect.action)
+        place = Place(effect.destination, effect.name, department, code)
+        found[key] = Seen(place, payload, effect.quantity, effect.amount, effect.cause)
+    return found
+
+
+def _told(read: Read) -> Mapping[tuple[str, int], tuple[str, str]]:
+    """(channel, line) → department and code, as sent."""
+    return {
+        (part.channel.name, line.number): (
+            text_of(line.fields.get("department")) or text_of(line.fields.get("station")) or "",
+            text_of(line.fields.get("code")) or "",
+        )
+        for part in read.reads
+        for line in part.event.lines
+    }
+
+
+def _difference(before: Seen | None, after: Seen | None) -> Difference | None:
+    was, now = (
+        before is not None and before.payload is not None,
+        after is not None and after.payload is not None,
+    )
+    if was and now:
+        assert before is not None
+        assert after is not None
+        same = (before.payload, before.quantity, before.amount) == (
+            after.payload,
+            after.quantity,
+            after.amount,
+        )
+        return None if same else Difference("changed", before, after)
+    if was:
+        return Difference("newly held" if after is not None else "lost", before, after)
+    if now:
+        return Difference("newly mapped" if before is not None else "added", before, after)
+    return None
+
+
+def touched_channels(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[str]:
+    """Channels whose digests differ, or that one of the two lacks."""
+    return frozenset(name for name in {*before, *after} if before.get(name) != after.get(name))
+
+
+def routes(releases: tuple[Release, Release], channels: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """(feed, type) of the messages that these channels take."""
+    for release in releases:
+        for channel in release.channels:
+            if channel.name in channels:
+                yield from ((feed, trigger) for feed in channel.feeds for trigger in channel.reader.triggers)

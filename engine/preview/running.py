@@ -1,0 +1,143 @@
+"""The preview over a store's history, on every processor: ranges of messages are compared in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from engine.activation import tables_after
+from engine.domain.status import MessageState
+from engine.domain.views import MessageQuery, MessageView
+from engine.errors import UsageError
+from engine.pipeline.digests import Digester
+from engine.pipeline.record import unpack_facts
+from engine.preview.comparing import Tally, compare, routes, touched_channels
+from engine.site.compile import compile_release, unpack_site
+from engine.site.digests import channel_digests
+from engine.site.files import Site
+from engine.site.sources import read_sources
+from engine.store.sqlite import SqliteReader
+
+RANGE = 2000
+"""Messages that one process takes at once."""
+
+_TOLD = (MessageState.ROUTED, MessageState.FILTERED, MessageState.HELD)
+"""Duplicates, refused and superseded messages posted nothing, whatever the site says."""
+
+
+class Side(NamedTuple):
+    """A site with the tables in force: what travels to the processes."""
+
+    files: bytes
+    tables: Mapping[str, bytes]
+
+
+class Job(NamedTuple):
+    store: Path
+    before: Side
+    after: Side
+
+
+def preview(store: Path, site: Site, most: int, since_us: int | None, told: Callable[[int], None]) -> Tally:
+    """Compares the site's files with the active release over the newest `most` messages, received since then. `told`:
+    with how many messages are done. Raises `SiteError` when the site would not be activated, `UsageError` without a
+    history."""
+    reader = SqliteReader(store)
+    try:
+        job = asyncio.run(_job(reader, store, site))
+        first, last = asyncio.run(_range(reader, most, since_us))
+    finally:
+        reader.close()
+    tally = Tally()
+    if not _touched(job):
+        tally.messages = last - first + 1
+        return tally
+    ranges = [(start, min(start + RANGE - 1, last)) for start in range(first, last + 1, RANGE)]
+    context = multiprocessing.get_context("spawn")
+    workers = min(len(ranges), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job,)) as pool:
+        for part in pool.map(_compare, ranges):
+            tally.merge(part)
+            told(tally.messages)
+    return tally
+
+
+async def _job(reader: SqliteReader, store: Path, site: Site) -> Job:
+    editions = await reader.editions(1)
+    if not editions:
+        raise UsageError(
+            "CLI011", "nothing was activated here yet", "preview needs a history: run `suture serve`"
+        )
+    view = editions[0]
+    files = await reader.release_files(view.release_hash)
+    before = {name: await reader.table_csv(name, version) for name, version in view.tables.items()}
+    after = await tables_after(reader, site)
+    return Job(
+        store,
+        Side(files or b"", {name: csv for name, csv in before.items() if csv}),
+        Side(site.pack(), after),
+    )
+
+
+async def _range(reader: SqliteReader, most: int, since_us: int | None) -> tuple[int, int]:
+    newest = await reader.messages(MessageQuery(limit=1))
+    if not newest:
+        raise UsageError("CLI011", "no message came in yet", "preview needs a history")
+    last = newest[0].id
+    older = await reader.messages(MessageQuery(until_us=since_us, limit=1)) if since_us is not None else []
+    return max(1, last - most + 1, older[0].id + 1 if older else 1), last
+
+
+def _touched(job: Job) -> frozenset[str]:
+    digests = []
+    for side in (job.before, job.after):
+        site = unpack_site(side.files)
+        digests.append(channel_digests(site, read_sources(site), side.tables))
+    return touched_channels(digests[0], digests[1])
+
+
+class _Worker:
+    """What one process has at hand."""
+
+    def __init__(self, job: Job) -> None:
+        self.reader = SqliteReader(job.store)
+        self.digester = Digester(self.reader.hash_key)
+        self.before, self.after = (
+            compile_release(unpack_site(side.files), side.tables) for side in (job.before, job.after)
+        )
+        self.routes = frozenset(routes((self.before, self.after), _touched(job)))
+
+    async def compare(self, first: int, last: int) -> Tally:
+        tally = Tally()
+        for view in await self._views(first, last):
+            tally.messages += 1
+            if (view.feed, view.type) not in self.routes or view.state not in _TOLD:
+                continue
+            inbound = await self.reader.inbound(view.id)
+            if inbound is None:
+                continue
+            facts = unpack_facts(await self.reader.record(view.id))
+            tally.add(view.id, compare(self.before, self.after, self.digester, inbound, facts))
+        return tally
+
+    async def _views(self, first: int, last: int) -> list[MessageView]:
+        found = await self.reader.messages(MessageQuery(before=last + 1, limit=last - first + 1))
+        return [view for view in reversed(found) if view.id >= first]
+
+
+_worker: _Worker | None = None
+
+
+def _start(job: Job) -> None:
+    global _worker
+    _worker = _Worker(job)
+
+
+def _compare(ids: tuple[int, int]) -> Tally:
+    assert _worker is not None
+    return asyncio.run(_worker.compare(*ids))
