@@ -19,6 +19,7 @@ from engine.site.compile import compile_release
 from engine.site.files import Site
 
 TABLES = "mappings/tables/"
+_HOW = {"worklist": "added by hand", "import": "imported"}
 
 
 async def activate(store: Store, site: Site, clock: Clock, actor: str) -> Edition:
@@ -103,11 +104,10 @@ async def _latest(store: Reader) -> dict[str, TableVersionView]:
 
 
 def _differs(csv: bytes, latest: TableVersionView | None, versions: list[TableVersionView]) -> bool:
-    """Whether the file is another than the one last imported."""
-    imported = max(
-        (view for view in versions if view.source == "file"), key=lambda view: view.version, default=None
-    )
-    return latest is None or imported is None or imported.hash != sha256(csv).hexdigest()
+    """Whether the file is another than the one last read, and than every version that came after it."""
+    read = max((view.version for view in versions if view.source == "file"), default=0)
+    known = {view.hash for view in versions if view.version >= read}
+    return latest is None or not read or sha256(csv).hexdigest() not in known
 
 
 def _forgotten_rows(
@@ -117,9 +117,9 @@ def _forgotten_rows(
         Fault(
             f"{TABLES}{name}.csv:1:1",
             "ACT001",
-            f"the file changed, and so did table {name} in the store: its version {latest[name].version} has rows "
-            "that were added by hand",
-            f"run `suture tables export {name}` and merge your change into it",
+            f"the file changed, and so did table {name} in the store: rows were {_HOW[latest[name].source]} with its "
+            f"version {latest[name].version}",
+            f"copy your file aside, run `suture tables export {name}`, and merge your change into it",
         )
         for name, csv in csvs.items()
         if name in latest

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from engine.activation import activate
 from engine.clock import Clock, SystemClock
-from engine.control.acts import KEYS_SHOWN
+from engine.control.acts import keys_honoured
 from engine.control.socket import ControlServer
 from engine.control.verbs import Verbs
 from engine.delivery.dispatcher import Dispatcher
@@ -148,7 +148,8 @@ class Engine:
                     adapter_of(end, place.destinations[name]),
                     policy_of(
                         end,
-                        bool(await store.acts_on(KEYS_SHOWN, keys_target(name, place.destinations[name]))),
+                        await keys_honoured(store, keys_target(name, end, place.destinations[name]))
+                        is not None,
                     ),
                     store,
                     store,

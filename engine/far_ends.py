@@ -32,9 +32,10 @@ def adapter_of(end: Destination, place: DestinationPlace) -> Adapter:
             return TrytonAdapter(_tryton(end, place))
 
 
-def keys_target(name: str, place: DestinationPlace) -> str:
-    """What was shown of a far end is true of it at that address."""
-    return f"{name} at {place.url}"
+def keys_target(name: str, end: Destination, place: DestinationPlace) -> str:
+    """What was shown of a far end is true of it at that address, with the key where it was."""
+    key = (end.idempotency_header or "the document's reference") if isinstance(end, HttpFile) else "MSH-10"
+    return f"{name} at {place.url} by {key}"
 
 
 def policy_of(end: Destination, keys_shown: bool) -> LanePolicy:

@@ -89,7 +89,17 @@ async def _run(scale: Scale, chance: random.Random, house: House, knows: bool) -
     async with Billing(knows, chance) as billing:
         _carry(house, billing.port, outbox, knows, scale.settle)
         if knows:
+            told = house.suture.folder / "told.hl7"
+            told.write_text(
+                "MSH|^~\\&|S||B||20261120||DFT^P03|KEYS-1|P|2.5.1\rPID"
+                + "|" * 18
+                + "K\rFT1"
+                + "|" * 11
+                + "0.01\r"
+            )
+            await asyncio.to_thread(house.suture.ask, "doctor", "--keys", "billing", "--document", str(told))
             house.suture.ask("doctor", "--keys", "billing", "--booked-once")
+            billing.booked.clear()
         await asyncio.to_thread(house.suture.start)
         sweeping = asyncio.create_task(_sweep(outbox, taken))
         sending = asyncio.create_task(house.send(range(messages), accounts=16))

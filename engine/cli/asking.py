@@ -12,7 +12,17 @@ from typing import Any
 import click
 
 from engine.cli.connect import reader_of, tell_engine
-from engine.cli.output import counted, env_option, guarded, json_option, moment, say, site_option, when
+from engine.cli.output import (
+    NUMBER,
+    counted,
+    env_option,
+    guarded,
+    json_option,
+    moment,
+    say,
+    site_option,
+    when,
+)
 from engine.clock import to_us
 from engine.domain.message import MessageId
 from engine.domain.status import MessageState
@@ -70,7 +80,7 @@ def messages(
 
 
 @click.command()
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @site_option
 @env_option
 @click.option("--raw", is_flag=True, help="The message's own bytes, patient data and all.")

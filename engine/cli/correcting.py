@@ -12,7 +12,7 @@ import click
 
 from engine.cli.connect import reader_of, tell_engine
 from engine.cli.mending import reason_option
-from engine.cli.output import env_option, guarded, json_option, say, site_option, when
+from engine.cli.output import NUMBER, env_option, guarded, json_option, say, site_option, when
 from engine.cli.selecting import numbers_argument, selection, selects
 
 dry_option = click.option("--dry-run", is_flag=True, help="Say what would change, in money, and do nothing.")
@@ -68,7 +68,7 @@ def undo(
 
 
 @click.command()
-@click.argument("act", type=int)
+@click.argument("act", type=NUMBER)
 @reason_option
 @site_option
 @env_option
@@ -102,7 +102,11 @@ def corrected_lines(answer: dict[str, Any]) -> Iterator[str]:
 def _from_to(one: dict[str, Any]) -> str:
     if one["what"] == "left":
         return ""
-    return f", {one['before'] or '?'} → {one['after'] or '?'}" if one["before"] or one["after"] else ""
+    if not (one["before"] or one["after"]):
+        return ""
+    posts = one["what"] in ("post", "reverse and repost", "cancel and post")
+    after = one["after"] or ("not known here" if posts else "nothing")
+    return f", {one['before'] or 'not known here'} → {after}"
 
 
 def _ending(answer: dict[str, Any]) -> Iterator[str]:

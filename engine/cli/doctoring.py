@@ -16,7 +16,7 @@ import click
 from engine.cli.connect import place_of
 from engine.cli.keys import show_keys
 from engine.cli.output import env_option, guarded, json_option, say, site_option, when
-from engine.control.acts import KEYS_SHOWN
+from engine.control.acts import keys_honoured
 from engine.control.socket import ask
 from engine.far_ends import keys_target
 from engine.site.compile import check, compile_release
@@ -118,9 +118,10 @@ def _keys(site: Site, place: Environment) -> Iterator[Finding]:
     with closing(SqliteReader(place.store)) as reader:
         for name, end in compile_release(site).destinations.items():
             if isinstance(end, HttpFile | MllpFile) and end.honours_idempotency:
-                acts = asyncio.run(reader.acts_on(KEYS_SHOWN, keys_target(name, place.destinations[name])))
-                said = f"shown {when(acts[0].at_us)}" if acts else f"not shown: suture doctor --keys {name}"
-                yield Finding(f"keys of {name}", bool(acts), said)
+                target = keys_target(name, end, place.destinations[name])
+                trial = asyncio.run(keys_honoured(reader, target))
+                said = f"shown {when(trial.at_us)}" if trial else f"not shown: suture doctor --keys {name}"
+                yield Finding(f"keys of {name}", trial is not None, said)
 
 
 async def _running(place: Environment) -> bool:

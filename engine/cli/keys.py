@@ -44,17 +44,22 @@ def show_keys(
         raise UsageError(
             "CLI009", f"a {end.kind} destination is asked, not sent again", "nothing is to be shown"
         )
-    if booked_once and isinstance(end, MllpFile):
-        shown = Shown(name, True, "somebody looked there and saw it booked once")
-    elif document is None:
+    target = keys_target(name, end, place.destinations[name])
+    if booked_once:
+        if not isinstance(end, MllpFile):
+            raise UsageError("CLI009", "--booked-once is for mllp", "http says itself what it booked")
+        reason = "somebody looked there and saw it booked once"
+        tell_engine(folder, environment, "keys_booked_once", {"target": target, "reason": reason})
+        return Shown(name, True, reason)
+    if document is None:
         raise UsageError("CLI009", "--keys needs --document", "name a file that may be booked there")
-    else:
-        delivery = _delivery(name, end, document.read_bytes(), path)
-        answers = asyncio.run(_twice(adapter_of(end, place.destinations[name]), delivery))
-        shown = _seen(name, end, *answers)
-    if shown.honours:
-        target = keys_target(name, place.destinations[name])
-        tell_engine(folder, environment, "keys_shown", {"target": target, "reason": shown.said})
+    delivery = _delivery(name, end, document.read_bytes(), path)
+    first, second = asyncio.run(_twice(adapter_of(end, place.destinations[name]), delivery))
+    shown = _seen(name, end, first, second)
+    taken = first.verdict is Verdict.APPLIED and second.verdict is Verdict.APPLIED
+    if taken:
+        arguments = {"target": target, "honoured": shown.honours, "acknowledged": True, "reason": shown.said}
+        tell_engine(folder, environment, "keys_tried", arguments)
     return shown
 
 
@@ -82,6 +87,9 @@ async def _twice(adapter: Adapter, delivery: Outgoing) -> tuple[Outcome, Outcome
 
 
 def _seen(name: str, end: Destination, first: Outcome, second: Outcome) -> Shown:
+    if first.verdict is Verdict.CREDENTIALS:
+        mend = "say where it is taken with --path, or mend the credentials"
+        return Shown(name, False, f"it was let in nowhere there ({first.code}): {mend}")
     if first.verdict is not Verdict.APPLIED or second.verdict is not Verdict.APPLIED:
         told = " and ".join(f"{outcome.verdict.word} ({outcome.code})" for outcome in (first, second))
         return Shown(name, False, f"the two answers were {told}")

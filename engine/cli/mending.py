@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from engine.cli.connect import tell_engine
-from engine.cli.output import env_option, guarded, json_option, say, site_option
+from engine.cli.output import NUMBER, env_option, guarded, json_option, say, site_option
 from engine.errors import UsageError
 
 reason_option = click.option("--reason", default="", help="Why; kept in the audit.")
-numbers_argument = click.argument("numbers", type=int, nargs=-1, metavar="[MESSAGE]...")
+numbers_argument = click.argument("numbers", type=NUMBER, nargs=-1, metavar="[MESSAGE]...")
 
 
 def _words(answer: dict[str, Any]) -> list[str]:

@@ -18,6 +18,9 @@ from engine.errors import Fault, SiteError, StoreError, SutureError, UsageError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+NUMBER = click.IntRange(1, 2**63 - 1)
+"""A message's or an act's."""
+
 site_option = click.option(
     "--site",
     "folder",

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from engine.cli.output import moment
+from engine.cli.output import NUMBER, moment
 from engine.clock import to_us
 from engine.domain.status import MessageState
 
-numbers_argument = click.argument("numbers", type=int, nargs=-1, metavar="[MESSAGE]...")
+numbers_argument = click.argument("numbers", type=NUMBER, nargs=-1, metavar="[MESSAGE]...")
 
 _OPTIONS = (
     click.option("--feed", help="Messages of this feed."),

@@ -60,21 +60,30 @@ def add(
 @click.argument("table")
 @click.argument("csv", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--reason", default="", help="Why; kept with the version.")
+@click.option("--shrinks", is_flag=True, help="Rows that the file lacks are to go.")
 @site_option
 @env_option
 @json_option
 @guarded
 def import_table(
-    table: str, csv: Path, reason: str, folder: Path, environment: str | None, as_json: bool
+    table: str, csv: Path, reason: str, shrinks: bool, folder: Path, environment: str | None, as_json: bool
 ) -> None:
     """Replace all rows of a table by those of a CSV file: a new version, used from the next message on."""
-    arguments = {"table": table, "csv": csv.read_bytes().decode("utf-8-sig"), "reason": reason}
+    arguments = {
+        "table": table,
+        "csv": csv.read_bytes().decode("utf-8-sig"),
+        "reason": reason,
+        "shrinks": shrinks,
+    }
     answer = tell_engine(folder, environment, "import_table", arguments)
     word = "has" if answer["changed"] else "had already"
     say(
         answer,
         as_json,
-        lambda _: (f"{table}: version {answer['version']} {word} these {answer['rows']} rows",),
+        lambda _: (
+            f"{table}: version {answer['version']} {word} these {answer['rows']} rows: "
+            f"{answer['added']} new or changed, {answer['gone']} gone",
+        ),
     )
 
 

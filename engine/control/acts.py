@@ -7,15 +7,16 @@ from typing import Any
 from engine.clock import Clock
 from engine.domain.changes import Acted
 from engine.domain.message import MessageId
-from engine.domain.ports import Store
+from engine.domain.ports import Reader, Store
 from engine.domain.status import MessageState
-from engine.domain.views import MessageQuery
+from engine.domain.views import ActView, MessageQuery
 from engine.errors import UsageError
 
 PAGE = 500
 
-KEYS_SHOWN = "keys shown"
-"""The act of who saw that a far end books a repeated key once."""
+KEYS_TRIED = "keys tried"
+"""The act of who had a document sent twice under one key. The newest of a far end counts; its detail: `honoured` 1 or
+0, and `acknowledged` 1 where both were taken and somebody must look there."""
 
 Answer = dict[str, Any]
 
@@ -35,6 +36,12 @@ async def audit(
     (act,) = await store.submit((Acted(actor, verb, target, reason, {**detail}, clock.now_us()),))
     assert isinstance(act, int)
     return act
+
+
+async def keys_honoured(reader: Reader, target: str) -> ActView | None:
+    """The newest trial of a far end's keys, if it showed that they are honoured."""
+    trials = await reader.acts_on(KEYS_TRIED, target)
+    return trials[0] if trials and trials[0].detail.get("honoured") else None
 
 
 async def selected(store: Store, messages: list[int] | None, query: dict[str, Any] | None) -> list[MessageId]:

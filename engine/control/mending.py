@@ -19,8 +19,8 @@ from engine.control.acts import PAGE, Answer, audit, named, selected
 from engine.domain.changes import Dropped
 from engine.domain.message import MessageId
 from engine.domain.ports import Store
-from engine.domain.status import DeliveryState, EffectState
-from engine.domain.views import ActView
+from engine.domain.status import DeliveryState, EffectState, MessageState
+from engine.domain.views import ActView, MessageQuery
 from engine.errors import UsageError
 from engine.pipeline.changing import What
 from engine.pipeline.correcting import Corrector
@@ -73,8 +73,17 @@ class Mender:
         tally = Tally(0, 0, 0)
         async with self._stepper.lock:
             releaser = self._releaser(actor, reason)
-            for page in await self._held_pages(owner, cause, messages):
-                tally = tally.plus(await releaser.release(page, as_new=as_new))
+            pages = await self._held_pages(owner, cause, messages)
+            if not pages:
+                what = (
+                    f"nothing is held for {' '.join(filter(None, (owner, cause)))}"
+                    if owner or cause
+                    else "nothing is held"
+                )
+                raise UsageError("CTL018", what, "see `suture worklist`")
+            for page in pages:
+                holding = [message for message in page if await self._holds(message)]
+                tally = tally.plus(await releaser.release(holding, as_new=as_new))
         self._look()
         target = cause or owner or ("messages" if messages else "all")
         await self._audit(actor, "release", target, reason, tally._asdict())
@@ -210,6 +219,16 @@ class Mender:
             pages.append(page)
             after = page[-1]
         return pages
+
+    async def _holds(self, message: MessageId) -> bool:
+        """Whether a person can release anything of it: effects, or a message that nothing was made of."""
+        if any(
+            effect.state in (EffectState.HELD, EffectState.WAITING)
+            for effect in await self._store.effects(message)
+        ):
+            return True
+        (view,) = await self._store.messages(MessageQuery(before=message + 1, limit=1))
+        return view.id == message and view.state is MessageState.HELD
 
     async def _refused(self, delivery: int | None) -> bool:
         view = await self._store.delivery(delivery) if delivery is not None else None

@@ -6,18 +6,19 @@ Every act of a person has an actor and is written to the audit.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from engine.activation import activate, current_csv, record_table
 from engine.clock import Clock
-from engine.control.acts import KEYS_SHOWN, Answer, audit
+from engine.control.acts import KEYS_TRIED, Answer, audit
 from engine.control.mending import Mender
 from engine.control.replaying import Replayer
 from engine.domain.changes import Recovered
 from engine.domain.ports import Store
 from engine.errors import UsageError
 from engine.pipeline.stepper import Outbox, Stepper
+from engine.reference.difference import row_difference
 from engine.reference.table import Table
 from engine.site.files import Site
 
@@ -32,6 +33,10 @@ class Lanes(Protocol):
     async def hold(self, destination: str, code: str, actor: str) -> None: ...
 
     def recovered(self) -> None: ...
+
+
+SHOWN = 5
+"""Rows that a fault names."""
 
 
 class Verbs:
@@ -65,7 +70,8 @@ class Verbs:
             "resume": self.resume,
             "hold": self.hold,
             "recovered": self.recovered,
-            "keys_shown": self.keys_shown,
+            "keys_tried": self.keys_tried,
+            "keys_booked_once": self.keys_booked_once,
         }
 
     async def call(self, verb: str, arguments: dict[str, Any], actor: str) -> Answer:
@@ -85,19 +91,32 @@ class Verbs:
         """Rows for a code table: a new version of it, used from the next message on."""
         csv = await self._csv_of(table)
         spec = self._stepper.edition.release.tables[table].spec
+        _whole(table, [*spec.keys, *spec.columns], rows)
         added = Table.compile(spec, csv, f"{table}.csv").with_rows(rows)
         version = await self._record(table, added, actor, reason, "worklist")
         await audit(self._store, self._clock, actor, "tables add", table, reason, {"rows": len(rows)})
         return {"table": table, "version": version, "rows": len(rows)}
 
-    async def import_table(self, *, actor: str, table: str, csv: str, reason: str = "") -> Answer:
+    async def import_table(
+        self, *, actor: str, table: str, csv: str, reason: str = "", shrinks: bool = False
+    ) -> Answer:
         """All rows of a code table: a new version of it, used from the next message on. A table that is what it was
-        keeps its version."""
+        keeps its version. `shrinks`: rows may be gone."""
         before = await self._csv_of(table)
+        spec = self._stepper.edition.release.tables[table].spec
+        Table.compile(spec, csv.encode(), f"{table}.csv")
+        difference = row_difference(before.decode(), csv, spec.keys)
+        if difference.gone and not shrinks:
+            shown = "; ".join(difference.gone[:SHOWN])
+            mend = "export it and merge, or say --shrinks when they are to go"
+            raise UsageError(
+                "CTL021", f"{len(difference.gone)} rows of table {table} would be gone: {shown}", mend
+            )
         version = await self._record(table, csv.encode(), actor, reason, "import")
         rows = len(self._stepper.edition.release.tables[table].rows)
-        await audit(self._store, self._clock, actor, "tables import", table, reason, {"rows": rows})
-        return {"table": table, "version": version, "rows": rows, "changed": before != csv.encode()}
+        detail = {"rows": rows, **difference.counts()}
+        await audit(self._store, self._clock, actor, "tables import", table, reason, detail)
+        return {"table": table, "version": version, "changed": before != csv.encode(), **detail}
 
     async def _csv_of(self, table: str) -> bytes:
         csv = await current_csv(self._store, table)
@@ -160,6 +179,29 @@ class Verbs:
         self._lanes.recovered()
         return {"recovering": False}
 
-    async def keys_shown(self, *, actor: str, target: str, reason: str) -> Answer:
-        """A far end was seen to book a repeated key once. It counts from the next start on."""
-        return {"act": await audit(self._store, self._clock, actor, KEYS_SHOWN, target, reason, {})}
+    async def keys_tried(
+        self, *, actor: str, target: str, honoured: bool, acknowledged: bool, reason: str
+    ) -> Answer:
+        """What was seen of a far end that was sent one document twice. It counts from the next start on."""
+        detail = {"honoured": int(honoured), "acknowledged": int(acknowledged)}
+        return {"act": await audit(self._store, self._clock, actor, KEYS_TRIED, target, reason, detail)}
+
+    async def keys_booked_once(self, *, actor: str, target: str, reason: str) -> Answer:
+        """Somebody looked there, after both were acknowledged."""
+        trials = await self._store.acts_on(KEYS_TRIED, target)
+        if not trials or not trials[0].detail.get("acknowledged"):
+            mend = "send a document twice first: suture doctor --keys NAME --document FILE"
+            raise UsageError("CTL019", "nothing was acknowledged twice there before", mend)
+        return await self.keys_tried(
+            actor=actor, target=target, honoured=True, acknowledged=True, reason=reason
+        )
+
+
+def _whole(table: str, columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
+    """An empty cell may decide that a line is not stocked, or not charged: it is said, not forgotten."""
+    missing = sorted({column for row in rows for column in columns if column not in row})
+    if missing:
+        mend = (
+            f"say them too: {' '.join(f'{column}=' for column in missing)}, empty where nothing belongs there"
+        )
+        raise UsageError("CTL020", f"a row of table {table} lacks {', '.join(missing)}", mend)

@@ -186,7 +186,7 @@ class _Compiler:
                 return repr(str(text))
             case {"number": str(), **rest} if not rest:
                 return self._required(tree, place)
-            case {"each": _, **rest} if set(rest) <= {"give"}:
+            case dict() if "each" in tree or "give" in tree:
                 return self._each(tree, place)
             case dict():
                 return self._keys(tree, place)
@@ -226,7 +226,7 @@ class _Compiler:
         return f"[{', '.join(items)}]"
 
     def _each(self, tree: dict[str, Any], place: _Place) -> str:
-        if tree["each"] != "lines" or "give" not in tree or self._in_lines:
+        if set(tree) != {"each", "give"} or tree["each"] != "lines" or self._in_lines:
             what, mend = "`each` goes over lines, and not within itself", "write {each: lines, give: {…}}"
             return self._fault(place.node, "MAP051", what, mend)
         built = self._emitter.fresh("l")

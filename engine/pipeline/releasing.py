@@ -30,11 +30,13 @@ TRIES = 5
 
 
 class Tally(NamedTuple):
-    """`released`: effects on their way; `still_held`: they lack something else; `messages`: looked at."""
+    """`released`: effects on their way; `still_held`: they lack something else; `not_due`: found not to be owed at all;
+    `messages`: looked at."""
 
     messages: int
     released: int
     still_held: int
+    not_due: int = 0
 
     def plus(self, other: Tally) -> Tally:
         return Tally(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
@@ -99,7 +101,8 @@ class Releaser:
         for document in stepped.documents:
             self._outbox.wake(document.destination, document.priority)
         states = [effect.state for effect in stepped.effects]
-        return Tally(1, states.count(EffectState.ROUTED), states.count(EffectState.HELD))
+        not_due = max(0, len(only) - len(states))
+        return Tally(1, states.count(EffectState.ROUTED), states.count(EffectState.HELD), not_due)
 
     def _change(self, message: MessageId, read: Read, stepped: Stepped, has_effects: bool) -> Change:
         now_us = self._clock.now_us()

@@ -5,6 +5,7 @@ A test names the documents of each effect, in order; an effect that it does not 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -56,9 +57,10 @@ def _differences(test: ChannelTest, stepped: Stepped) -> Iterator[str]:
         yield f"state: expected {test.state}, got {stepped.state.word} ({stepped.reason})"
     written: dict[str, list[Any]] = {}
     for document in stepped.documents:
-        written.setdefault(document.effect, []).append(orjson.loads(document.payload))
+        written.setdefault(document.effect, []).append(tree_of(document.payload))
     for effect in sorted(test.expect.keys() | written.keys()):
-        expected, got = test.expect.get(effect, []), written.get(effect, [])
+        expected = [tree_of(one) if isinstance(one, bytes) else one for one in test.expect.get(effect, [])]
+        got = written.get(effect, [])
         if len(expected) != len(got):
             yield f"{effect}: expected {len(expected)} documents, got {len(got)}"
         for number, (want, have) in enumerate(zip(expected, got, strict=False), 1):
@@ -69,6 +71,20 @@ def _differences(test: ChannelTest, stepped: Stepped) -> Iterator[str]:
             yield f"{name}: expected to be held for '{cause}'"
     if test.holds and len(held) != len(test.holds):
         yield f"expected {len(test.holds)} held effects, got {len(held)}"
+
+
+def tree_of(payload: bytes) -> Any:
+    """A document as tests compare it: JSON as it is; an HL7 message as segments with their filled fields, by name."""
+    if not payload.startswith(b"MSH"):
+        return orjson.loads(payload)
+    return {
+        f"{number} {segment[:3]}": {
+            f"{segment[:3]}-{place + (segment[:3] == 'MSH')}": field
+            for place, field in enumerate(segment.split("|")[1:], start=1)
+            if field
+        }
+        for number, segment in enumerate(re.split(r"[\r\n]+", payload.decode().strip()), start=1)
+    }
 
 
 def _unlike(want: Any, have: Any, place: str) -> Iterator[str]:

@@ -78,10 +78,17 @@ class _Reader:
         data = self._file(path, name)
         if data is None:
             return []
+        if data.startswith(b"MSH"):
+            return [data]
         try:
             tree = json.loads(data)
         except ValueError:
-            self._fault(path, "SIT060", "the file is no JSON", "write one document, or a list of documents")
+            self._fault(
+                path,
+                "SIT060",
+                "the file is neither JSON nor an HL7 message",
+                "write one document, or a list of documents",
+            )
             return []
         return tree if isinstance(tree, list) else [tree]
 

@@ -85,6 +85,7 @@ def _copy(source: Path, target: Path) -> None:
     """One consistent state of `source`, whoever writes it meanwhile."""
     target.unlink(missing_ok=True)
     reading = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+    os.close(os.open(target, os.O_RDWR | os.O_CREAT, 0o600))  # its owner's alone, as the store is
     writing = apsw.Connection(str(target))
     try:
         with writing.backup("main", reading, "main") as copy:

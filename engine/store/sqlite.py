@@ -121,7 +121,9 @@ class SqliteReader(SqliteReads):
 
 
 def _connect(path: Path) -> apsw.Connection:
-    """A connection that may write. It never waits for a lock: the loop would wait with it."""
+    """A connection that may write. It never waits for a lock: the loop would wait with it. The file, and with it log
+    and index, is its owner's alone."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = apsw.Connection(str(path))
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").fetchall()

@@ -33,7 +33,7 @@ class Billing:
     def __init__(self, mute: int = 0) -> None:
         self.port = free_port()
         self.heard: list[Message] = []
-        self._mute = mute
+        self.mute = mute
 
     async def __aenter__(self) -> Billing:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -50,8 +50,8 @@ class Billing:
                 known = any(other.header.control_id == control for other in self.heard)
                 if not known:  # a repeated control id is the same message
                     self.heard.append(message)
-                if self._mute:
-                    self._mute -= 1
+                if self.mute:
+                    self.mute -= 1
                     writer.close()
                     return
                 answer = f"MSH|^~\\&|B|H|SUTURE||20261120||ACK|1|P|2.5.1\rMSA|AA|{control}\r"
@@ -98,8 +98,15 @@ async def test_a_lost_acknowledgment_is_told_again_where_that_is_safe(suture, tm
     (tmp_path / "outbox").mkdir()
     async with Billing(mute=1) as billing:
         carry(suture, billing.port, tmp_path / "outbox", "honours_idempotency: true")
+        assert "CTL019" in suture.ask("doctor", "--keys", "billing", "--booked-once").stderr
+        billing.mute, told = 0, tmp_path / "told.hl7"
+        told.write_bytes(b"MSH|^~\\&|S||B||20261120||DFT^P03|KEYS-1|P|2.5.1\rEVN|P03\r")
+        tried = await asyncio.to_thread(suture.ask, "doctor", "--keys", "billing", "--document", str(told))
+        assert "both were acknowledged; look there" in tried.stdout, tried.stderr
         shown = suture.ask("doctor", "--keys", "billing", "--booked-once")
         assert shown.returncode == 0, shown.stderr
+        billing.mute = 1
+        billing.heard.clear()
         await asyncio.to_thread(suture.start)
         await send(suture, usage(1))
         account = await asyncio.to_thread(suture.settled)

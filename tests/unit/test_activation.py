@@ -80,3 +80,28 @@ async def test_a_file_and_its_table_changed_apart_are_not_merged_by_guessing(par
     assert [fault.code for fault in caught.value.faults] == ["ACT001"]
     (folder / CHARGES).write_bytes(more)  # exported and merged
     await activate(store, load_site(folder), clock, "ann")
+
+
+async def test_a_file_that_was_imported_as_it_is_has_not_changed(parts):
+    """Edited, imported, then a row added by hand: what the file says is in the store already."""
+    folder, store, clock = parts
+    site = load_site(folder)
+    await activate(store, site, clock, "engine")
+    (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW)
+    imported = (folder / CHARGES).read_bytes()
+    await record_table(store, site, "charges", imported, clock, "ann", "new", "import")
+    more = imported + ROW.replace("NEW", "OTHER").encode()
+    await record_table(store, site, "charges", more, clock, "ann", "new", "worklist")
+    edition = await activate(store, load_site(folder), clock, "engine")
+    assert any(row["code"] == "OTHER-CODE" for row in edition.release.tables["charges"].rows)
+
+
+async def test_a_file_that_goes_back_to_what_it_was_is_taken(parts):
+    folder, store, clock = parts
+    before = (folder / CHARGES).read_text()
+    await activate(store, load_site(folder), clock, "ann")
+    (folder / CHARGES).write_text(before + ROW)
+    await activate(store, load_site(folder), clock, "ann")
+    (folder / CHARGES).write_text(before)
+    edition = await activate(store, load_site(folder), clock, "ann")
+    assert not any(row["code"] == "NEW-CODE" for row in edition.release.tables["charges"].rows)

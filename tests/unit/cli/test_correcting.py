@@ -49,6 +49,7 @@ def test_where_the_site_asks_a_second_person_lets_it_go(mended, monkeypatch):
     site.write_text(
         site.read_text().replace("currency: USD", "currency: USD\ncorrections: {second_person: true}")
     )
+    mended.run("reload")
     monkeypatch.setenv("LOGNAME", "ann")
     said = mended.run("correct", "1", "--reason", "wrong code").stdout.splitlines()
     number = said[-1].split()[-1].rstrip("`")
@@ -65,6 +66,7 @@ def test_what_would_do_something_else_by_now_is_not_approved(mended, monkeypatch
     site.write_text(
         site.read_text().replace("currency: USD", "currency: USD\ncorrections: {second_person: true}")
     )
+    mended.run("reload")
     monkeypatch.setenv("LOGNAME", "ann")
     asked = mended.json("correct", "1", "--reason", "wrong code")["asked"]
     right = mended.site / "mappings" / "tables" / "charges.csv"

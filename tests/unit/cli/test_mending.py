@@ -73,3 +73,35 @@ def test_the_files_are_reloaded_whole_or_not_at_all(desk):
     assert "channels/ehr-usage.yaml:" in result.stderr
     channel.write_text(channel.read_text().replace("credit_fnds:", "credit_finds:"))
     assert desk.json("reload")["release"] == before
+
+
+def test_releasing_what_holds_nothing_says_so(desk):
+    assert desk.json("release", "1")["messages"] == 0
+    nobody = desk.run("release", "--owner", "nobody")
+    assert nobody.exit_code == 2
+    assert "CTL018 nothing is held for nobody" in nobody.stderr
+
+
+def test_a_release_says_what_turned_out_not_to_be_due(desk):
+    row = [
+        *("facility=NORTH", "code=NOBODY-MAPPED", "item=1", "description=x", "kind=time", "stocked=no"),
+        *("ownership=none", "issued_by=none", "stock_unit=EA", "supplier="),
+    ]
+    assert desk.run("tables", "add", "items", *row, "--reason", "new").exit_code == 0
+    assert desk.run("tables", "add", "feed-units", "code=NOBODY-MAPPED", "unit=EA").exit_code == 0
+    told = desk.json("release", "3", "--reason", "row added")
+    assert told["not_due"] >= 2
+
+
+def test_a_number_that_no_message_can_have_is_no_crash(desk):
+    result = desk.run("show", "99999999999999999999")
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_the_store_is_its_owner_s_alone(desk):
+    store = desk.site / "var" / "suture.db"
+    assert store.stat().st_mode & 0o077 == 0
+    backup = desk.site / "backup.db"
+    assert desk.run("backup", str(backup)).exit_code == 0
+    assert backup.stat().st_mode & 0o077 == 0

@@ -56,3 +56,32 @@ def test_an_import_that_does_not_fit_changes_nothing(desk, tmp_path):
     assert result.exit_code == 1
     assert "charges.csv:1" in result.stderr
     assert all(row["version"] == 1 for row in desk.json("tables", "list"))
+
+
+def test_an_import_never_drops_rows_without_a_word(desk):
+    path = desk.site / "mappings" / "tables" / "charges.csv"
+    row = [
+        *("code=NOBODY-MAPPED", "payer_class=*", "charge_code=27899999", "billable=yes", "revenue_code=0278"),
+        "factor=1",
+    ]
+    assert desk.run("tables", "add", "charges", *row, "--reason", "new").exit_code == 0
+    refused = desk.run("tables", "import", "charges", str(path))
+    assert refused.exit_code == 2
+    assert "CTL021 1 rows of table charges would be gone: code=NOBODY-MAPPED" in refused.stderr
+    told = desk.json("tables", "import", "charges", str(path), "--shrinks", "--reason", "it was wrong")
+    assert (told["added"], told["gone"]) == (0, 1)
+
+
+def test_a_row_that_is_added_says_every_column(desk):
+    result = desk.run("tables", "add", "items", "facility=NORTH", "code=NEW", "item=1")
+    assert result.exit_code == 2
+    assert "CTL020" in result.stderr
+    assert "ownership= stock_unit= stocked=" in result.stderr
+
+
+def test_edited_files_take_effect_with_reload_and_not_by_the_way(desk):
+    """While no engine runs, a verb goes on with what was in force."""
+    channel = desk.site / "channels" / "ehr-usage.yaml"
+    channel.write_text(channel.read_text().replace("lane: account", "lane: acount"))
+    assert desk.run("hold", "erp").exit_code == 0
+    assert desk.run("reload").exit_code == 1

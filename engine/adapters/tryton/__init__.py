@@ -1,0 +1,1 @@
+"""Tryton, an ERP with an API of its own: business documents made step by step, each found by reference first."""
