@@ -39,7 +39,8 @@ def keys_target(name: str, end: Destination, place: DestinationPlace) -> str:
 
 
 def policy_of(end: Destination, keys_shown: bool) -> LanePolicy:
-    """How its lanes treat it. `keys_shown`: that it honours keys was not only said (rules of money, 8)."""
+    """How its lanes treat it. `keys_shown`: that it honours keys was not only said (rules of money, 8), of documents
+    sent one by one: where that is relied upon, none goes in a batch."""
     common = LanePolicy(
         settle=0.0,
         first=end.retry.first,
@@ -51,13 +52,14 @@ def policy_of(end: Destination, keys_shown: bool) -> LanePolicy:
     )
     match end:
         case HttpFile():
+            repeats = end.honours_idempotency and keys_shown
             return replace(
                 common,
                 settle=end.settle,
                 concurrency=end.concurrency,
-                batch_most=end.batch.most if end.batch else 1,
+                batch_most=1 if (repeats and end.probe is None) or end.batch is None else end.batch.most,
                 asks=end.probe is not None,
-                repeats=end.honours_idempotency and keys_shown,
+                repeats=repeats,
             )
         case MllpFile():
             return replace(

@@ -26,9 +26,6 @@ _BEFORE_APPLYING = (408, 425, 429, 503)
 _MISCONFIGURED = (401, 403, 404, 405)
 """On the path that documents go to: credentials or address are wrong, the documents are not."""
 
-RETRY_AFTER_LIMIT = 3600.0
-"""Seconds: a far end that asks for longer is asked again after this."""
-
 
 @dataclass(frozen=True, slots=True)
 class HttpEndpoint:
@@ -204,4 +201,4 @@ def _code(status: int, body: Any) -> str:
 
 def _retry_after(reply: Reply) -> float | None:
     text = reply.headers.get(b"retry-after", b"").strip()
-    return min(float(text), RETRY_AFTER_LIMIT) if text.isdigit() else None
+    return float(text) if text.isdigit() and len(text) < 10 else None

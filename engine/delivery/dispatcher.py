@@ -139,7 +139,7 @@ class Dispatcher:
         try:
             if self._marking is not None:
                 await asyncio.wait((self._marking,), timeout=self.policy.stop_grace)
-            heads = self._window.withdraw()
+            heads = [head for head in self._window.withdraw() if head.state is not DeliveryState.UNKNOWN]
             if heads:
                 await self._writer.submit((Withdrawn(tuple(head.id for head in heads)),))
         except StoreUnavailable:
@@ -247,8 +247,8 @@ class Dispatcher:
 
     async def _mark(self) -> None:
         """Heads are marked ahead of their turn, many with one commit."""
+        heads = self._window.to_mark(self._most_marked - self._window.marked)
         try:
-            heads = self._window.to_mark(self._most_marked - self._window.marked)
             heads = await self._drained_before(heads)
             if self.policy.parks:
                 heads = await self._unheld_before(heads)
@@ -261,6 +261,10 @@ class Dispatcher:
             for head in heads:
                 if head.id in lost and self._window.lose(head):
                     self._spawn(self._load_lane, head.lane)
+        except BaseException:
+            for head in self._window.taken(heads):
+                self._step_back(head, STORE_PAUSE)
+            raise
         finally:
             self._marking = None
         self._pump()
@@ -338,7 +342,7 @@ class Dispatcher:
         self._pump()
         now_us = self._clock.now_us()
         nexts = [
-            after_send(outcome, head.attempts + 1, self.policy, now_us)
+            after_send(outcome, head.attempts + 1, self.policy, now_us, head.state is DeliveryState.UNKNOWN)
             for head, outcome in zip(heads, outcomes, strict=True)
         ]
         await self._settle(heads, outcomes, nexts, now_us, seconds)
@@ -447,21 +451,42 @@ class Dispatcher:
             return
         began = self._clock.monotonic()
         async with self._questions:
-            outcome = await self._adapter.probe(head)
+            outcome = await self._asked(head)
         now_us = self._clock.now_us()
-        if outcome is not None and outcome.verdict is Verdict.ABSENT:
-            self._absent[head.id] = self._absent.get(head.id, 0) + 1
-        after = after_probe(outcome, self._absent.get(head.id, 0), self.policy, now_us)
+        if outcome is not None and outcome.verdict is Verdict.HALF:
+            await self._send_on(head)
+            return
+        absent = outcome is not None and outcome.verdict is Verdict.ABSENT
+        self._absent[head.id] = self._absent.get(head.id, 0) + 1 if absent else 0
+        after = after_probe(outcome, self._absent[head.id], self.policy, now_us)
+        if after.state is not DeliveryState.UNKNOWN:
+            del self._absent[head.id]
         told = outcome or Outcome(Verdict.UNKNOWN, "cannot be asked")
         await self._settle((head,), (told,), (after,), now_us, self._clock.monotonic() - began)
 
+    async def _asked(self, head: Outgoing) -> Outcome | None:
+        """What the adapter says. One that breaks has told us nothing."""
+        try:
+            return await self._adapter.probe(head)
+        except Exception as error:
+            self._observer.broken(self.destination, error)
+            return Outcome(Verdict.UNKNOWN, "the adapter failed")
+
     async def _repeat(self, head: Outgoing) -> None:
-        now_us = self._clock.now_us()
-        repeats = self.policy.repeats and not self._recovering
-        told = Outcome(Verdict.UNKNOWN, "sent again under the same key" if repeats else "nobody to ask")
-        after = (
-            Next(DeliveryState.WAITING, now_us, counts=False)
-            if repeats
-            else Next(DeliveryState.HELD, counts=False, code="unknown: nobody to ask")
-        )
-        await self._settle((head,), (told,), (after,), now_us, 0.0)
+        """Sent again under the same key, where that is safe; else a person looks."""
+        if self.policy.repeats and not self._recovering:
+            await self._send_on(head)
+            return
+        told = Outcome(Verdict.UNKNOWN, "nobody to ask")
+        after = Next(DeliveryState.HELD, counts=False, code="unknown: nobody to ask")
+        await self._settle((head,), (told,), (after,), self._clock.now_us(), 0.0)
+
+    async def _send_on(self, head: Outgoing) -> None:
+        """An unknown that is sent again stays one: nobody may cancel it, or take its key, for not being there."""
+        (answer,) = await self._persist((Sending((head.id,), self._clock.now_us()),))
+        if isinstance(answer, Lost):
+            if self._window.end(head):
+                self._spawn(self._load_lane, head.lane)
+            return
+        self._window.again(head._replace(state=DeliveryState.UNKNOWN))
+        self._pump()

@@ -47,19 +47,35 @@ class Next(NamedTuple):
     code: str = ""
 
 
+REFUSED_IN_DOUBT = "refused after unknown"
+"""How the code of a refusal begins whose document may be there all the same."""
+
+RETRY_AFTER_LIMIT = 3600.0
+"""Seconds: a far end that asks for longer is asked again after this."""
+
 ABSENT_ANSWERS = 2
 """A far end that may still be committing is asked this often, `settle` apart, before anything is sent again."""
 
 
-def after_send(outcome: Outcome, attempt: int, policy: LanePolicy, now_us: int) -> Next:
-    """`attempt` counts from 1, this one included; tries that burned none excluded."""
+def after_send(
+    outcome: Outcome, attempt: int, policy: LanePolicy, now_us: int, doubtful: bool = False
+) -> Next:
+    """`attempt` counts from 1, this one included; tries that burned none excluded. `doubtful`: it was unknown, or stood
+    half-way, when it was sent again: until a far end says that it is there, or surely is not, it stays unknown."""
     match outcome.verdict:
         case Verdict.APPLIED:
             return Next(DeliveryState.DELIVERED)
+        case Verdict.REJECTED if doubtful and not policy.asks:
+            return Next(DeliveryState.HELD, code=f"{REFUSED_IN_DOUBT}: {outcome.code}")
         case Verdict.REJECTED:
             return Next(DeliveryState.HELD, frees=True)
         case Verdict.CREDENTIALS:
-            return Next(DeliveryState.WAITING, now_us, counts=False, stops=True)
+            state = DeliveryState.UNKNOWN if doubtful else DeliveryState.WAITING
+            return Next(state, now_us, counts=False, stops=True)
+        case Verdict.HALF:
+            return _on(outcome, attempt, policy, now_us)
+        case Verdict.NOT_SENT if doubtful:
+            return _on(outcome, attempt, policy, now_us)
         case Verdict.NOT_SENT:
             return _again(outcome, attempt, policy, now_us)
         case _:
@@ -67,7 +83,8 @@ def after_send(outcome: Outcome, attempt: int, policy: LanePolicy, now_us: int) 
 
 
 def after_probe(outcome: Outcome | None, absent: int, policy: LanePolicy, now_us: int) -> Next:
-    """`absent`: how often the far end has said it does not know the reference, this answer included."""
+    """`absent`: how often in a row the far end has said it does not know the reference, this answer included. HALF is
+    not settled here: it is sent on."""
     if outcome is None:
         return _unknown(policy, now_us)
     match outcome.verdict:
@@ -84,9 +101,19 @@ def after_probe(outcome: Outcome | None, absent: int, policy: LanePolicy, now_us
 def _again(outcome: Outcome, attempt: int, policy: LanePolicy, now_us: int) -> Next:
     if policy.give_up_after is not None and attempt >= policy.give_up_after:
         return Next(DeliveryState.HELD, frees=False, code="gave up")
+    return Next(DeliveryState.WAITING, _later(outcome, attempt, policy, now_us))
+
+
+def _on(outcome: Outcome, attempt: int, policy: LanePolicy, now_us: int) -> Next:
+    """Gone on with later; nobody may take it for not there meanwhile."""
+    return Next(DeliveryState.UNKNOWN, _later(outcome, attempt, policy, now_us))
+
+
+def _later(outcome: Outcome, attempt: int, policy: LanePolicy, now_us: int) -> int:
     doublings = min(attempt - 1, 30)  # 2.0**1024 overflows; a lane may retry for months
     wait = min(policy.first * 2.0**doublings, policy.ceiling)
-    return Next(DeliveryState.WAITING, _in(max(wait, outcome.retry_after or 0.0), now_us))
+    asked = min(outcome.retry_after or 0.0, RETRY_AFTER_LIMIT)
+    return _in(max(wait, asked), now_us)
 
 
 def _unknown(policy: LanePolicy, now_us: int) -> Next:

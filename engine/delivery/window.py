@@ -7,7 +7,7 @@ A lane is here reserved, loading, waiting for its mark, marked, or under way; or
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from engine.domain.posting import Priority
 from engine.domain.status import DeliveryState
@@ -31,6 +31,9 @@ class _Queue:
 
     def __len__(self) -> int:
         return len(self._live) + len(self._late)
+
+    def __iter__(self) -> Iterator[int]:
+        yield from (*self._live, *self._late)
 
     def put(self, head: Outgoing) -> None:
         (self._live if head.priority is Priority.LIVE else self._late).append(head.lane)
@@ -162,6 +165,17 @@ class Window:
     def unmark(self, heads: Sequence[Outgoing]) -> None:
         """Their marks are not to be: their lanes park."""
         self.marked -= len(heads)
+
+    def taken(self, heads: Sequence[Outgoing]) -> list[Outgoing]:
+        """Those of them that were taken to be marked and are neither marked nor stepped back."""
+        waiting = set(self._startable)
+        return [head for head in heads if head.lane in self._lanes and head.lane not in waiting]
+
+    def again(self, head: Outgoing) -> None:
+        """A loaded head whose outcome is unknown is marked to leave once more."""
+        self._lanes[head.lane][0] = head
+        self.marked += 1
+        self._startable.put(head)
 
     def start(self, most: int) -> list[Outgoing]:
         """Marked heads, each of another lane, that leave now."""

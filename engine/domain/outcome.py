@@ -19,6 +19,7 @@ class Verdict(IntEnum):
     UNKNOWN = 4  # bytes left, no trustworthy answer came
     CREDENTIALS = 5  # 401, 403 or a wrong path: stop the destination, burn no attempt
     ABSENT = 6  # only of a probe: the far end does not know the reference
+    HALF = 7  # a part of it is there; sending it goes on with that part
 
     @property
     def word(self) -> str:

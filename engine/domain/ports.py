@@ -163,7 +163,8 @@ class Reader(Protocol):
         ...
 
     async def held_deliveries(self, destination: str | None, limit: int) -> list[int]:
-        """Ids of HELD deliveries (None: of any destination), oldest first."""
+        """Ids of HELD deliveries (None: of any destination) that are certainly not applied, oldest first: refused, or
+        given up."""
         ...
 
     async def message_counts(self) -> dict[tuple[str, str], int]:

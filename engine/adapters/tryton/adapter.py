@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from engine.adapters.http import REPLY_KEPT
 from engine.adapters.transport import NotSent, Transport, Unanswered
 from engine.adapters.tryton.booking import Booking, Desk, Receipt
 from engine.adapters.tryton.codes import Codes
 from engine.adapters.tryton.invoices import Invoices
 from engine.adapters.tryton.journals import Journals
 from engine.adapters.tryton.purchases import Purchases
-from engine.adapters.tryton.rest import Busy, Misled, Refused, Rest, Unclear
+from engine.adapters.tryton.rest import Busy, Misled, Refused, Rest, Unclear, begin, begun
 from engine.adapters.tryton.shipments import Shipments
 from engine.domain.erp import BadDocument, Form, InternalShipment, Purchase, read_form
 from engine.domain.outcome import Outcome, Verdict
@@ -42,7 +43,8 @@ class TrytonEndpoint:
 
 class TrytonAdapter:
     """Outcomes: what Tryton refuses is final; 401, 403, and a set-up other than the site says stop the destination;
-    429 and 503 are tried again; 500 is asked about once, then final."""
+    429 and 503 are tried again; 500 is asked about, then final where nothing is there. What stands half-way is never
+    told as not sent, nor as refused."""
 
     def __init__(self, endpoint: TrytonEndpoint) -> None:
         self._endpoint = endpoint
@@ -61,21 +63,31 @@ class TrytonAdapter:
         outcome = await self._outcome(delivery, book)
         if outcome.verdict is Verdict.REJECTED:
             self._codes.forget()
-        if outcome.verdict is Verdict.UNKNOWN and outcome.code == "HTTP 500" and delivery.attempts:
-            return outcome._replace(verdict=Verdict.REJECTED, code="HTTP 500 twice")
+        if outcome.code == "HTTP 500" and delivery.attempts and not begun():
+            return await self._after_500(delivery, outcome)
         return outcome
+
+    async def _after_500(self, delivery: Outgoing, outcome: Outcome) -> Outcome:
+        """An error of the ERP's own, again, before anything was made: a person must look, once it is sure that nothing
+        is there."""
+        found = await self.probe(delivery)
+        if found is not None and found.verdict is Verdict.ABSENT:
+            return Outcome(Verdict.REJECTED, "HTTP 500, again")
+        return found if found is not None and found.verdict is Verdict.APPLIED else outcome
 
     async def send_many(self, deliveries: Sequence[Outgoing]) -> list[Outcome]:
         return [await self.send(delivery) for delivery in deliveries]
 
     async def probe(self, delivery: Outgoing) -> Outcome | None:
-        """ABSENT also when a document stands half-way: sending goes on with it."""
+        """HALF when a document stands half-way: sending goes on with it."""
 
         async def look(form: Form, booking: Booking[Any]) -> Receipt | None:
             return await booking.booked(form)
 
         outcome = await self._outcome(delivery, look)
-        unsure = outcome.verdict in (Verdict.REJECTED, Verdict.NOT_SENT)
+        unsure = outcome.verdict in (Verdict.REJECTED, Verdict.NOT_SENT) or (
+            outcome.verdict is Verdict.HALF and outcome.code != "half booked"
+        )
         return outcome._replace(verdict=Verdict.UNKNOWN) if unsure else outcome
 
     def cut(self) -> None:
@@ -88,23 +100,31 @@ class TrytonAdapter:
         self, delivery: Outgoing, work: Callable[[Form, Booking[Any]], Awaitable[Receipt | None]]
     ) -> Outcome:
         """What came of it, as the lane understands it."""
+        begin()
         try:
             form = read_form(delivery.path, delivery.payload)
+            if form.reference != delivery.reference:
+                raise BadDocument("reference: it is another than the delivery's own")
             receipt = await work(form, (await self._bookings())[delivery.path])
         except BadDocument as bad:
             return Outcome(Verdict.REJECTED, "not a document", reply=str(bad).encode())
         except Refused as refused:
-            return Outcome(Verdict.REJECTED, f"refused: {refused.code}", reply=refused.told.encode())
+            return Outcome(
+                Verdict.REJECTED, f"refused: {refused.code}", reply=refused.told.encode()[:REPLY_KEPT]
+            )
         except Misled as misled:
-            return Outcome(Verdict.CREDENTIALS, str(misled))
+            return Outcome(Verdict.HALF if begun() else Verdict.CREDENTIALS, str(misled))
         except Busy as busy:
-            return Outcome(Verdict.NOT_SENT, busy.args[0], retry_after=busy.args[1])
+            verdict = Verdict.HALF if begun() else Verdict.NOT_SENT
+            return Outcome(verdict, busy.args[0], retry_after=busy.args[1])
         except NotSent as why:
-            return Outcome(Verdict.NOT_SENT, str(why))
+            return Outcome(Verdict.HALF if begun() else Verdict.NOT_SENT, str(why))
         except (Unanswered, Unclear) as why:
             return Outcome(Verdict.UNKNOWN, str(why))
+        except ArithmeticError:
+            return Outcome(Verdict.REJECTED, "a number is too long")
         if receipt is None:
-            return Outcome(Verdict.ABSENT, "not booked")
+            return Outcome(Verdict.HALF, "half booked") if begun() else Outcome(Verdict.ABSENT, "not booked")
         return Outcome(Verdict.APPLIED, "booked", receipt.document, receipt.amount)
 
     async def _bookings(self) -> dict[str, Booking[Any]]:

@@ -4,12 +4,13 @@ state that it stands in, so that what was cut short is finished and nothing is m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from engine.adapters.tryton.codes import Codes, Company
-from engine.adapters.tryton.rest import Domain, Record, Refused, Rest, Unclear
+from engine.adapters.tryton.rest import Busy, Domain, Misled, Record, Refused, Rest, Unclear, begin
 from engine.domain.erp import Form
 
 F = TypeVar("F", bound=Form, contravariant=True)
@@ -50,7 +51,35 @@ async def only(desk: Desk, model: str, domain: Domain, fields: Sequence[str]) ->
     alive = [record for record in found if record["state"] not in ("cancelled", "canceled")]
     if len(alive) > 1:
         raise Unclear(f"{len(alive)} documents carry the reference")
+    if alive:
+        begin(there=True)
     return alive[0] if alive else None
+
+
+def number(value: float) -> Decimal:
+    """A quantity of the ERP's, which are floats, as it is written."""
+    return Decimal(repr(value)).normalize()
+
+
+def same(found: Iterable[object], meant: Iterable[object]) -> None:
+    """Raises `Unclear` unless what is there is what was meant: another document carries the reference."""
+    if sorted(found, key=repr) != sorted(meant, key=repr):
+        raise Unclear("another document carries the reference")
+
+
+@asynccontextmanager
+async def undone(undo: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+    """What is refused inside is taken away again, so that nobody can finish it. Raises `Refused` only when it surely is
+    gone, else `Unclear`."""
+    try:
+        yield
+    except Refused as refused:
+        try:
+            await undo()
+        except (Refused, Misled, Busy):
+            raise Unclear(f"refused, and left half-way: {refused.code}") from None
+        begin()
+        raise
 
 
 async def pressed(

@@ -128,7 +128,10 @@ class Codes:
         return bool((await self._period(day))["fiscalyear"]["account_stock_method"])
 
     async def _period(self, day: date) -> Record:
-        domain = [["start_date", "<=", day], ["end_date", ">=", day], ["type", "=", "standard"]]
+        domain = [
+            ["start_date", "<=", day], ["end_date", ">=", day], ["type", "=", "standard"],
+            ["company", "=", self._rest.company],
+        ]  # fmt: skip
         fields = ("state", "fiscalyear.account_stock_method")
         found = await self._one("account.period", day.isoformat(), domain, fields)
         if found is None:
@@ -199,14 +202,17 @@ class Codes:
     async def _one(
         self, model: str, code: str, domain: Domain, fields: Sequence[str] = (), *, prefer: str = ""
     ) -> Record | None:
-        """The record; of several the one whose code is `prefer`, else the first."""
+        """The record; of several the one whose code is `prefer`. Raises `Refused` when it cannot be told which."""
         kept = self._known.get((model, code))
         if kept is not None and self._now() - kept[0] < KEPT:
             return kept[1]
         found = await self._rest.find(model, domain, fields or ("id",))
-        if not found:
+        preferred = [one for one in found if prefer and one.get("code") == prefer] or found
+        if not preferred:
             return None
-        record = next((one for one in found if prefer and one.get("code") == prefer), found[0])
+        if len(preferred) > 1:
+            raise Refused("ambiguous code", f"the ERP has {len(preferred)} records of {model} for '{code}'")
+        (record,) = preferred
         self._known[model, code] = (self._now(), record)
         return record
 

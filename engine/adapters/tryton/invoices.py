@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.adapters.tryton.booking import Desk, Receipt, only, pressed
+from engine.adapters.tryton.booking import Desk, Receipt, only, pressed, same, undone
 from engine.adapters.tryton.codes import Wanted, cents
 from engine.adapters.tryton.rest import Record, Refused
 from engine.domain.erp import CustomerInvoice, InvoiceLine
 
 _MODEL = "account.invoice"
-_FIELDS = ("number", "total_amount")
+_FIELDS = ("number", "total_amount", "lines.amount")
+_DONE = ("posted", "paid")
 _PRICE = Decimal("0.0001")
 """The decimals of a unit price, Tryton's default."""
 
@@ -24,21 +25,25 @@ class Invoices:
 
     async def booked(self, form: CustomerInvoice) -> Receipt | None:
         found = await self._find(form.reference)
-        return _receipt(found) if found is not None and found["state"] in ("posted", "paid") else None
+        return _receipt(found) if found is not None and found["state"] in _DONE else None
 
     async def book(self, form: CustomerInvoice) -> Receipt:
-        found = await self._find(form.reference) or await self._create(form)
-        try:
+        rest, found = self._desk.rest, await self._find(form.reference)
+        if found is None:
+            found = await self._create(form)
+        else:
+            same((line["amount"] for line in found["lines"]), (line.amount for line in form.lines))
+        if found["state"] in _DONE:
+            return _receipt(found)
+        record = found["id"]
+        async with undone(lambda: rest.act(_MODEL, record, "cancel", ("state",))):
             if found["total_amount"] != _total(form):
                 raise Refused("total differs", "the ERP adds taxes, or rounds otherwise")
             found = await pressed(
                 self._desk, _MODEL, found, (("draft", "post"), ("validated", "post")), _FIELDS
             )
-            if found["state"] not in ("posted", "paid"):
+            if found["state"] not in _DONE:
                 raise Refused("not posted", f"the invoice stays '{found['state']}'")
-        except Refused:
-            await self._desk.rest.act(_MODEL, found["id"], "cancel", ("state",))
-            raise
         return _receipt(found)
 
     async def _find(self, reference: str) -> Record | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from engine.adapters.tryton.booking import Desk, Receipt, only, pressed
+from engine.adapters.tryton.booking import Desk, Receipt, only, pressed, same, undone
 from engine.adapters.tryton.codes import Wanted, cents
 from engine.adapters.tryton.rest import Record, Refused
 from engine.domain.erp import Journal, JournalLine
@@ -29,17 +29,20 @@ class Journals:
         return _receipt(found) if found is not None and found["state"] == "posted" else None
 
     async def book(self, form: Journal) -> Receipt:
-        found = await self._find(form.reference) or await self._create(form)
+        rest, found = self._desk.rest, await self._find(form.reference)
+        if found is None:
+            found = await self._create(form)
+        else:
+            meant = [side for line in form.lines for side in ((line.amount, 0), (0, line.amount))]
+            same(((line["debit"], line["credit"]) for line in found["lines"]), meant)
         if found["state"] == "posted":
             return _receipt(found)
-        try:
+        record = found["id"]
+        async with undone(lambda: rest.delete(_MODEL, record)):
             _check(found, form)
             found = await pressed(self._desk, _MODEL, found, (("draft", "post"),), _FIELDS)
             if found["state"] != "posted":
                 raise Refused("not posted", f"the journal stays '{found['state']}'")
-        except Refused:
-            await self._desk.rest.delete(_MODEL, found["id"])
-            raise
         return _receipt(found)
 
     async def _find(self, reference: str) -> Record | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.adapters.tryton.booking import Desk, Receipt, only, pressed
+from engine.adapters.tryton.booking import Desk, Receipt, number, only, pressed, same, undone
 from engine.adapters.tryton.codes import Codes, Item, Wanted, Warehouse
 from engine.adapters.tryton.rest import Busy, Record, Refused, Unclear
 from engine.adapters.tryton.shipments import Shipments
@@ -18,7 +18,10 @@ _ORDER, _IN, _BACK, _MOVE = "purchase.purchase", "stock.shipment.in", "stock.shi
 _ORDER_FIELDS = (
     "number",
     "total_amount",
+    "untaxed_amount",
     "lines.product",
+    "lines.quantity",
+    "lines.unit_price",
     "lines.moves.lot",
     "lines.moves.state",
     "lines.moves.from_location",
@@ -52,14 +55,18 @@ class Purchases:
     async def book(self, form: Purchase) -> Receipt:
         if len({line.quantity > 0 for line in form.lines}) > 1:
             raise Refused("mixed signs", "lines: an order brings goods or takes them back, not both")
-        order = await self._find(form.reference) or await self._create(form)
-        try:
-            order = await pressed(
-                self._desk, _ORDER, order, (("draft", "quote"), ("quotation", "confirm")), _ORDER_FIELDS
-            )
-        except Refused:
-            await self._desk.rest.act(_ORDER, order["id"], "cancel", ("state",))
-            raise
+        rest, order = self._desk.rest, await self._find(form.reference)
+        if order is None:
+            order = await self._create(form)
+        else:
+            await self._compare(order, form)
+        if order["state"] in ("draft", "quotation"):
+            record = order["id"]
+            async with undone(lambda: rest.act(_ORDER, record, "cancel", ("state",))):
+                if order["untaxed_amount"] != order["total_amount"]:
+                    raise Refused("total differs", "the ERP adds taxes")
+                buttons = (("draft", "quote"), ("quotation", "confirm"))
+                order = await pressed(self._desk, _ORDER, order, buttons, _ORDER_FIELDS)
         if form.received_at is not None:
             await self._move_goods(form)
         return _receipt(order)
@@ -79,6 +86,21 @@ class Purchases:
                     await self._shipments.book(use)
         except Refused as refused:
             raise Busy(f"half booked: {refused.code}", None) from None
+
+    async def _compare(self, order: Record, form: Purchase) -> None:
+        codes, wanted = self._desk.codes, Wanted()
+        items = [await codes.item(line.item, "", wanted) for line in form.lines]
+        meant = [
+            (item.id, line.quantity.normalize(), line.price.normalize())
+            for item, line in zip(items, form.lines, strict=True)
+        ]
+        same(
+            (
+                (line["product"], number(line["quantity"]), line["unit_price"].normalize())
+                for line in order["lines"]
+            ),
+            meant,
+        )
 
     # The order -----------------------------------------------------------------------------------------------
 
@@ -172,9 +194,10 @@ class Purchases:
         desk = self._desk
         shipment = await self._moved(form)
         if shipment is None:
-            (shipment,) = order["shipment_returns"] or [None]
-            if shipment is None:
-                raise Refused("no return shipment", "the ERP made none for the order")
+            returns = order["shipment_returns"]
+            if len(returns) != 1:
+                raise Refused("no return shipment", f"the ERP made {len(returns)} for the order")
+            (shipment,) = returns
             if shipment["state"] == "waiting":
                 await desk.rest.act(_BACK, shipment["id"], "draft", ("state",))
             store = await desk.codes.location(form.received_at or "", "", Wanted())
@@ -191,9 +214,13 @@ class Purchases:
         """The order's moves, each with the lot of its line."""
         codes, moves = self._desk.codes, []
         lines = sorted(order["lines"], key=lambda line: line["id"])
+        if len(lines) != len(form.lines):
+            raise Unclear("somebody changed the order's lines")
         for line, ordered in zip(form.lines, lines, strict=True):
             item = await codes.item(line.item, "", Wanted())
             for move in ordered["moves"]:
+                if move["state"] == "cancelled":
+                    continue
                 changed: Record = {}
                 if line.lot is not None:
                     changed["lot"] = await self._lot(codes, line, item)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -42,6 +43,20 @@ class Unclear(Exception):
     """An answer came that proves nothing. `args[0]`: a word for why."""
 
 
+_begun: ContextVar[bool] = ContextVar("begun", default=False)
+"""Whether anything of the document that this task works on is in the ERP."""
+
+
+def begun() -> bool:
+    """Whether anything of it was found, or made, since `begin`."""
+    return _begun.get()
+
+
+def begin(there: bool = False) -> None:
+    """A document is taken up; or, `there`, something of it was found."""
+    _begun.set(there)
+
+
 class Rest:
     """`path`: of the database (`/erp`). Every call raises `NotSent` and `Unanswered` of the transport, too."""
 
@@ -54,6 +69,11 @@ class Rest:
     def in_company(self, company: int) -> None:
         """From now on every call is made within it."""
         self._context = {"company": company}
+
+    @property
+    def company(self) -> int | None:
+        """Within which calls are made."""
+        return self._context.get("company")
 
     async def find(
         self, model: str, domain: Domain, fields: Iterable[str], *, context: Record | None = None
@@ -104,7 +124,10 @@ class Rest:
         reply = await self._transport.request(head + content)
         if reply.status == 404 and "/" in place:
             raise Unclear("the record is gone")
-        return understood(reply)
+        answer = understood(reply)
+        if verb != "GET":
+            begin(there=True)
+        return answer
 
 
 def understood(reply: Reply) -> object:
@@ -121,7 +144,7 @@ def understood(reply: Reply) -> object:
         raise Refused("HTTP 400", _message(reply.body))
     if status in (429, 503):
         after = reply.headers.get(b"retry-after", b"").strip()
-        raise Busy(f"HTTP {status}", float(after) if after.isdigit() else None)
+        raise Busy(f"HTTP {status}", float(after) if after.isdigit() and len(after) < 10 else None)
     if status in _WRONG_DOOR or 300 <= status < 400:
         raise Misled(f"HTTP {status}")
     raise Unclear(f"HTTP {status}")

@@ -135,7 +135,7 @@ async def test_at_whatever_call_the_answer_is_lost_one_document_is_booked(
                 break
             assert outcome.verdict is Verdict.UNKNOWN, (spoiled, outcome)
             await lossy.settled()
-            if (await adapter.probe(delivery)).verdict is Verdict.ABSENT:
+            if (await adapter.probe(delivery)).verdict in (Verdict.ABSENT, Verdict.HALF):
                 outcome = await adapter.send(delivery)
                 assert outcome.verdict is Verdict.APPLIED, (spoiled, outcome, outcome.reply)
             await adapter.close()
@@ -229,8 +229,8 @@ async def test_an_order_whose_goods_cannot_move_is_gone_on_with_never_made_anew(
     )  # it is used up, not in the store
     for _ in range(2):
         outcome = await adapter.send(back)
-        assert (outcome.verdict, outcome.code) == (Verdict.NOT_SENT, "half booked: goods not moved")
-        assert (await adapter.probe(back)).verdict is Verdict.ABSENT
+        assert (outcome.verdict, outcome.code) == (Verdict.HALF, "half booked: goods not moved")
+        assert (await adapter.probe(back)).verdict is Verdict.HALF
     assert erp.documents(back.reference)["purchase.purchase"] == ["processing"]
 
 
@@ -284,3 +284,124 @@ async def test_cost_centers_stand_on_the_accounts_of_income_only(erp: Erp, adapt
     }
     assert centers == {"5.9.1": [CENTER], "1.3.1": []}
     assert {line["analytic_state"] for line in move["lines"]} == {"valid"}
+
+
+# What a hostile far end may do -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "other"),
+    [
+        ("/internal-shipments", SHIPMENT, {"lines": [{"item": ITEM, "quantity": "5"}]}),
+        ("/journals", JOURNAL, {"lines": [{**JOURNAL["lines"][0], "amount": "500.00"}]}),
+        ("/customer-invoices", INVOICE, {"lines": [{**INVOICE["lines"][0], "amount": "1.00"}]}),
+        ("/purchases", ORDER, {"lines": [{**ORDER["lines"][0], "price": "1000.00"}]}),
+    ],
+)
+async def test_another_document_under_the_same_reference_is_never_taken_for_ours(
+    erp: Erp, adapter: TrytonAdapter, path: str, body: dict[str, Any], other: dict[str, Any]
+) -> None:
+    first = outgoing(path, body)
+    await adapter.send(first)
+    second = outgoing(path, {**body, **other}, reference=first.reference)._replace(reference=first.reference)
+    outcome = await adapter.send(second)
+    assert (outcome.verdict, outcome.code) == (Verdict.UNKNOWN, "another document carries the reference")
+    assert erp.documents(first.reference) == DONE[path]
+
+
+async def test_a_document_says_the_delivery_s_own_reference(adapter: TrytonAdapter) -> None:
+    outcome = await adapter.send(outgoing("/journals", JOURNAL, reference="ANOTHER"))
+    assert (outcome.verdict, outcome.code) == (Verdict.REJECTED, "not a document")
+
+
+class Answering(Lossy):
+    """Answers the calls whose first line has `words` by itself, with that status."""
+
+    def __init__(self, status: int, *words: str, body: bytes = b'{"message": "no"}') -> None:
+        super().__init__(lambda _, __: "pass")
+        self._status, self._words, self._body = status, words, body
+
+    async def _answer(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        first = request.split(b"\r\n", 1)[0].decode()
+        if not any(word in first for word in self._words):
+            await super()._answer(request, writer)
+            return
+        head = f"HTTP/1.1 {self._status} X\r\nContent-Length: {len(self._body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + self._body)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/internal-shipments", SHIPMENT, "/do?"),
+        ("/customer-invoices", INVOICE, "/post?"),
+        ("/journals", JOURNAL, "/post?"),
+    ],
+)
+@pytest.mark.parametrize("status", [401, 429, 503])
+async def test_what_stands_half_way_is_never_told_as_not_sent(
+    erp: Erp, path: str, body: dict[str, Any], words: str, status: int
+) -> None:
+    delivery = outgoing(path, body)
+    async with Answering(status, words).before(erp.endpoint.url) as door:
+        adapter = TrytonAdapter(replace(erp.endpoint, url=door.url))
+        assert (await adapter.send(delivery)).verdict is Verdict.HALF
+        assert (await adapter.probe(delivery)).verdict is Verdict.HALF
+        await adapter.close()
+    adapter = TrytonAdapter(erp.endpoint)
+    assert (await adapter.send(delivery)).verdict is Verdict.APPLIED
+    await adapter.close()
+    assert erp.documents(delivery.reference) == DONE[path]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/internal-shipments", SHIPMENT, ("/do?", "/cancel?")),
+        ("/customer-invoices", INVOICE, ("/post?", "/cancel?")),
+        ("/journals", JOURNAL, ("/post?", "DELETE")),
+    ],
+)
+async def test_a_refusal_that_cannot_be_cleaned_up_is_no_refusal(
+    erp: Erp, path: str, body: dict[str, Any], words: tuple[str, ...]
+) -> None:
+    delivery = outgoing(path, body)
+    async with Answering(400, *words).before(erp.endpoint.url) as door:
+        adapter = TrytonAdapter(replace(erp.endpoint, url=door.url))
+        outcome = await adapter.send(delivery)
+        await adapter.close()
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert outcome.code.startswith("refused, and left half-way: ")
+
+
+async def test_an_error_of_the_erp_s_own_is_final_only_where_nothing_is_there(erp: Erp) -> None:
+    nothing, half = outgoing("/journals", JOURNAL, attempts=1), outgoing("/journals", JOURNAL, attempts=1)
+    async with Answering(500, "POST /erp/rest/model/account.move?").before(erp.endpoint.url) as door:
+        adapter = TrytonAdapter(replace(erp.endpoint, url=door.url))
+        assert (await adapter.send(nothing._replace(attempts=0))).verdict is Verdict.UNKNOWN
+        outcome = await adapter.send(nothing)
+        await adapter.close()
+    assert (outcome.verdict, outcome.code) == (Verdict.REJECTED, "HTTP 500, again")
+    async with Answering(500, "/post?").before(erp.endpoint.url) as door:
+        adapter = TrytonAdapter(replace(erp.endpoint, url=door.url))
+        assert (await adapter.send(half)).verdict is Verdict.UNKNOWN
+        assert (await adapter.probe(half)).verdict is Verdict.HALF
+        await adapter.close()
+
+
+@pytest.mark.parametrize("amount", ["1E+27", "99999999999999999999999999999999"])
+async def test_a_number_that_no_ledger_holds_is_refused(adapter: TrytonAdapter, amount: str) -> None:
+    for path, body in (("/journals", JOURNAL), ("/customer-invoices", INVOICE)):
+        changed = {**body, "lines": [{**body["lines"][0], "amount": amount}]}
+        assert (await adapter.send(outgoing(path, changed))).verdict is Verdict.REJECTED
+
+
+async def test_a_code_that_two_records_have_is_refused(erp: Erp, adapter: TrytonAdapter) -> None:
+    await adapter.probe(outgoing("/journals", JOURNAL))
+    number = uuid4().hex[:8]
+    (item,) = erp.find("product.product", [["code", "=", ITEM]])
+    for _ in range(2):
+        await adapter._rest.create("stock.lot", {"number": number, "product": item["id"]})
+    lines = [{"item": ITEM, "quantity": "1", "lot": number}]
+    outcome = await adapter.send(outgoing("/internal-shipments", {**SHIPMENT, "lines": lines}))
+    assert (outcome.verdict, outcome.code) == (Verdict.REJECTED, "refused: ambiguous code")

@@ -426,3 +426,80 @@ async def test_where_a_hold_parks_its_lane_what_comes_after_waits_for_a_person_a
 async def test_nothing_is_born_leaving_where_a_hold_parks_its_lane(house, quick):
     dispatcher = await house.start(replace(quick, parks=True))
     assert not dispatcher.reserve(7)
+
+
+# What is sent again without being asked about --------------------------------------------------------------
+
+
+async def test_an_unknown_that_is_sent_again_stays_unknown_until_it_is_answered(house, quick):
+    """It may be there: a credit must wait for it, and nobody may cancel it (rules of money, 8 and 10)."""
+    (reference,) = await house.post(7)
+    house.far.moods[reference] = [CUT, BUSY, BUSY]
+    await house.start(replace(quick, asks=False, repeats=True))
+    await house.delivered(reference)
+    states = [state for told, state in house.told.ends if told == reference]
+    assert set(states[:-1]) == {DeliveryState.UNKNOWN}
+    assert house.far.booked == [reference]
+
+
+async def test_a_refusal_after_an_unknown_frees_no_key(house, quick):
+    (reference,) = await house.post(7)
+    house.far.moods[reference] = ["lost", REFUSED]
+    await house.start(replace(quick, asks=False, repeats=True))
+    await house.until(lambda: (reference, DeliveryState.HELD) in house.told.ends)
+    row = await house.row(reference)
+    assert row.code == "refused after unknown: HTTP 422"
+    (carried,) = await house.store.carried_by(row.id)
+    assert carried[3], "it owns its key still"
+    assert await house.store.held_deliveries("erp", 10) == []
+
+
+async def test_a_document_that_stands_half_way_is_gone_on_with_and_nobody_takes_it_for_absent(house, quick):
+    half = Outcome(Verdict.HALF, "half booked")
+    (reference,) = await house.post(7)
+    house.far.moods[reference] = [half, BUSY]
+    house.far.probes = [half, half]
+    await house.start(quick)
+    await house.delivered(reference)
+    states = [state for told, state in house.told.ends if told == reference]
+    assert set(states[:-1]) == {DeliveryState.UNKNOWN}
+
+
+async def test_each_unknown_is_asked_about_twice_before_anything_is_sent(house, quick):
+    (reference,) = await house.post(7)
+    house.far.moods[reference] = [CUT, CUT]
+    await house.start(quick)
+    await house.delivered(reference)
+    assert house.far.asked == [reference] * 4
+
+
+async def test_a_probe_that_breaks_stalls_no_lane(house, quick):
+    (reference,) = await house.post(7)
+    house.far.moods[reference] = [CUT]
+    probe, broken = house.far.probe, [RuntimeError("odd")]
+
+    async def odd(delivery):
+        if broken:
+            raise broken.pop()
+        return await probe(delivery)
+
+    house.far.probe = odd
+    await house.start(quick)
+    await house.delivered(reference)
+    assert len(house.told.faults) == 1
+
+
+async def test_a_store_that_fails_while_heads_are_marked_stalls_no_lane(house, quick):
+    (loser,) = await house.post(1)
+    references = await house.post(2, 3, joins=(1,))
+    real, failing = house.store.open_before, [StoreUnavailable("STO001", "busy", "wait")]
+
+    async def once(*arguments):
+        if failing:
+            raise failing.pop()
+        return await real(*arguments)
+
+    house.store.open_before = once
+    await house.start(quick)
+    await house.delivered(loser, *references)
+    assert house.dispatcher.status().in_memory == 0

@@ -65,3 +65,9 @@ def test_a_question_that_failed_settles_nothing(told):
 
 def test_found_by_reference_is_delivered():
     assert after_probe(Outcome(Verdict.APPLIED, "found"), 0, POLICY, NOW).state is DeliveryState.DELIVERED
+
+
+def test_a_far_end_that_asks_for_a_year_is_asked_again_within_the_hour():
+    outcome = Outcome(Verdict.NOT_SENT, "HTTP 503", retry_after=31_536_000.0)
+    after = after_send(outcome, 1, LanePolicy(settle=1.0), 0)
+    assert after.next_us == 3_600_000_000

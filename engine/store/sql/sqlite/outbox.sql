@@ -102,7 +102,10 @@ SELECT id FROM delivery WHERE destination = ? AND state = 0 AND priority = 0 ORD
 SELECT id, lane, state, next_us, sent_us FROM delivery WHERE destination = ? AND state IN (1, 2, 3) ORDER BY id
 
 -- name: held_deliveries
-SELECT id FROM delivery WHERE state = 5 AND (?1 IS NULL OR destination = ?1) ORDER BY id LIMIT ?2
+SELECT d.id FROM delivery d WHERE d.state = 5 AND (?1 IS NULL OR d.destination = ?1)
+    AND (SELECT a.verdict <> 4 AND a.code NOT LIKE 'refused after unknown%' FROM attempt a WHERE a.delivery_id = d.id
+         ORDER BY a.id DESC LIMIT 1)
+    ORDER BY d.id LIMIT ?2
 
 -- name: cancel_held_delivery
 UPDATE delivery SET state = 6, settled_us = ?, next_us = NULL WHERE id = ? AND state = 5
