@@ -483,10 +483,11 @@ class Dispatcher:
 
     async def _send_on(self, head: Outgoing) -> None:
         """An unknown that is sent again stays one: nobody may cancel it, or take its key, for not being there."""
-        (answer,) = await self._persist((Sending((head.id,), self._clock.now_us()),))
-        if isinstance(answer, Lost):
-            if self._window.end(head):
-                self._spawn(self._load_lane, head.lane)
-            return
+        if head.state is DeliveryState.UNKNOWN:  # else it is marked since before a crash
+            (answer,) = await self._persist((Sending((head.id,), self._clock.now_us()),))
+            if isinstance(answer, Lost):
+                if self._window.end(head):
+                    self._spawn(self._load_lane, head.lane)
+                return
         self._window.again(head._replace(state=DeliveryState.UNKNOWN))
         self._pump()

@@ -442,6 +442,13 @@ async def test_an_unknown_that_is_sent_again_stays_unknown_until_it_is_answered(
     assert house.far.booked == [reference]
 
 
+async def test_what_was_leaving_when_the_engine_died_is_sent_again_where_keys_are_honoured(house, quick):
+    references = await house.post(7, 8, born=DeliveryState.SENDING)
+    await house.start(replace(quick, asks=False, repeats=True))
+    await house.delivered(*references)
+    assert house.told.faults == []
+
+
 async def test_a_refusal_after_an_unknown_frees_no_key(house, quick):
     (reference,) = await house.post(7)
     house.far.moods[reference] = ["lost", REFUSED]
