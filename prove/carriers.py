@@ -19,7 +19,7 @@ from prove.house import House, chance_of, house_in
 from prove.report import Proof, Scale
 from tests.acceptance.rig import END, START
 
-SHORT = Scale(messages=400, faults=4, settle=0.3)
+SHORT = Scale(messages=400, faults=12, settle=0.3)
 FULL = Scale(messages=10_000, faults=100, settle=1.0)
 SABOTAGE = "forget-marks"
 
@@ -84,7 +84,7 @@ def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
 
 async def _run(scale: Scale, chance: random.Random, house: House, knows: bool) -> tuple[str, list[str]]:
     messages, outbox = scale.messages // 2, house.suture.folder / "outbox"
-    outbox.mkdir()
+    (outbox / ".sent").mkdir(parents=True)
     taken: Counter[str] = Counter()
     async with Billing(knows, chance) as billing:
         _carry(house, billing.port, outbox, knows, scale.settle)

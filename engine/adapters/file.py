@@ -8,6 +8,9 @@ took its file away, and whatever the moment at which we died:
     none    any     not handed over; a draft is written anew
     there   there   the rename was cut off; it is finished now
     there   gone    handed over
+
+`.sent` is made once by whoever sets the folder up. Without it nothing is handed over and nothing is taken for absent:
+an empty folder where a share is not mounted remembers nothing.
 """
 
 from __future__ import annotations
@@ -59,11 +62,12 @@ class FileAdapter:
     def _hand_over(self, reference: str, payload: bytes) -> Outcome:
         name, draft, mark = self._places(reference)
         try:
+            if not mark.parent.is_dir():
+                return Outcome(Verdict.NOT_SENT, "no .sent folder")
             if not mark.exists():
                 _write(draft, payload)
                 if self._endpoint.control:
                     self._write_control(name, payload)
-                mark.parent.mkdir(exist_ok=True)
                 _sync(name.parent)  # a mark on the disk without its draft would mean `handed over`
                 _write(mark, b"")
                 _sync(mark.parent)
@@ -76,8 +80,8 @@ class FileAdapter:
     def _look(self, reference: str) -> Outcome:
         name, draft, mark = self._places(reference)
         try:
-            if not self._endpoint.folder.is_dir():
-                return Outcome(Verdict.UNKNOWN, "the folder is not there")
+            if not mark.parent.is_dir():
+                return Outcome(Verdict.UNKNOWN, "no .sent folder")
             return self._finish(name, draft) if mark.exists() else Outcome(Verdict.ABSENT, "no mark")
         except OSError as error:
             return Outcome(Verdict.UNKNOWN, f"disk: {type(error).__name__}")

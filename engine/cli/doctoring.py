@@ -102,8 +102,14 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
         )
     for name, end in place.destinations.items():
         if end.url.startswith("file:"):
-            there = Path(end.url.removeprefix("file:")).is_dir()
-            yield Finding(f"destination {name}", there, "is there" if there else "the folder is not there")
+            folder = Path(end.url.removeprefix("file:"))
+            there = (folder / ".sent").is_dir()
+            said = (
+                "is there"
+                if there
+                else f"no .sent in it: is it mounted? If it is new: mkdir -p {folder}/.sent"
+            )
+            yield Finding(f"destination {name}", there, said)
             continue
         parts = urlsplit(end.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)

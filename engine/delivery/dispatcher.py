@@ -284,7 +284,7 @@ class Dispatcher:
         """Where a hold parks its lane (rule 15): those heads before which nothing is held."""
         free = []
         for head in heads:
-            if await self._reader.held_before(self.destination, head.lane, head.id):
+            if await self._reader.held_before(self.destination, (head.lane, *head.joins), head.id):
                 self._step_back(head, HELD_PAUSE)
             else:
                 free.append(head)

@@ -88,9 +88,8 @@ class Reader(Protocol):
         """Whether any of `lanes` has an open delivery with a smaller id."""
         ...
 
-    async def held_before(self, destination: str, lane: int, delivery: int) -> bool:
-        """Whether anything that came before the delivery is held: a document of its lane, or an effect of its account
-        at that destination."""
+    async def held_before(self, destination: str, lanes: Sequence[int], delivery: int) -> bool:
+        """Whether anything of `lanes` that came before the delivery is held: a document, or an effect without one."""
         ...
 
     async def newest(self, destination: str, place: int) -> int:

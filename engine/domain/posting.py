@@ -77,6 +77,7 @@ class EffectRow(NamedTuple):
     owner: str = ""
     cause: str = ""
     owns: bool = True  # False: another effect holds the key (a suspected duplicate, a changed line)
+    lane: int | None = None  # while it is held: that its document would have
 
 
 class Document(NamedTuple):

@@ -157,7 +157,7 @@ def _document(context: Context, dues: Sequence[Due]) -> Document:
     keys = [(due.key, due.version) for due in dues]
     reference = context.digester.reference(rule.destination, rule.name, action, keys)
     names = {**first.names, "reference": reference}
-    lane = _lane(context, rule.destination, first.names)
+    lane = lane_of(context, rule.destination, first.names)
     return Document(
         channel=context.channel.name,
         destination=rule.destination,
@@ -174,11 +174,11 @@ def _document(context: Context, dues: Sequence[Due]) -> Document:
 
 def _joined(context: Context, destination: str, names: dict[str, object], lane: int) -> tuple[int, ...]:
     """Lanes that documents of the same account went to under its other numbers: they drain first (rule 14)."""
-    lanes = {_lane(context, destination, {**names, **numbers}) for numbers in context.numbers}
+    lanes = {lane_of(context, destination, {**names, **numbers}) for numbers in context.numbers}
     return tuple(sorted(lanes - {lane}))
 
 
-def _lane(context: Context, destination: str, names: dict[str, object]) -> int:
+def lane_of(context: Context, destination: str, names: dict[str, object]) -> int:
     """Destination with account, else visit, else patient, else station and item, else the message alone (rule 14)."""
     lane = context.channel.lane
     order = _LANE_ORDER[_LANE_ORDER.index(lane) :] if lane in _LANE_ORDER else ()

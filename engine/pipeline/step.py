@@ -13,7 +13,7 @@ from engine.domain.message import MessageId
 from engine.domain.posting import Action, Document, EffectRow, Facts, LineRow, Relied, Stepped
 from engine.domain.status import EffectState, LineState, MessageState
 from engine.pipeline import record
-from engine.pipeline.composing import Composed, Placed, compose
+from engine.pipeline.composing import Composed, Placed, compose, lane_of
 from engine.pipeline.context import Context, context_of
 from engine.pipeline.crediting import LINE_QUANTITY
 from engine.pipeline.digests import Digester
@@ -60,7 +60,7 @@ def step(
         composed = compose(context, dues, len(documents))
         rows = {line.number: len(lines) + index for index, line in enumerate(part.event.lines)}
         lines += _line_rows(context, part, judged, composed)
-        effects += [effect_row(release, rows, one) for one in composed.placed]
+        effects += [effect_row(release, rows, one, _lane(context, part, one)) for one in composed.placed]
         documents += composed.documents
         placed += composed.placed
         translated.update(keep_translated(context, part, composed))
@@ -139,7 +139,15 @@ def _standing(verdict: Judged, number: int, composed: Composed) -> tuple[LineSta
     return (LineState.FILTERED, NEVER_LEFT) if held is None else (LineState.HELD, held)
 
 
-def effect_row(release: Release, rows: dict[int, int], placed: Placed) -> EffectRow:
+def _lane(context: Context, part: ChannelRead, placed: Placed) -> int | None:
+    """While it is held: the lane of its document, which it may keep waiting (rules of money, 15)."""
+    if placed.due.hold is None:
+        return None
+    line = next(line for line in part.event.lines if line.number == placed.due.number)
+    return lane_of(context, placed.due.rule.destination, context.base_names(line))
+
+
+def effect_row(release: Release, rows: dict[int, int], placed: Placed, lane: int | None = None) -> EffectRow:
     """`rows`: line number → index of the line in the step."""
     due, document = placed
     return EffectRow(
@@ -159,6 +167,7 @@ def effect_row(release: Release, rows: dict[int, int], placed: Placed) -> Effect
         owner=due.hold.owner if due.hold else due.rule.owner,
         cause=due.hold.cause if due.hold else due.cancelled or (WAITS if due.waits else ""),
         owns=due.owns,
+        lane=lane,
     )
 
 

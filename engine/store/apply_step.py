@@ -140,6 +140,7 @@ def write_effects(
                 effect.owner,
                 effect.cause,
                 at_us if effect.state is EffectState.HELD else None,
+                effect.lane,
             )
         )
     batch.ids.effect = number

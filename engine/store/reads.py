@@ -137,8 +137,8 @@ class SqliteReads:
     async def open_before(self, destination: str, lanes: Sequence[int], delivery: int) -> bool:
         return bool(self._rows("open_before", destination, apsw.carray(array("q", lanes)), delivery))
 
-    async def held_before(self, destination: str, lane: int, delivery: int) -> bool:
-        return bool(self._rows("held_before", destination, lane, delivery))
+    async def held_before(self, destination: str, lanes: Sequence[int], delivery: int) -> bool:
+        return bool(self._rows("held_before", destination, apsw.carray(array("q", lanes)), delivery))
 
     async def newest(self, destination: str, place: int) -> int:
         return next((delivery for (delivery,) in self._rows("newest", destination, place - 1)), 0)

@@ -83,7 +83,7 @@ def carry(suture, billing: int, outbox: Path, *more: str) -> None:
 
 async def test_charges_go_over_mllp_and_issues_into_files(suture, tmp_path):
     outbox = tmp_path / "outbox"
-    outbox.mkdir()
+    (outbox / ".sent").mkdir(parents=True)
     async with Billing() as billing:
         carry(suture, billing.port, outbox)
         await asyncio.to_thread(suture.start)
@@ -95,7 +95,7 @@ async def test_charges_go_over_mllp_and_issues_into_files(suture, tmp_path):
 
 
 async def test_a_lost_acknowledgment_is_told_again_where_that_is_safe(suture, tmp_path):
-    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / ".sent").mkdir(parents=True)
     async with Billing(mute=1) as billing:
         carry(suture, billing.port, tmp_path / "outbox", "honours_idempotency: true")
         assert "CTL019" in suture.ask("doctor", "--keys", "billing", "--booked-once").stderr
@@ -116,7 +116,7 @@ async def test_a_lost_acknowledgment_is_told_again_where_that_is_safe(suture, tm
 
 async def test_what_is_only_said_of_a_far_end_is_not_relied_upon(suture, tmp_path):
     """Rules of money, 8: declared, and shown by `doctor`."""
-    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / ".sent").mkdir(parents=True)
     async with Billing(mute=1) as billing:
         carry(suture, billing.port, tmp_path / "outbox", "honours_idempotency: true")
         await asyncio.to_thread(suture.start)
@@ -127,7 +127,7 @@ async def test_what_is_only_said_of_a_far_end_is_not_relied_upon(suture, tmp_pat
 
 
 async def test_a_lost_acknowledgment_awaits_a_person_where_nobody_can_be_asked(suture, tmp_path):
-    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / ".sent").mkdir(parents=True)
     async with Billing(mute=1) as billing:
         carry(suture, billing.port, tmp_path / "outbox")
         await asyncio.to_thread(suture.start)

@@ -272,21 +272,34 @@ async def test_a_requeued_document_is_answered_by_its_new_id(store, make):
     assert answer.deliveries[0] > delivery
 
 
-async def test_what_is_held_before_a_document_is_known_by_its_lane_and_by_its_account(store, make):
-    account = make.key("account")
+async def test_what_is_held_before_a_document_is_known_by_its_lanes(store, make):
     _, refused = await make.refuse(store, make.posting("refused"))
     _, (behind,) = await make.post(store, make.posting("behind"))
-    assert await store.held_before("erp", 5, behind)
-    assert not await store.held_before("erp", 5, refused)
-    assert not await store.held_before("erp", 6, behind)
-    assert not await store.held_before("billing", 5, behind)
+    assert await store.held_before("erp", (5,), behind)
+    assert not await store.held_before("erp", (5,), refused)
+    assert not await store.held_before("erp", (6,), behind)
+    assert await store.held_before("erp", (6, 5), behind)
+    assert not await store.held_before("billing", (5,), behind)
     await store.submit([make.requeued(refused)])
-    assert not await store.held_before("erp", 5, behind)
-    message, _ = await make.post(store, make.holding("screw", account=account))
-    _, (other,) = await make.post(store, make.posting("other", account=make.key("another")))
-    _, (same,) = await make.post(store, make.posting("same", account=account))
-    assert await store.held_before("erp", 7, same)
-    assert not await store.held_before("billing", 7, same)
-    assert not await store.held_before("erp", 7, other)
-    await store.submit([make.released(message, make.posting("screw", account=account))])
-    assert not await store.held_before("erp", 7, same)
+    assert not await store.held_before("erp", (5,), behind)
+    held = make.holding("screw")
+    held = held._replace(effects=(held.effects[0]._replace(lane=7),))
+    message, _ = await make.post(store, held)
+    _, (later,) = await make.post(store, make.posting("later"))
+    assert await store.held_before("erp", (7,), later)
+    assert not await store.held_before("billing", (7,), later)
+    assert not await store.held_before("erp", (8,), later)
+    assert not await store.held_before("erp", (7,), behind)
+    await store.submit([make.released(message, make.posting("screw"))])
+    assert not await store.held_before("erp", (7,), later)
+
+
+async def test_what_may_be_there_is_not_sent_again_with_what_was_refused(store, make):
+    _, refused = await make.refuse(store, make.posting("refused"))
+    _, (unknown,) = await make.post(store, make.posting("unknown"), SENDING)
+    await make.end(store, unknown, HELD, Outcome(Verdict.UNKNOWN, "unknown: nobody to ask"))
+    _, (doubted,) = await make.post(store, make.posting("doubted"), SENDING)
+    await make.end(store, doubted, HELD, Outcome(Verdict.REJECTED, "refused after unknown: AE"))
+    _, (tired,) = await make.post(store, make.posting("tired"), SENDING)
+    await make.end(store, tired, HELD, Outcome(Verdict.NOT_SENT, "gave up"))
+    assert await store.held_deliveries("erp", 10) == [refused, tired]

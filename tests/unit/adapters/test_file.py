@@ -22,6 +22,12 @@ def document(reference: str = "REF1", payload: bytes = b"FT1|1\r") -> Outgoing:
     )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def memory(tmp_path):
+    """Made once, by whoever sets the folder up."""
+    (tmp_path / ".sent").mkdir()
+
+
 class Died(Exception):
     """The process ended here."""
 
@@ -48,6 +54,17 @@ async def test_who_asks_for_what_was_never_sent_hears_so(tmp_path):
     gone = FileAdapter(FileEndpoint(tmp_path / "gone", ".hl7"))
     assert (await gone.probe(document())).verdict is Verdict.UNKNOWN
     assert (await gone.send(document())).verdict is Verdict.NOT_SENT
+
+
+async def test_a_folder_that_remembers_nothing_gets_nothing_and_denies_nothing(tmp_path):
+    """Where a share is not mounted, its empty mount point is a folder too."""
+    adapter = FileAdapter(FileEndpoint(tmp_path, ".hl7"))
+    await adapter.send(document())
+    (tmp_path / ".sent" / "REF1").unlink()
+    (tmp_path / ".sent").rmdir()
+    assert (await adapter.probe(document())).verdict is Verdict.UNKNOWN
+    assert (await adapter.send(document("REF2"))).verdict is Verdict.NOT_SENT
+    assert not (tmp_path / "REF2.hl7").exists()
 
 
 @pytest.mark.parametrize("step", range(1, 12))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -105,3 +107,29 @@ def test_the_store_is_its_owner_s_alone(desk):
     backup = desk.site / "backup.db"
     assert desk.run("backup", str(backup)).exit_code == 0
     assert backup.stat().st_mode & 0o077 == 0
+
+
+def test_a_held_effect_knows_the_lane_that_its_document_will_have(desk):
+    """So that it can keep what comes after it waiting (rules of money, 15)."""
+
+    def rows(statement: str) -> set:
+        with closing(sqlite3.connect(desk.site / "var" / "suture.db")) as store:
+            return set(store.execute(statement).fetchall())
+
+    held = rows("SELECT lane FROM effect WHERE message_id = 3 AND destination = 'billing'")
+    charge = [
+        "code=NOBODY-MAPPED",
+        "payer_class=*",
+        "charge_code=1",
+        "billable=yes",
+        "revenue_code=1",
+        "factor=1",
+    ]
+    assert desk.run("tables", "add", "charges", *charge).exit_code == 0
+    assert desk.run("tables", "add", "feed-units", "code=NOBODY-MAPPED", "unit=EA").exit_code == 0
+    assert desk.json("release", "3")["released"] == 1
+    assert (
+        rows("SELECT lane FROM delivery WHERE message_id = 3 AND destination = 'billing'")
+        == held
+        != {(None,)}
+    )

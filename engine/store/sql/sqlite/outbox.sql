@@ -86,13 +86,10 @@ WHERE EXISTS (SELECT 1 FROM delivery e
 SELECT 1 FROM delivery WHERE destination = ?1 AND lane IN carray(?2) AND state < 4 AND id < ?3 LIMIT 1
 
 -- name: held_before
-SELECT 1 FROM delivery WHERE destination = ?1 AND state = 5 AND lane = ?2 AND id < ?3
+SELECT 1 FROM delivery WHERE destination = ?1 AND state = 5 AND lane IN carray(?2) AND id < ?3
 UNION ALL
-SELECT 1 FROM delivery d
-    JOIN message m ON m.id = d.message_id
-    JOIN message earlier ON earlier.account = m.account AND earlier.id < m.id
-    JOIN effect e ON e.message_id = earlier.id
-    WHERE d.id = ?3 AND e.destination = ?1 AND e.state = 2
+SELECT 1 FROM effect WHERE destination = ?1 AND state = 2 AND lane IN carray(?2)
+    AND message_id < (SELECT message_id FROM delivery WHERE id = ?3)
 LIMIT 1
 
 -- name: newest

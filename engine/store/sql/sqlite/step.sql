@@ -16,8 +16,8 @@ INSERT OR IGNORE INTO line_find (key, line_id) VALUES (?, ?)
 
 -- name: insert_effect
 INSERT INTO effect (id, line_id, message_id, destination, name, action, key, version, owns, state, delivery_id,
-                    reverses, quantity, measure, amount, currency, owner, cause, held_us)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    reverses, quantity, measure, amount, currency, owner, cause, held_us, lane)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_delivery
 INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane, priority, reference, path,
