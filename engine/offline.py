@@ -59,7 +59,9 @@ async def offline_verbs(folder: Path, environment: str | None, clock: Clock) -> 
         edition = await _in_force(store, site, clock)
         lanes = _NoLanes(store, clock)
         stepper = Stepper(store, store, lanes, clock, edition, EngineLog())
-        yield Verbs(store, stepper, lanes, lanes, clock, lambda: load_site(folder, environment), site)
+        yield Verbs(
+            store, stepper, lanes, lanes, clock, lambda: load_site(folder, environment), site, running=False
+        )
     finally:
         await store.stop()
 

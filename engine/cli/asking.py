@@ -245,7 +245,7 @@ def status(folder: Path, environment: str | None, as_json: bool) -> None:
     """Destinations and the release of a running engine."""
     answer = tell_engine(folder, environment, "status", {})
     say(answer, as_json, lambda _: (
-        f"release {answer['release']}",
+        f"release {answer['release']}" + ("" if answer["running"] else "; no engine runs"),
         *_recovery(answer["recovering_since_us"]),
         *(
             f"{end['destination']}: {end['state']}, {end['in_flight']} under way, {end['parked']} lanes parked"

@@ -55,7 +55,14 @@ def release(
         "as_new": as_new,
         "reason": reason,
     }
-    say(tell_engine(folder, environment, "release", arguments), as_json, _words)
+    say(tell_engine(folder, environment, "release", arguments), as_json, _released)
+
+
+def _released(answer: dict[str, Any]) -> list[str]:
+    """Nobody is left guessing whether a name was mistyped."""
+    return (
+        _words(answer) if answer["messages"] else ["nothing of that is held; `suture worklist` shows what is"]
+    )
 
 
 @click.command()

@@ -73,15 +73,7 @@ class Mender:
         tally = Tally(0, 0, 0)
         async with self._stepper.lock:
             releaser = self._releaser(actor, reason)
-            pages = await self._held_pages(owner, cause, messages)
-            if not pages:
-                what = (
-                    f"nothing is held for {' '.join(filter(None, (owner, cause)))}"
-                    if owner or cause
-                    else "nothing is held"
-                )
-                raise UsageError("CTL018", what, "see `suture worklist`")
-            for page in pages:
+            for page in await self._held_pages(owner, cause, messages):
                 holding = [message for message in page if await self._holds(message)]
                 tally = tally.plus(await releaser.release(holding, as_new=as_new))
         self._look()
@@ -122,6 +114,7 @@ class Mender:
     ) -> Answer:
         """Posted lines, translated again with the tables of now: what changes is taken back and posted anew. `force`:
         also what is translated the same."""
+        self._known(to)
         ids = await selected(self._store, messages, query)
         return await self._change("correct", ids, Order(force=force, to=to), actor, reason, dry_run)
 
@@ -135,6 +128,7 @@ class Mender:
         to: str | None = None,
     ) -> Answer:
         """What these messages posted is taken back."""
+        self._known(to)
         ids = await selected(self._store, messages, None)
         return await self._change("undo", ids, Order(undo=True, to=to), actor, reason, dry_run)
 
@@ -219,6 +213,12 @@ class Mender:
             pages.append(page)
             after = page[-1]
         return pages
+
+    def _known(self, destination: str | None) -> None:
+        known = self._stepper.edition.release.destinations
+        if destination is not None and destination not in known:
+            what = f"there is no destination '{destination}'"
+            raise UsageError("CTL007", what, f"destinations are {', '.join(known)}")
 
     async def _holds(self, message: MessageId) -> bool:
         """Whether a person can release anything of it: effects, or a message that nothing was made of."""

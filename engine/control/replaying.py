@@ -30,6 +30,9 @@ from engine.pipeline.stepper import Outbox, Prepared, Stepper, gather
 MANY = 10_000
 """Documents of one requeue."""
 
+FEW = 500
+"""Messages of a replay that are in memory at once."""
+
 NO_MESSAGE = MessageId(0)
 """In whose name a replay is tried."""
 
@@ -76,31 +79,51 @@ class Replayer:
         """
         ids = await selected(self._store, messages, query)
         if step_from == "outbox":
-            return await self._documents(ids, to, actor, reason, dry_run)
+            return await self._documents(
+                ids, self._known(to), actor, reason, dry_run, doubtful=messages is not None
+            )
         how = _How(tables == "then", self._known(to), self._edited(ids, edit))
-        changes = [await self._received(message, how, actor) for message in ids]
+        tried: list[Answer] = []
+        kept: list[MessageId] = []
+        for start in range(0, len(ids), FEW):
+            changes = [await self._received(message, how, actor) for message in ids[start : start + FEW]]
+            if dry_run:
+                tried += [await self._tried(change) for change in changes]
+            else:
+                kept += await self._kept(changes)
         if dry_run:
-            return {"would_replay": [await self._tried(change) for change in changes]}
-        kept = await self._kept(changes)
+            return {"would_replay": tried}
         detail = {"messages": len(ids), "tables": tables, "to": to or "all", "edited": int(edit is not None)}
         await audit(self._store, self._clock, actor, "replay", named(ids), reason, detail)
         return {"replayed": {str(message): new for message, new in zip(ids, kept, strict=True)}}
 
     async def requeue(self, *, actor: str, destination: str | None = None, reason: str = "") -> Answer:
-        """Deliveries that were refused are sent again as they are, at the end of their lanes."""
-        held = await self._store.held_deliveries(destination, MANY)
+        """Deliveries that were refused are sent again as they are, at the end of their lanes. What may be there is not:
+        it is sent again by its message's number only."""
+        held = await self._store.held_deliveries(self._known(destination), MANY)
         return await self._sent_again(held, destination or "all", actor, reason)
 
     # From the outbox -----------------------------------------------------------------------------------------
 
     async def _documents(
-        self, ids: Sequence[MessageId], to: str | None, actor: str, reason: str, dry_run: bool
+        self,
+        ids: Sequence[MessageId],
+        to: str | None,
+        actor: str,
+        reason: str,
+        dry_run: bool,
+        *,
+        doubtful: bool,
     ) -> Answer:
+        """`doubtful`: also what may be there, since somebody named it."""
+        sure = None if doubtful else set(await self._store.held_deliveries(to, MANY))
         held = [
             delivery.id
             for message in ids
             for delivery in await self._store.deliveries(message)
-            if delivery.state is DeliveryState.HELD and to in (None, delivery.destination)
+            if delivery.state is DeliveryState.HELD
+            and to in (None, delivery.destination)
+            and (sure is None or delivery.id in sure)
         ]
         if dry_run:
             return {"would_send": held}

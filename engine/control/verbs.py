@@ -52,8 +52,12 @@ class Verbs:
         load: Callable[[], Site],
         site: Site,
         look: Callable[[], None] = lambda: None,
+        *,
+        running: bool = True,
     ) -> None:
-        """`look`: called when what waits for an original may be other than before."""
+        """`look`: called when what waits for an original may be other than before. `running`: an engine goes on with
+        what is done here."""
+        self._running = running
         self._store = store
         self._stepper = stepper
         self._lanes = lanes
@@ -155,6 +159,7 @@ class Verbs:
             "recovering_since_us": await self._store.recovering(),
             "destinations": self._lanes.status(),
             "backlog": self._store.backlog,
+            "running": self._running,
         }
 
     async def resume(self, *, actor: str, destination: str) -> Answer:

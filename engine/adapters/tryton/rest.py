@@ -21,6 +21,7 @@ Record = dict[str, Any]
 Domain = Sequence[object]
 
 _WRONG_DOOR = (401, 403, 404, 405)
+_REFUSED = (400, 413, 414, 422)
 
 
 class Refused(Exception):
@@ -140,8 +141,8 @@ def understood(reply: Reply) -> object:
             return _read(orjson.loads(reply.body))
         except (orjson.JSONDecodeError, ValueError, KeyError, TypeError):
             raise Unclear("reply not understood") from None
-    if status == 400:
-        raise Refused("HTTP 400", _message(reply.body))
+    if status in _REFUSED:
+        raise Refused(f"HTTP {status}", _message(reply.body))
     if status in (429, 503):
         after = reply.headers.get(b"retry-after", b"").strip()
         raise Busy(f"HTTP {status}", float(after) if after.isdigit() and len(after) < 10 else None)
