@@ -13,17 +13,24 @@ from engine.clock import Clock
 from engine.domain.changes import Activated, TableRecorded
 from engine.domain.ports import Reader, Store
 from engine.domain.views import TableVersionView
-from engine.errors import Bug, Fault, SiteError
-from engine.pipeline.editions import Edition
-from engine.site.compile import compile_release
+from engine.errors import Bug, Fault, SiteError, UsageError
+from engine.pipeline.editions import Edition, Editions
+from engine.site.compile import compile_release, unpack_site
 from engine.site.files import Site
 
 TABLES = "mappings/tables/"
 _HOW = {"worklist": "added by hand", "import": "imported"}
 
 
-async def activate(store: Store, site: Site, clock: Clock, actor: str) -> Edition:
-    """Raises `SiteError` with every fault; then nothing has changed. The same files and tables: the same edition."""
+ROLLBACK = "rollback"
+"""The act of who went back; its target is the hash of the files that are not to come back by themselves."""
+
+
+async def activate(store: Store, site: Site, clock: Clock, actor: str, *, asked: bool = False) -> Edition:
+    """Raises `SiteError` with every fault; then nothing has changed. The same files and tables: the same edition. Files
+    that were rolled back stay so until somebody asks for them, or changes them."""
+    if not asked and (kept := await rolled_back(store, site)) is not None:
+        return Edition(kept, await Editions(store).release(kept))
     csvs = {name: site.files[path] for name, path in table_files(site).items()}
     changed, versions = await _table_plan(store, csvs)
     recorded = {name: await _csv(store, name, version) for name, version in versions.items()}
@@ -58,6 +65,27 @@ async def _table_plan(reader: Reader, csvs: dict[str, bytes]) -> tuple[set[str],
         if _differs(csv, latest.get(name), await reader.table_versions(name))
     }
     return changed, {name: latest[name].version for name in csvs if name in latest and name not in changed}
+
+
+async def rolled_back(reader: Reader, site: Site) -> int | None:
+    """The edition in force, when these very files were rolled back to it; else None."""
+    acts = await reader.acts_on(ROLLBACK, site.hash)
+    editions = await reader.editions(1)
+    if acts and editions and editions[0].release_hash != site.hash:
+        return editions[0].id
+    return None
+
+
+async def go_back(store: Store, edition: int, clock: Clock, actor: str) -> tuple[Edition, Site]:
+    """An older edition, files and tables, in force again as a new one. Raises `UsageError` when the store lost it."""
+    view = await store.edition(edition)
+    files = await store.release_files(view.release_hash) if view else None
+    if view is None or files is None:
+        raise UsageError("CTL016", f"the store has no edition {edition}", "see `suture releases`")
+    release = await Editions(store).release(edition)
+    (number,) = await store.submit((Activated(view.release_hash, files, view.tables, clock.now_us(), actor),))
+    assert isinstance(number, int)
+    return Edition(number, release), unpack_site(files)
 
 
 async def record_table(

@@ -36,10 +36,11 @@ def preview(folder: Path, environment: str | None, since: str | None, last: int,
     site, place = place_of(folder, environment)
     since_us = to_us(moment(since)) if since else None
     tally = run_preview(place.store, site, last, since_us, lambda done: click.echo(f"{done} …", err=True))
-    say(_tree(tally), as_json, lambda _: _lines(tally))
+    say(preview_tree(tally), as_json, lambda _: preview_lines(tally))
 
 
-def _tree(tally: Tally) -> dict[str, Any]:
+def preview_tree(tally: Tally) -> dict[str, Any]:
+    """As JSON."""
     return {
         "messages": tally.messages,
         "touched": tally.touched,
@@ -56,7 +57,8 @@ def _tree(tally: Tally) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _lines(tally: Tally) -> Iterator[str]:
+def preview_lines(tally: Tally) -> Iterator[str]:
+    """As people read it."""
     yield (
         f"{counted(tally.messages, 'message')} looked at, {tally.touched} touched by the edit, {tally.differing} would "
         "be posted otherwise"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from engine.activation import activate, current_csv, record_table
+from engine.activation import ROLLBACK, activate, current_csv, go_back, record_table
 from engine.clock import Clock
 from engine.control.acts import KEYS_TRIED, Answer, audit
 from engine.control.mending import Mender
@@ -37,6 +37,9 @@ class Lanes(Protocol):
 
 SHOWN = 5
 """Rows that a fault names."""
+
+MANY = 1000
+"""Editions that are looked through."""
 
 
 class Verbs:
@@ -70,6 +73,7 @@ class Verbs:
             "add_row": self.add_row,
             "import_table": self.import_table,
             "reload": self.reload,
+            "rollback": self.rollback,
             "status": self.status,
             "resume": self.resume,
             "hold": self.hold,
@@ -142,13 +146,38 @@ class Verbs:
         """The site's files become the active release, or nothing changes."""
         site = self._load()
         async with self._stepper.lock:
-            edition = await activate(self._store, site, self._clock, actor)
+            edition = await activate(self._store, site, self._clock, actor, asked=True)
             self._stepper.edition = edition
             self._site = site
         await audit(
             self._store, self._clock, actor, "reload", edition.release.hash, "", {"edition": edition.id}
         )
         return {"release": edition.release.hash, "edition": edition.id}
+
+    async def rollback(self, *, actor: str, edition: int | None = None, reason: str = "") -> Answer:
+        """An older edition is in force again, with its tables; None: the one before this one's files. The files in the
+        site's folder stay as they are, and out of force until they change or somebody reloads them."""
+        if not reason:
+            raise UsageError("CTL003", "going back needs a reason", "say why with --reason")
+        async with self._stepper.lock:
+            left = self._stepper.edition
+            back = edition if edition is not None else await self._before(left.release.hash)
+            found, site = await go_back(self._store, back, self._clock, actor)
+            if not found.release.destinations.keys() <= left.release.destinations.keys():
+                raise UsageError(
+                    "CTL010", "it delivers to a destination that is gone", "start the engine with it"
+                )
+            self._stepper.edition, self._site = found, site
+        detail = {"edition": found.id, "to": back}
+        await audit(self._store, self._clock, actor, ROLLBACK, left.release.hash, reason, detail)
+        return {"release": found.release.hash, **detail}
+
+    async def _before(self, release_hash: str) -> int:
+        """The newest edition with other files."""
+        for view in await self._store.editions(MANY):
+            if view.release_hash != release_hash:
+                return view.id
+        raise UsageError("CTL016", "there is no edition before this one", "see `suture releases`")
 
     async def status(self, *, actor: str) -> Answer:
         """Destinations and the release in force."""

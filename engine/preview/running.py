@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.activation import tables_after
+from engine.domain.ports import Reader
 from engine.domain.status import MessageState
 from engine.domain.views import MessageQuery, MessageView
 from engine.errors import UsageError
@@ -44,16 +45,26 @@ class Job(NamedTuple):
 
 
 def preview(store: Path, site: Site, most: int, since_us: int | None, told: Callable[[int], None]) -> Tally:
-    """Compares the site's files with the active release over the newest `most` messages, received since then. `told`:
-    with how many messages are done. Raises `SiteError` when the site would not be activated, `UsageError` without a
-    history."""
+    """Compares the release in force with the site's files. Raises `SiteError` when the site would not be activated,
+    `UsageError` without a history."""
     reader = SqliteReader(store)
     try:
-        job = asyncio.run(_job(reader, store, site))
+        before, after = asyncio.run(_sides(reader, site))
+    finally:
+        reader.close()
+    return preview_between(store, before, after, most, since_us, told)
+
+
+def preview_between(
+    store: Path, before: Side, after: Side, most: int, since_us: int | None, told: Callable[[int], None]
+) -> Tally:
+    """Compares two sides over the newest `most` messages, received since then. `told`: with how many are done."""
+    reader = SqliteReader(store)
+    try:
         first, last = asyncio.run(_range(reader, most, since_us))
     finally:
         reader.close()
-    tally = Tally()
+    tally, job = Tally(), Job(store, before, after)
     if not _touched(job):
         tally.messages = last - first + 1
         return tally
@@ -67,21 +78,29 @@ def preview(store: Path, site: Site, most: int, since_us: int | None, told: Call
     return tally
 
 
-async def _job(reader: SqliteReader, store: Path, site: Site) -> Job:
+async def _sides(reader: SqliteReader, site: Site) -> tuple[Side, Side]:
     editions = await reader.editions(1)
     if not editions:
         raise UsageError(
             "CLI011", "nothing was activated here yet", "preview needs a history: run `suture serve`"
         )
-    view = editions[0]
-    files = await reader.release_files(view.release_hash)
-    before = {name: await reader.table_csv(name, version) for name, version in view.tables.items()}
-    after = await tables_after(reader, site)
-    return Job(
-        store,
-        Side(files or b"", {name: csv for name, csv in before.items() if csv}),
-        Side(site.pack(), after),
-    )
+    return await side_of_edition(reader, editions[0].id), await side_of_files(reader, site)
+
+
+async def side_of_edition(reader: Reader, edition: int) -> Side:
+    """What was in force. Raises `UsageError` when the store does not have it."""
+    view = await reader.edition(edition)
+    files = await reader.release_files(view.release_hash) if view else None
+    if view is None or files is None:
+        raise UsageError("CTL016", f"the store has no edition {edition}", "see `suture releases`")
+    csvs = {name: await reader.table_csv(name, version) for name, version in view.tables.items()}
+    return Side(files, {name: csv for name, csv in csvs.items() if csv is not None})
+
+
+async def side_of_files(reader: Reader, site: Site) -> Side:
+    """What activating the files would put in force. Raises `SiteError` as activating would."""
+    compile_release(site)
+    return Side(site.pack(), await tables_after(reader, site))
 
 
 async def _range(reader: SqliteReader, most: int, since_us: int | None) -> tuple[int, int]:

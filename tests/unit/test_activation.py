@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.activation import activate, current_csv, record_table
+from engine.activation import ROLLBACK, activate, current_csv, go_back, record_table
 from engine.clock import SystemClock
+from engine.domain.changes import Acted
 from engine.errors import SiteError
 from engine.site.compile import load_site
 from engine.store.sqlite import SqliteStore
@@ -105,3 +106,19 @@ async def test_a_file_that_goes_back_to_what_it_was_is_taken(parts):
     (folder / CHARGES).write_text(before)
     edition = await activate(store, load_site(folder), clock, "ann")
     assert not any(row["code"] == "NEW-CODE" for row in edition.release.tables["charges"].rows)
+
+
+async def test_what_was_rolled_back_does_not_come_back_by_a_restart(parts):
+    folder, store, clock = parts
+    first = await activate(store, load_site(folder), clock, "ann")
+    (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW)
+    bad = load_site(folder)
+    second = await activate(store, bad, clock, "ann")
+    back, _ = await go_back(store, first.id, clock, "ann")
+    await store.submit([Acted("ann", ROLLBACK, second.release.hash, "wrong", {}, clock.now_us())])
+    assert (await activate(store, bad, clock, "engine")).id == back.id
+    assert (await activate(store, bad, clock, "ann", asked=True)).release.hash == second.release.hash
+    await go_back(store, first.id, clock, "ann")
+    (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW.replace("NEW", "OTHER"))
+    edition = await activate(store, load_site(folder), clock, "engine")
+    assert any(row["code"] == "OTHER-CODE" for row in edition.release.tables["charges"].rows)
