@@ -1,4 +1,4 @@
-"""`init`, `check`, `test`: an analyst's offline verbs."""
+"""`init`, `check`: an analyst's first verbs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import sysconfig
-from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
@@ -59,38 +58,6 @@ def check(folder: Path, as_json: bool) -> None:
     sys.exit(1 if wrong else 0)
 
 
-@click.command()
-@site_argument
-@json_option
-@guarded
-def test(folder: Path, as_json: bool) -> None:
-    """Run the channels' own tests, offline."""
-    from engine.pipeline import trial
-    from engine.site.compile import compile_release, compile_tests, load_site
-
-    site = load_site(folder)
-    release = compile_release(site)
-    now = datetime.now(UTC)
-    trials = [trial.run(release, one, now) for one in compile_tests(site)]
-    failed = [one for one in trials if one.differences]
-    rows = [
-        {"channel": t.test.channel, "name": t.test.name, "where": t.test.where, "differences": t.differences}
-        for t in trials
-    ]
-    say(rows, as_json, lambda _: _test_lines(trials))
-    if not as_json:
-        click.echo(f"{len(trials) - len(failed)} passed, {len(failed)} failed")
-    sys.exit(1 if failed else 0)
-
-
-def _test_lines(trials: list) -> list[str]:  # type: ignore[type-arg]
-    lines = []
-    for one in trials:
-        lines.append(f"{'ok    ' if not one.differences else 'FAILED'} {one.test.channel}: {one.test.name}")
-        lines += [f"       {one.test.where}: {difference}" for difference in one.differences]
-    return lines
-
-
 def example() -> Path:
     """The example site: where the wheel put it, or the repository itself."""
     beside = Path(str(files("engine"))).parent
@@ -102,4 +69,4 @@ def example() -> Path:
     return beside
 
 
-COMMANDS = (init, check, test)
+COMMANDS = (init, check)

@@ -20,6 +20,7 @@ from engine.cli import (
     sending,
     serving,
     tables,
+    testing,
 )
 
 
@@ -34,6 +35,7 @@ def main() -> None:
 
 MODULES = (
     checking,
+    testing,
     explaining,
     previewing,
     releasing,

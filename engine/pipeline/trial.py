@@ -29,10 +29,19 @@ ANY = "*"
 
 
 class Trial(NamedTuple):
-    """One test and what was wrong with it; nothing: it passed."""
+    """One test and what was wrong with it; nothing: it passed. `stepped`: None when the message could not be read."""
 
     test: ChannelTest
     differences: tuple[str, ...]
+    stepped: Stepped | None = None
+
+    @property
+    def written(self) -> dict[str, list[Any]]:
+        """Effect → the documents that it wrote, as tests compare them."""
+        found: dict[str, list[Any]] = {}
+        for document in self.stepped.documents if self.stepped else ():
+            found.setdefault(document.effect, []).append(tree_of(document.payload))
+        return found
 
 
 def run(release: Release, test: ChannelTest, now: datetime) -> Trial:
@@ -49,15 +58,13 @@ def run(release: Release, test: ChannelTest, now: datetime) -> Trial:
     if not alone.reads:
         return Trial(test, ("the channel does not take this message: see the triggers of its read map",))
     stepped = step(release, digester, alone, NO_FACTS)
-    return Trial(test, tuple(_differences(test, stepped)))
+    trial = Trial(test, (), stepped)
+    return trial._replace(differences=tuple(_differences(test, stepped, trial.written)))
 
 
-def _differences(test: ChannelTest, stepped: Stepped) -> Iterator[str]:
+def _differences(test: ChannelTest, stepped: Stepped, written: dict[str, list[Any]]) -> Iterator[str]:
     if test.state is not None and stepped.state.word != test.state:
         yield f"state: expected {test.state}, got {stepped.state.word} ({stepped.reason})"
-    written: dict[str, list[Any]] = {}
-    for document in stepped.documents:
-        written.setdefault(document.effect, []).append(tree_of(document.payload))
     for effect in sorted(test.expect.keys() | written.keys()):
         expected = [tree_of(one) if isinstance(one, bytes) else one for one in test.expect.get(effect, [])]
         got = written.get(effect, [])

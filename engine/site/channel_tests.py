@@ -47,6 +47,7 @@ class _Reader:
             expect=expect,
             holds=tuple((hold.effect, hold.cause) for hold in model.holds),
             state=model.state,
+            files={name: files for name, tree in model.expect.items() if (files := _files(tree))},
         )
 
     def _known_effects(self, path: Path, model: TestFile) -> None:
@@ -118,3 +119,11 @@ class _Reader:
 
     def _fault(self, path: Path, code: str, what: str, mend: str) -> None:
         self.faults.append(self._source.fault(path, code, what, mend))
+
+
+def _files(tree: Tree) -> tuple[str, ...]:
+    """Paths in the site, when every document stands in a file."""
+    names = tree if isinstance(tree, list) else [tree]
+    if not all(isinstance(name, str) for name in names):
+        return ()
+    return tuple(normpath(join(CHANNELS, str(name))) for name in names)

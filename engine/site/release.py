@@ -190,7 +190,7 @@ class ChannelTest:
 
     `expect`: effect → the documents it must write, in order, as JSON trees; `"*"` stands for any value.
     Effects that are not named must write nothing. `holds`: (effect, beginning of the cause). `state`: of the
-    message.
+    message. `files`: effect → the site's files that its documents were read from, where they stand in files.
     """
 
     channel: str
@@ -201,6 +201,7 @@ class ChannelTest:
     expect: dict[str, list[object]]
     holds: tuple[tuple[str, str], ...]
     state: str | None
+    files: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"ChannelTest({self.where}, {self.name!r})"
