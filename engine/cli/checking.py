@@ -21,11 +21,18 @@ _PARTS = ("config", "channels", "mappings")
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="SITE")
+@click.option("--blank", is_flag=True, help="An empty one: a door, a far end, and no channel.")
 @guarded
-def init(folder: Path) -> None:
+def init(folder: Path, blank: bool) -> None:
     """Lay out a working example site in a new folder."""
     if folder.exists() and any(folder.iterdir()):
         raise UsageError("CLI002", f"{folder} is not empty", "name a folder that is new or empty")
+    if blank:
+        shutil.copytree(Path(str(files("engine.cli"))) / "blank", folder, dirs_exist_ok=True)
+        for part in ("channels", "mappings"):
+            (folder / part).mkdir()
+        click.echo(f"A blank site is in {folder}. Next: the tutorial, and suture check {folder}")
+        return
     for part in _PARTS:
         shutil.copytree(example() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     click.echo(

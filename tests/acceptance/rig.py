@@ -12,16 +12,24 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 START, END = b"\x0b", b"\x1c\r"
 
 
+def free_ports(count: int) -> list[int]:
+    """So many ports, each another one."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def child(errors: Path, *module: str) -> subprocess.Popen:
@@ -59,7 +67,7 @@ class Suture:
     def __init__(self, folder: Path, urls: dict[str, str]) -> None:
         self.folder = folder
         self.site = folder / "site"
-        self.ports = {"ehr": free_port(), "cabinet": free_port(), "hl7-http": free_port()}
+        self.ports = dict(zip(("ehr", "cabinet", "hl7-http"), free_ports(3), strict=True))
         for part in ("config", "channels", "mappings"):
             shutil.copytree(ROOT / part, self.site / part)
         self.environment = self.site / "config" / "env" / "demo.yaml"
