@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from engine.codecs.hl7v2.segments import SEGMENTS, is_segment
 from engine.domain.event import FIELDS, FieldType, Kind
 from engine.mapping import fields
 from engine.mapping.emitter import names_in, walk
@@ -136,8 +137,10 @@ class _Checker:
         for trigger in self.spec.triggers:
             if not _TRIGGER.fullmatch(trigger):
                 self._fault(("read",), "MAP042", f"'{trigger}' is no message type", "write DFT^P03")
-        if self.spec.each is not None and not _SEGMENT.fullmatch(self.spec.each):
-            self._fault(("each",), "MAP043", f"'{self.spec.each}' is no segment", "write FT1")
+        each = self.spec.each
+        if each is not None and not (_SEGMENT.fullmatch(each) and is_segment(each)):
+            mend = _did_you_mean(each, SEGMENTS) or "write FT1"
+            self._fault(("each",), "MAP043", f"'{each}' is no segment", mend)
 
     def _check_extra(self, name: str, kind: FieldType) -> None:
         path = ("extra", name)
@@ -177,10 +180,17 @@ class _Checker:
 
     def _tree(self, path: NodePath, text: str) -> Node | None:
         try:
-            return parse(text, paths=True)
+            tree = parse(text, paths=True)
         except ExpressionError as error:
             self.faults.append(SpecFault(path, error.code, error.what, error.mend, error.column))
             return None
+        for node in walk(tree):
+            if isinstance(node, Path) and not is_segment(node.path.segment):
+                what = f"HL7 has no segment {node.path.segment}"
+                mend = _did_you_mean(node.path.segment, SEGMENTS) or "local segments begin with Z"
+                column = text.find(node.path.text) + 1
+                self.faults.append(SpecFault(path, "MAP048", what, mend, column))
+        return tree
 
     def _needs(self, path: NodePath, tree: Node) -> frozenset[str]:
         """Fields that an expression names."""

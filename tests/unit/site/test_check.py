@@ -39,6 +39,13 @@ class Mistake(NamedTuple):
 
 
 MISTAKES = [
+    # slips that look like something else
+    Mistake(ISSUE, "    give:", "    gives:", "MAP051", "lines", "write {each: lines, give"),
+    Mistake(ISSUE, "    each: lines", "    eahc: lines", "MAP051", "lines", "write {each: lines, give"),
+    Mistake(
+        DFT, "patient: PID-3[type=MR].1", "patient: PDI-3[type=MR].1", "MAP048", "PDI-3", "did you mean 'PID'"
+    ),
+    Mistake(DFT, "each: FT1", "each: TF1", "MAP043", "TF1", "did you mean 'FT1'"),
     # YAML itself
     Mistake(
         SITE,
