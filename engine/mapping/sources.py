@@ -139,7 +139,7 @@ class _Checker:
                 self._fault(("read",), "MAP042", f"'{trigger}' is no message type", "write DFT^P03")
         each = self.spec.each
         if each is not None and not (_SEGMENT.fullmatch(each) and is_segment(each)):
-            mend = _did_you_mean(each, SEGMENTS) or "write FT1"
+            mend = _nearest_segment(each) or "write FT1"
             self._fault(("each",), "MAP043", f"'{each}' is no segment", mend)
 
     def _check_extra(self, name: str, kind: FieldType) -> None:
@@ -187,7 +187,7 @@ class _Checker:
         for node in walk(tree):
             if isinstance(node, Path) and not is_segment(node.path.segment):
                 what = f"HL7 has no segment {node.path.segment}"
-                mend = _did_you_mean(node.path.segment, SEGMENTS) or "local segments begin with Z"
+                mend = _nearest_segment(node.path.segment) or "local segments begin with Z"
                 column = text.find(node.path.text) + 1
                 self.faults.append(SpecFault(path, "MAP048", what, mend, column))
         return tree
@@ -258,3 +258,9 @@ class _Checker:
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, list(known), 1)
     return f"did you mean '{close[0]}'?" if close else ""
+
+
+def _nearest_segment(name: str) -> str:
+    """The same letters in another order first: names of three letters are all alike."""
+    same = [known for known in sorted(SEGMENTS) if sorted(known) == sorted(name)]
+    return f"did you mean '{same[0]}'?" if same else _did_you_mean(name, SEGMENTS)

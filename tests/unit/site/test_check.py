@@ -45,7 +45,7 @@ MISTAKES = [
     Mistake(
         DFT, "patient: PID-3[type=MR].1", "patient: PDI-3[type=MR].1", "MAP048", "PDI-3", "did you mean 'PID'"
     ),
-    Mistake(DFT, "each: FT1", "each: TF1", "MAP043", "TF1", "did you mean 'FT1'"),
+    Mistake(DFT, "each: FT1", "each: TF1", "MAP043", "each: TF1", "did you mean 'FT1'"),
     # YAML itself
     Mistake(
         SITE,
