@@ -14,9 +14,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import ModuleType
 
 from prove.house import Violation
-from prove.report import Proof
+from prove.report import Proof, Rounds, Scale
 
 ONCE = (
     "kill",
@@ -68,23 +69,41 @@ def _named(targets: list[str]) -> list[str]:
 
 
 def shown(target: str, *, full: bool, seed: int, sabotage: bool) -> bool:
-    """Runs one target and says what came of it."""
+    """Runs one target and says what came of it. A full run goes in rounds, and goes on where it was cut off."""
     module = importlib.import_module(f"prove.{target}")
+    rounds = getattr(module, "ROUNDS", 1) if full else 1
     scale = module.FULL if full else module.SHORT
-    began = time.monotonic()
+    scale = scale._replace(messages=scale.messages // rounds, faults=scale.faults // rounds)
+    done = Rounds(target, seed) if rounds > 1 else None
+    violated = False
+    for number in range(rounds):
+        proof = done.proof(number) if done else None
+        began = time.monotonic()
+        if proof is None:
+            proof = _run(module, target, scale, seed + 1000 * number, sabotage=sabotage)
+            if done and not proof.violations:
+                done.keep(number, proof)
+        violated |= bool(proof.violations)
+        _say(target, proof, seed, time.monotonic() - began, sabotage=sabotage)
+    return violated == sabotage
+
+
+def _run(module: ModuleType, target: str, scale: Scale, seed: int, *, sabotage: bool) -> Proof:
     with tempfile.TemporaryDirectory(prefix=f"prove-{target}-") as folder:
         try:
-            proof = module.prove(scale, seed, Path(folder), module.SABOTAGE if sabotage else "")
+            proof: Proof = module.prove(scale, seed, Path(folder), module.SABOTAGE if sabotage else "")
         except Violation as violation:
-            proof = Proof("it did not come to its end", [str(violation)])
-    seconds = time.monotonic() - began
+            return Proof("it did not come to its end", [str(violation)])
+    return proof
+
+
+def _say(target: str, proof: Proof, seed: int, seconds: float, *, sabotage: bool) -> None:
     held = not proof.violations
     word = ("NOT SEEN" if held else "seen to fail") if sabotage else ("holds" if held else "FAILS")
     print(f"{target:<10} {word:<12} {seconds:6.1f} s  seed {seed}  {proof.counted}")
     for violation in proof.violations:
         print(f"{'':<10} {'- ' + violation}")
     sys.stdout.flush()
-    return held != sabotage
 
 
 if __name__ == "__main__":

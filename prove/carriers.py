@@ -21,6 +21,7 @@ from tests.acceptance.rig import END, START
 
 SHORT = Scale(messages=400, faults=12, settle=0.3)
 FULL = Scale(messages=10_000, faults=100, settle=1.0)
+ROUNDS = 5
 SABOTAGE = "forget-marks"
 
 CHARGE = """\

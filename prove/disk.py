@@ -12,6 +12,7 @@ from prove.report import Proof, Scale
 
 SHORT = Scale(messages=400, faults=1, settle=0.3)
 FULL = Scale(messages=20_000, faults=20, settle=1.0)
+ROUNDS = 5
 SABOTAGE = "acknowledge-early"
 MOODS = ("full", "io", "sync", "readonly", "locked")
 

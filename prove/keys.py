@@ -15,6 +15,7 @@ from tests.acceptance.rig import code_of, exchange
 
 SHORT = Scale(messages=40, faults=0, settle=0.3)
 FULL = Scale(messages=5000, faults=0, settle=2.0)
+ROUNDS = 5
 SABOTAGE = "forget-keys"
 AT_ONCE = 500
 """Messages over one connection."""

@@ -22,6 +22,7 @@ from prove.report import Proof, Scale
 
 SHORT = Scale(messages=300, faults=60, settle=0)
 FULL = Scale(messages=3000, faults=1000, settle=0)
+ROUNDS = 10
 SABOTAGE = "no-sync"
 SECTOR = 512
 

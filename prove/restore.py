@@ -11,6 +11,7 @@ from prove.report import Proof, Scale
 
 SHORT = Scale(messages=300, faults=2, settle=0.3)
 FULL = Scale(messages=20_000, faults=20, settle=2.0)
+ROUNDS = 5
 SABOTAGE = "no-recovery"
 
 

@@ -11,6 +11,7 @@ from prove.report import Proof, Scale
 
 SHORT = Scale(messages=900, faults=6, settle=0.3)
 FULL = Scale(messages=60_000, faults=200, settle=2.0)
+ROUNDS = 10
 SABOTAGE = "leave-marks"
 
 
