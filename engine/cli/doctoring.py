@@ -13,16 +13,17 @@ from urllib.parse import urlsplit
 
 import click
 
+from engine.adapters.tryton.adapter import TrytonAdapter
 from engine.cli.connect import place_of
 from engine.cli.keys import show_keys
 from engine.cli.output import env_option, guarded, json_option, say, site_option, when
 from engine.control.acts import keys_honoured
 from engine.control.socket import ask
-from engine.far_ends import keys_target
+from engine.far_ends import adapter_of, keys_target
 from engine.site.compile import check, compile_release
 from engine.site.files import Site
-from engine.site.release import Environment
-from engine.site.schema.destination import HttpFile, MllpFile
+from engine.site.release import DestinationPlace, Environment
+from engine.site.schema.destination import HttpFile, MllpFile, TrytonFile
 from engine.store.sqlite import SqliteReader
 
 
@@ -114,7 +115,11 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
         parts = urlsplit(end.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
         answers = _answers(parts.hostname or "", port)
-        yield Finding(f"destination {name}", answers, "answers" if answers else "nobody listens there")
+        said = "answers" if answers else "nobody listens there"
+        if answers and isinstance(far := compile_release(site).destinations.get(name), TrytonFile):
+            wrong = asyncio.run(_looked(far, end))
+            answers, said = not wrong, wrong or "answers, and knows the company, its terms and accounts"
+        yield Finding(f"destination {name}", answers, said)
     if place.store.exists():
         yield from _keys(site, place)
 
@@ -128,6 +133,15 @@ def _keys(site: Site, place: Environment) -> Iterator[Finding]:
                 trial = asyncio.run(keys_honoured(reader, target))
                 said = f"shown {when(trial.at_us)}" if trial else f"not shown: suture doctor --keys {name}"
                 yield Finding(f"keys of {name}", trial is not None, said)
+
+
+async def _looked(end: TrytonFile, place: DestinationPlace) -> str:
+    adapter = adapter_of(end, place)
+    assert isinstance(adapter, TrytonAdapter)
+    try:
+        return await adapter.look()
+    finally:
+        await adapter.close()
 
 
 async def _running(place: Environment) -> bool:

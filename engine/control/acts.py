@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from engine.clock import Clock
@@ -71,3 +72,12 @@ def named(messages: list[MessageId]) -> str:
     """Messages as the audit calls them."""
     few = ", ".join(map(str, messages[:20]))
     return f"messages {few}" if len(messages) <= 20 else f"messages {few} and {len(messages) - 20} more"
+
+
+def known_destination(known: Iterable[str], destination: str | None) -> str | None:
+    """Raises `UsageError` for a name that no destination has; None is any."""
+    names = list(known)
+    if destination is not None and destination not in names:
+        what = f"there is no destination '{destination}'"
+        raise UsageError("CTL007", what, f"destinations are {', '.join(names)}")
+    return destination

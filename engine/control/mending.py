@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from engine.clock import Clock
-from engine.control.acts import PAGE, Answer, audit, named, selected
+from engine.control.acts import PAGE, Answer, audit, known_destination, named, selected
 from engine.domain.changes import Dropped
 from engine.domain.message import MessageId
 from engine.domain.ports import Store
@@ -114,7 +114,7 @@ class Mender:
     ) -> Answer:
         """Posted lines, translated again with the tables of now: what changes is taken back and posted anew. `force`:
         also what is translated the same."""
-        self._known(to)
+        known_destination(self._stepper.edition.release.destinations, to)
         ids = await selected(self._store, messages, query)
         return await self._change("correct", ids, Order(force=force, to=to), actor, reason, dry_run)
 
@@ -128,7 +128,7 @@ class Mender:
         to: str | None = None,
     ) -> Answer:
         """What these messages posted is taken back."""
-        self._known(to)
+        known_destination(self._stepper.edition.release.destinations, to)
         ids = await selected(self._store, messages, None)
         return await self._change("undo", ids, Order(undo=True, to=to), actor, reason, dry_run)
 
@@ -213,12 +213,6 @@ class Mender:
             pages.append(page)
             after = page[-1]
         return pages
-
-    def _known(self, destination: str | None) -> None:
-        known = self._stepper.edition.release.destinations
-        if destination is not None and destination not in known:
-            what = f"there is no destination '{destination}'"
-            raise UsageError("CTL007", what, f"destinations are {', '.join(known)}")
 
     async def _holds(self, message: MessageId) -> bool:
         """Whether a person can release anything of it: effects, or a message that nothing was made of."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from engine.clock import Clock
 from engine.codecs.hl7v2.header import peek
-from engine.control.acts import Answer, audit, named, selected
+from engine.control.acts import Answer, audit, known_destination, named, selected
 from engine.domain.changes import Conflict, Kept, Received, Requeued, RoutedAs
 from engine.domain.message import Inbound, MessageId
 from engine.domain.ports import Store
@@ -80,9 +80,18 @@ class Replayer:
         ids = await selected(self._store, messages, query)
         if step_from == "outbox":
             return await self._documents(
-                ids, self._known(to), actor, reason, dry_run, doubtful=messages is not None
+                ids,
+                known_destination(self._stepper.edition.release.destinations, to),
+                actor,
+                reason,
+                dry_run,
+                doubtful=messages is not None,
             )
-        how = _How(tables == "then", self._known(to), self._edited(ids, edit))
+        how = _How(
+            tables == "then",
+            known_destination(self._stepper.edition.release.destinations, to),
+            self._edited(ids, edit),
+        )
         tried: list[Answer] = []
         kept: list[MessageId] = []
         for start in range(0, len(ids), FEW):
@@ -100,7 +109,9 @@ class Replayer:
     async def requeue(self, *, actor: str, destination: str | None = None, reason: str = "") -> Answer:
         """Deliveries that were refused are sent again as they are, at the end of their lanes. What may be there is not:
         it is sent again by its message's number only."""
-        held = await self._store.held_deliveries(self._known(destination), MANY)
+        held = await self._store.held_deliveries(
+            known_destination(self._stepper.edition.release.destinations, destination), MANY
+        )
         return await self._sent_again(held, destination or "all", actor, reason)
 
     # From the outbox -----------------------------------------------------------------------------------------
@@ -177,13 +188,6 @@ class Replayer:
             return _outcome(change, Stepped(MessageState.HELD, f"{error.code} {error.what}"))
         (facts,) = await gather(self._store, self._digester, [Prepared(inbound, edition, read)])
         return _outcome(change, step(edition.release, self._digester, read, facts))
-
-    def _known(self, destination: str | None) -> str | None:
-        known = self._stepper.edition.release.destinations
-        if destination is not None and destination not in known:
-            what = f"there is no destination '{destination}'"
-            raise UsageError("CTL007", what, f"destinations are {', '.join(known)}")
-        return destination
 
     def _edited(self, ids: Sequence[MessageId], edit: str | None) -> bytes | None:
         if edit is None:

@@ -90,6 +90,19 @@ class TrytonAdapter:
         )
         return outcome._replace(verdict=Verdict.UNKNOWN) if unsure else outcome
 
+    async def look(self) -> str:
+        """Why nothing could be booked as the site is set up; '' when all that it names is there. Changes nothing."""
+        try:
+            await self._bookings()
+            await self._codes.payment_term(self._endpoint.payment_term)
+            await self._codes.receivable(self._endpoint.receivable)
+            await self._codes.revenue_journal()
+        except (Misled, Busy, Unclear, NotSent, Unanswered) as why:
+            return str(why.args[0])
+        except Refused as refused:
+            return refused.told or refused.code
+        return ""
+
     def cut(self) -> None:
         self._transport.cut()
 

@@ -405,3 +405,22 @@ async def test_a_code_that_two_records_have_is_refused(erp: Erp, adapter: Tryton
     lines = [{"item": ITEM, "quantity": "1", "lot": number}]
     outcome = await adapter.send(outgoing("/internal-shipments", {**SHIPMENT, "lines": lines}))
     assert (outcome.verdict, outcome.code) == (Verdict.REJECTED, "refused: ambiguous code")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ""),
+        ({"key": "wrong"}, "HTTP 401"),
+        ({"company": "Nobody"}, "no such company"),
+        ({"payment_term": "Never"}, "no such payment term"),
+        ({"receivable": "0.0"}, "no such receivable account"),
+        ({"url": "http://127.0.0.1:9"}, "connection refused"),
+    ],
+)
+async def test_a_doctor_hears_what_is_wrong_with_the_set_up(
+    erp: Erp, changed: dict[str, Any], said: str
+) -> None:
+    adapter = TrytonAdapter(replace(erp.endpoint, **changed))
+    assert await adapter.look() == said
+    await adapter.close()
