@@ -51,7 +51,7 @@ def add(
     table: str, cells: tuple[str, ...], reason: str, folder: Path, environment: str | None, as_json: bool
 ) -> None:
     """Add one row to a table: a new version, used from the next message on."""
-    arguments = {"table": table, "rows": [_cells(cells)], "reason": reason}
+    arguments = {"table": table, "rows": [cells_of(cells)], "reason": reason}
     answer = tell_engine(folder, environment, "add_row", arguments)
     say(answer, as_json, lambda _: (f"{table}: version {answer['version']} has {answer['rows']} row more",))
 
@@ -102,7 +102,7 @@ def find(
     release = _current(table, folder, environment)
     on = moment(day).date() if day else datetime.now(release.zone).date()
     found = release.tables[table]
-    asked = _cells(cells)
+    asked = cells_of(cells)
     if set(asked) != set(found.spec.keys):
         raise UsageError(
             "CLI008", f"table {table} has other keys", f"its keys are {', '.join(found.spec.keys)}"
@@ -142,7 +142,8 @@ def _current(table: str, folder: Path, environment: str | None) -> Release:
     return compile_release(site, csvs)
 
 
-def _cells(cells: tuple[str, ...]) -> dict[str, str]:
+def cells_of(cells: tuple[str, ...]) -> dict[str, str]:
+    """Raises `UsageError` for what is not COLUMN=VALUE."""
     row = {}
     for cell in cells:
         column, sign, value = cell.partition("=")

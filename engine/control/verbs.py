@@ -6,6 +6,7 @@ Every act of a person has an actor and is written to the audit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
@@ -37,6 +38,11 @@ class Lanes(Protocol):
 
 SHOWN = 5
 """Rows that a fault names."""
+
+_CAUSE = re.compile(r"(?:[A-Z]{3}[0-9]{3} )?(?P<table>[a-z][a-z0-9-]*): (?P<keys>.+)")
+_KEY = re.compile(r"(\S+?)=(\S+)")
+_MISSING = "(missing)"
+"""How causes are written, and a key that a line does not have."""
 
 MANY = 1000
 """Editions that are looked through."""
@@ -71,6 +77,7 @@ class Verbs:
             **Mender(store, stepper, outbox, clock, look).verbs(),
             **Replayer(store, stepper, outbox, clock).verbs(),
             "add_row": self.add_row,
+            "map_code": self.map_code,
             "import_table": self.import_table,
             "reload": self.reload,
             "rollback": self.rollback,
@@ -99,11 +106,57 @@ class Verbs:
         """Rows for a code table: a new version of it, used from the next message on."""
         csv = await self._csv_of(table)
         spec = self._stepper.edition.release.tables[table].spec
-        _whole(table, [*spec.keys, *spec.columns], rows)
+        _whole(table, self._columns(table), rows)
         added = Table.compile(spec, csv, f"{table}.csv").with_rows(rows)
         version = await self._record(table, added, actor, reason, "worklist")
         await audit(self._store, self._clock, actor, "tables add", table, reason, {"rows": len(rows)})
         return {"table": table, "version": version, "rows": len(rows)}
+
+    async def map_code(
+        self, *, actor: str, cause: str, cells: dict[str, str], reason: str = "", dry_run: bool = False
+    ) -> Answer:
+        """The row that a cause of the worklist lacks is added, and what waited for it goes: exactly those lines."""
+        groups = [group for group in await self._store.worklist() if group.cause == cause]
+        if not groups:
+            raise UsageError(
+                "CTL018", "nothing is held for that cause", "write it as `suture worklist` shows it"
+            )
+        table, row = self._missing_row(cause)
+        row |= cells
+        waiting = {
+            "effects": sum(group.effects for group in groups),
+            "lines": max(group.lines for group in groups),
+            "at_stake": str(
+                max((group.at_stake for group in groups if group.at_stake is not None), default="none")
+            ),
+        }
+        if dry_run:
+            _whole(table, self._columns(table), [row])
+            return {"table": table, "row": row, "waiting": waiting}
+        added = await self.add_row(actor=actor, table=table, rows=[row], reason=reason)
+        released = await self._verbs["release"](actor=actor, cause=cause, reason=reason)
+        return {**added, "waiting": waiting, **released}
+
+    def _missing_row(self, cause: str) -> tuple[str, dict[str, str]]:
+        """(table, the keys that it lacks a row for), out of `items: facility=NORTH code=X`."""
+        found = _CAUSE.fullmatch(cause)
+        tables = self._stepper.edition.release.tables
+        values = [value for _, value in _KEY.findall(found["keys"])] if found else []
+        if (
+            found is None
+            or found["table"] not in tables
+            or len(values) != len(tables[found["table"]].spec.keys)
+        ):
+            raise UsageError("CTL022", "that cause is mended by no row of a table", "see `suture worklist`")
+        if _MISSING in values:
+            raise UsageError(
+                "CTL022", "the message lacks what the table is looked up by", "no row can mend that"
+            )
+        return found["table"], dict(zip(tables[found["table"]].spec.keys, values, strict=True))
+
+    def _columns(self, table: str) -> list[str]:
+        spec = self._stepper.edition.release.tables[table].spec
+        return [*spec.keys, *spec.columns]
 
     async def import_table(
         self, *, actor: str, table: str, csv: str, reason: str = "", shrinks: bool = False

@@ -131,3 +131,22 @@ def test_a_held_effect_knows_the_lane_that_its_document_will_have(desk):
         == held
         != {(None,)}
     )
+
+
+def test_a_code_is_mapped_and_exactly_what_waited_for_it_goes(desk):
+    cause = "MAP033 feed-units: code=NOBODY-MAPPED"
+    seen = desk.run("map", cause, "unit=EA", "--dry-run").stdout
+    assert "table feed-units would get: code=NOBODY-MAPPED unit=EA" in seen
+    assert "waiting for it: 1 line, 4 effects, 4200.00 at stake" in seen
+    assert desk.json("tables", "list")[0]["version"] == 1
+    told = desk.json("map", cause, "unit=EA", "--reason", "new code")
+    assert (told["version"], told["released"], told["still_held"]) == (2, 0, 4)
+    causes = {group["cause"] for group in desk.json("worklist")}
+    assert "charges: code=NOBODY-MAPPED payer_class=(missing)" in causes or any(
+        cause.startswith("charges: code=NOBODY-MAPPED") for cause in causes
+    )
+
+
+def test_a_cause_that_no_row_mends_is_told(desk):
+    nothing = desk.run("map", "items: facility=NORTH code=NONE", "item=1")
+    assert "CTL018" in nothing.stderr
