@@ -11,7 +11,7 @@ from prove.report import Proof, Scale
 
 SHORT = Scale(messages=1200, faults=8, settle=0.3)
 FULL = Scale(messages=100_000, faults=500, settle=1.0)
-ROUNDS = 10
+ROUNDS = 4
 SABOTAGE = "forget-marks"
 READY_WITHIN = 2.0
 

@@ -36,7 +36,9 @@ def map_code(
 ) -> None:
     """Add the row that CAUSE lacks, as the worklist shows it, and release exactly what waited for it.
 
-    The keys stand in the cause; the other columns are given: suture map 'charges: code=X payer_class=COM' charge_code=27 …
+    The keys stand in the cause; the other columns are given:
+
+    suture map 'charges: code=X payer_class=COM' charge_code=27811420 billable=yes …
     """
     arguments = {"cause": cause, "cells": cells_of(cells), "reason": reason, "dry_run": dry_run}
     answer = tell_engine(folder, environment, "map_code", arguments)

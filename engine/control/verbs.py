@@ -138,7 +138,8 @@ class Verbs:
         return {**added, "waiting": waiting, **released}
 
     def _missing_row(self, cause: str) -> tuple[str, dict[str, str]]:
-        """(table, the keys that it lacks a row for), out of `items: facility=NORTH code=X`."""
+        """(table, the keys that it lacks a row for), out of `items: facility=NORTH code=X`. A key that the line does not
+        have is left out: whoever maps it says `*`, or another."""
         found = _CAUSE.fullmatch(cause)
         tables = self._stepper.edition.release.tables
         values = [value for _, value in _KEY.findall(found["keys"])] if found else []
@@ -148,11 +149,8 @@ class Verbs:
             or len(values) != len(tables[found["table"]].spec.keys)
         ):
             raise UsageError("CTL022", "that cause is mended by no row of a table", "see `suture worklist`")
-        if _MISSING in values:
-            raise UsageError(
-                "CTL022", "the message lacks what the table is looked up by", "no row can mend that"
-            )
-        return found["table"], dict(zip(tables[found["table"]].spec.keys, values, strict=True))
+        keys = zip(tables[found["table"]].spec.keys, values, strict=True)
+        return found["table"], {key: value for key, value in keys if value != _MISSING}
 
     def _columns(self, table: str) -> list[str]:
         spec = self._stepper.edition.release.tables[table].spec

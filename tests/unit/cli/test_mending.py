@@ -141,10 +141,11 @@ def test_a_code_is_mapped_and_exactly_what_waited_for_it_goes(desk):
     assert desk.json("tables", "list")[0]["version"] == 1
     told = desk.json("map", cause, "unit=EA", "--reason", "new code")
     assert (told["version"], told["released"], told["still_held"]) == (2, 0, 4)
-    causes = {group["cause"] for group in desk.json("worklist")}
-    assert "charges: code=NOBODY-MAPPED payer_class=(missing)" in causes or any(
-        cause.startswith("charges: code=NOBODY-MAPPED") for cause in causes
-    )
+    (charge,) = [one["cause"] for one in desk.json("worklist") if one["cause"].startswith("charges: ")]
+    cells = ["charge_code=27899999", "billable=yes", "revenue_code=0278", "factor=1"]
+    assert "CTL020 a row of table charges lacks payer_class" in desk.run("map", charge, *cells).stderr
+    assert desk.json("map", charge, "payer_class=*", *cells)["released"] == 1
+    assert not [one for one in desk.json("worklist") if one["cause"].startswith("charges: ")]
 
 
 def test_a_cause_that_no_row_mends_is_told(desk):
