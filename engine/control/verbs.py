@@ -138,8 +138,8 @@ class Verbs:
         return {**added, "waiting": waiting, **released}
 
     def _missing_row(self, cause: str) -> tuple[str, dict[str, str]]:
-        """(table, the keys that it lacks a row for), out of `items: facility=NORTH code=X`. A key that the line does not
-        have is left out: whoever maps it says `*`, or another."""
+        """(table, the keys that it lacks a row for), out of `items: facility=NORTH code=X`. A key that the line does
+        not have is left out: whoever maps it says `*`, or another."""
         found = _CAUSE.fullmatch(cause)
         tables = self._stepper.edition.release.tables
         values = [value for _, value in _KEY.findall(found["keys"])] if found else []
