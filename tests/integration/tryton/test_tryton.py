@@ -424,3 +424,21 @@ async def test_a_doctor_hears_what_is_wrong_with_the_set_up(
     adapter = TrytonAdapter(replace(erp.endpoint, **changed))
     assert await adapter.look() == said
     await adapter.close()
+
+
+async def test_a_receipt_is_worth_the_same_in_whatever_unit_it_was_sent(
+    erp: Erp, adapter: TrytonAdapter
+) -> None:
+    """The ERP's cost is that of the item's own unit."""
+    await adapter.probe(outgoing("/journals", JOURNAL))
+    (each,) = erp.find("product.uom", [["symbol", "=", "EA"]], "category")
+    symbol = uuid4().hex[:6]
+    await adapter._rest.create(
+        "product.uom",
+        {"name": symbol, "symbol": symbol, "category": each["category"], "rate": 0.1, "factor": 10.0, "rounding": 1.0,
+         "digits": 0},
+    )  # fmt: skip
+    loose = {**SHIPMENT, "lines": [{"item": ITEM, "quantity": "10", "unit": "EA"}]}
+    boxed = {**SHIPMENT, "lines": [{"item": ITEM, "quantity": "1", "unit": symbol}]}
+    worth = [(await adapter.send(outgoing("/internal-shipments", body))).amount for body in (loose, boxed)]
+    assert worth == [Decimal("384.00"), Decimal("384.00")]
