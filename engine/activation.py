@@ -10,13 +10,14 @@ import asyncio
 from hashlib import sha256
 
 from engine.clock import Clock
-from engine.domain.changes import Activated, TableRecorded
+from engine.domain.changes import Acted, Activated, TableRecorded
 from engine.domain.ports import Reader, Store
 from engine.domain.views import TableVersionView
 from engine.errors import Bug, Fault, SiteError, UsageError
-from engine.pipeline.editions import Edition, Editions
+from engine.pipeline.editions import Edition, Editions, kept_edition
 from engine.site.compile import compile_release, unpack_site
 from engine.site.files import Site
+from engine.site.release import Release
 
 TABLES = "mappings/tables/"
 _HOW = {"worklist": "added by hand", "import": "imported"}
@@ -76,16 +77,26 @@ async def rolled_back(reader: Reader, site: Site) -> int | None:
     return None
 
 
-async def go_back(store: Store, edition: int, clock: Clock, actor: str) -> tuple[Edition, Site]:
-    """An older edition, files and tables, in force again as a new one. Raises `UsageError` when the store lost it."""
-    view = await store.edition(edition)
-    files = await store.release_files(view.release_hash) if view else None
-    if view is None or files is None:
-        raise UsageError("CTL016", f"the store has no edition {edition}", "see `suture releases`")
+async def go_back(
+    store: Store, left: Release, edition: int, clock: Clock, actor: str, reason: str
+) -> tuple[Edition, Site]:
+    """An older edition, files and tables, in force again as a new one, with the act that keeps the files that are
+    `left` from coming back by themselves. Raises `UsageError`, and then nothing has changed."""
+    kept = await kept_edition(store, edition)
     release = await Editions(store).release(edition)
-    (number,) = await store.submit((Activated(view.release_hash, files, view.tables, clock.now_us(), actor),))
+    if not release.destinations.keys() <= left.destinations.keys():
+        raise UsageError(
+            "CTL010", "it delivers to a destination that is gone", "put the destination back first"
+        )
+    now_us = clock.now_us()
+    number, _ = await store.submit(
+        (
+            Activated(kept.release_hash, kept.files, kept.versions, now_us, actor),
+            Acted(actor, ROLLBACK, left.hash, reason, {"to": edition}, now_us),
+        )
+    )
     assert isinstance(number, int)
-    return Edition(number, release), unpack_site(files)
+    return Edition(number, release), unpack_site(kept.files)
 
 
 async def record_table(

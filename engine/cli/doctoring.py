@@ -22,7 +22,7 @@ from engine.control.socket import ask
 from engine.far_ends import adapter_of, keys_target
 from engine.site.compile import check, compile_release
 from engine.site.files import Site
-from engine.site.release import DestinationPlace, Environment
+from engine.site.release import DestinationPlace, Environment, Release
 from engine.site.schema.destination import HttpFile, MllpFile, TrytonFile
 from engine.store.sqlite import SqliteReader
 
@@ -89,6 +89,7 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
     yield Finding("python", sys.version_info >= (3, 11), sys.version.split()[0])
     faults = [fault for fault in check(site) if fault.severity == "error"]
     yield Finding("site", not faults, f"{len(faults)} faults, release {site.hash}")
+    release = None if faults else compile_release(site)
     running = asyncio.run(_running(place))
     yield Finding("engine", True, "runs" if running else "does not run")
     yield Finding(
@@ -116,18 +117,18 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         answers = _answers(parts.hostname or "", port)
         said = "answers" if answers else "nobody listens there"
-        if answers and isinstance(far := compile_release(site).destinations.get(name), TrytonFile):
+        if answers and release and isinstance(far := release.destinations.get(name), TrytonFile):
             wrong = asyncio.run(_looked(far, end))
             answers, said = not wrong, wrong or "answers, and knows the company, its terms and accounts"
         yield Finding(f"destination {name}", answers, said)
-    if place.store.exists():
-        yield from _keys(site, place)
+    if release and place.store.exists():
+        yield from _keys(release, place)
 
 
-def _keys(site: Site, place: Environment) -> Iterator[Finding]:
+def _keys(release: Release, place: Environment) -> Iterator[Finding]:
     """Of destinations that are said to honour keys: whether that was shown."""
     with closing(SqliteReader(place.store)) as reader:
-        for name, end in compile_release(site).destinations.items():
+        for name, end in release.destinations.items():
             if isinstance(end, HttpFile | MllpFile) and end.honours_idempotency:
                 target = keys_target(name, end, place.destinations[name])
                 trial = asyncio.run(keys_honoured(reader, target))

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from engine.cli.connect import reader_of
-from engine.cli.output import env_option, guarded, json_option, say, site_option
+from engine.cli.output import NUMBER, env_option, guarded, json_option, say, site_option
 from engine.domain.message import MessageId
 from engine.errors import UsageError
 from engine.explain.lineage import Step
@@ -31,11 +31,12 @@ def explain(what: str, field: str | None, folder: Path, environment: str | None,
 
     FIELD: only those fields, such as quantity or lines[2].item. What is shown may tell of a patient.
     """
-    if not what.isdigit():
+    if not what.isdecimal():
         click.echo(_page(what))
         return
+    number = NUMBER.convert(int(what), None, None)
     with reader_of(folder, environment) as reader:
-        postings = asyncio.run(Storyteller(reader).postings(MessageId(int(what))))
+        postings = asyncio.run(Storyteller(reader).postings(MessageId(number)))
     told = [(posting, _chosen(posting, field)) for posting in postings]
     if field is not None and not any(stories for _, stories in told):
         names = sorted({story.place.rpartition(".")[2] for posting in postings for story in posting.fields})

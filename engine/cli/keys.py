@@ -56,9 +56,11 @@ def show_keys(
     delivery = _delivery(name, end, document.read_bytes(), path)
     first, second = asyncio.run(_twice(adapter_of(end, place.destinations[name]), delivery))
     shown = _seen(name, end, first, second)
-    taken = first.verdict is Verdict.APPLIED and second.verdict is Verdict.APPLIED
-    if taken:
-        arguments = {"target": target, "honoured": shown.honours, "acknowledged": True, "reason": shown.said}
+    if (
+        first.verdict is Verdict.APPLIED
+    ):  # else nothing was tried; what a second answer shows withdraws an older proof
+        twice = second.verdict is Verdict.APPLIED
+        arguments = {"target": target, "honoured": shown.honours, "acknowledged": twice, "reason": shown.said}
         tell_engine(folder, environment, "keys_tried", arguments)
     return shown
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from engine.activation import ROLLBACK, activate, current_csv, go_back, record_table
+from engine.activation import activate, current_csv, go_back, record_table
 from engine.clock import Clock
 from engine.control.acts import KEYS_TRIED, Answer, audit
 from engine.control.mending import Mender
@@ -211,17 +211,11 @@ class Verbs:
         if not reason:
             raise UsageError("CTL003", "going back needs a reason", "say why with --reason")
         async with self._stepper.lock:
-            left = self._stepper.edition
-            back = edition if edition is not None else await self._before(left.release.hash)
-            found, site = await go_back(self._store, back, self._clock, actor)
-            if not found.release.destinations.keys() <= left.release.destinations.keys():
-                raise UsageError(
-                    "CTL010", "it delivers to a destination that is gone", "start the engine with it"
-                )
+            left = self._stepper.edition.release
+            back = edition if edition is not None else await self._before(left.hash)
+            found, site = await go_back(self._store, left, back, self._clock, actor, reason)
             self._stepper.edition, self._site = found, site
-        detail = {"edition": found.id, "to": back}
-        await audit(self._store, self._clock, actor, ROLLBACK, left.release.hash, reason, detail)
-        return {"release": found.release.hash, **detail}
+        return {"release": found.release.hash, "edition": found.id, "to": back}
 
     async def _before(self, release_hash: str) -> int:
         """The newest edition with other files."""

@@ -10,6 +10,7 @@ from engine.domain.views import EffectView, MessageQuery
 from engine.errors import UsageError
 from engine.explain.posting import Carried, Edition, Explained, explain
 from engine.pipeline.digests import Digester
+from engine.pipeline.editions import kept_edition
 from engine.pipeline.record import unpack_facts
 from engine.site.compile import compile_release, unpack_site
 from engine.site.sources import read_sources
@@ -67,18 +68,8 @@ class Storyteller:
 
     async def _edition(self, number: int) -> Edition:
         if number not in self._editions:
-            view = await self._reader.edition(number)
-            files = await self._reader.release_files(view.release_hash) if view else None
-            if view is None or files is None:
-                raise UsageError(
-                    "CTL016", f"the store has lost edition {number}", "it can no longer be explained"
-                )
-            site = unpack_site(files)
-            csvs = {
-                name: await self._reader.table_csv(name, version) for name, version in view.tables.items()
-            }
-            release = await asyncio.to_thread(
-                compile_release, site, {name: csv for name, csv in csvs.items() if csv is not None}
-            )
-            self._editions[number] = Edition(release, read_sources(site), view.tables)
+            kept = await kept_edition(self._reader, number)
+            site = unpack_site(kept.files)
+            release = await asyncio.to_thread(compile_release, site, kept.tables)
+            self._editions[number] = Edition(release, read_sources(site), kept.versions)
         return self._editions[number]

@@ -62,15 +62,30 @@ class Editions:
         return Edition(edition, release)
 
     async def _make(self, edition: int) -> Release:
-        view = await self._reader.edition(edition)
-        files = await self._reader.release_files(view.release_hash) if view else None
-        if view is None or files is None:
-            raise UsageError("CTL016", f"the store has lost edition {edition}", "replay with --tables now")
-        csvs: dict[str, bytes] = {}
-        for name, version in view.tables.items():
-            csv = await self._reader.table_csv(name, version)
-            if csv is None:
-                what = f"the store has lost version {version} of table {name}"
-                raise UsageError("CTL016", what, "replay with --tables now")
-            csvs[name] = csv
-        return await asyncio.to_thread(compile_release, unpack_site(files), csvs)
+        kept = await kept_edition(self._reader, edition)
+        return await asyncio.to_thread(compile_release, unpack_site(kept.files), kept.tables)
+
+
+class KeptEdition(NamedTuple):
+    """What the store has of an edition: packed files, the rows of each table, and their versions."""
+
+    release_hash: str
+    files: bytes
+    tables: dict[str, bytes]
+    versions: dict[str, int]
+
+
+async def kept_edition(reader: Reader, edition: int) -> KeptEdition:
+    """Raises `UsageError` when the store no longer has all of it: with other rows it would be another edition."""
+    view = await reader.edition(edition)
+    files = await reader.release_files(view.release_hash) if view else None
+    if view is None or files is None:
+        raise UsageError("CTL016", f"the store has no edition {edition}", "see `suture releases`")
+    tables: dict[str, bytes] = {}
+    for name, version in view.tables.items():
+        csv = await reader.table_csv(name, version)
+        if csv is None:
+            what = f"the store has lost version {version} of table {name}"
+            raise UsageError("CTL016", what, "use the tables of now")
+        tables[name] = csv
+    return KeptEdition(view.release_hash, files, tables, view.tables)

@@ -16,6 +16,7 @@ from engine.domain.status import MessageState
 from engine.domain.views import MessageQuery, MessageView
 from engine.errors import UsageError
 from engine.pipeline.digests import Digester
+from engine.pipeline.editions import kept_edition
 from engine.pipeline.record import unpack_facts
 from engine.preview.comparing import Tally, compare, routes, touched_channels
 from engine.site.compile import compile_release, unpack_site
@@ -89,12 +90,8 @@ async def _sides(reader: SqliteReader, site: Site) -> tuple[Side, Side]:
 
 async def side_of_edition(reader: Reader, edition: int) -> Side:
     """What was in force. Raises `UsageError` when the store does not have it."""
-    view = await reader.edition(edition)
-    files = await reader.release_files(view.release_hash) if view else None
-    if view is None or files is None:
-        raise UsageError("CTL016", f"the store has no edition {edition}", "see `suture releases`")
-    csvs = {name: await reader.table_csv(name, version) for name, version in view.tables.items()}
-    return Side(files, {name: csv for name, csv in csvs.items() if csv is not None})
+    kept = await kept_edition(reader, edition)
+    return Side(kept.files, kept.tables)
 
 
 async def side_of_files(reader: Reader, site: Site) -> Side:

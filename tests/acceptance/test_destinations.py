@@ -178,3 +178,27 @@ def test_doctor_needs_a_document_with_a_key(suture, tmp_path):
     answer = suture.ask("doctor", "--keys", "billing", "--document", str(document))
     assert answer.returncode == 2
     assert "CLI009 the document says no key" in answer.stderr
+
+
+def test_a_proof_is_withdrawn_by_a_later_trial_that_shows_otherwise(tmp_path):
+    document = tmp_path / "charge.json"
+    said = []
+    for number, duplicates in enumerate(("idempotent", "accept")):
+        far = Far(tmp_path, "--billing-duplicates", duplicates)
+        try:
+            if not number:
+                suture = Suture(tmp_path, far.urls)
+                port = far.urls["billing"].rpartition(":")[2]
+                site = suture.site / "config" / "suture.yaml"
+                head, tail = site.read_text().split("  billing:\n")
+                more = "settle: 2s\n    idempotency_header: Idempotency-Key\n    honours_idempotency: true"
+                site.write_text(f"{head}  billing:\n" + tail.replace("settle: 2s", more))
+            else:  # the same address: what was shown was shown of it
+                far.close()
+                far = Far(tmp_path, "--billing-duplicates", duplicates, "--billing-port", port)
+            document.write_text(CHARGED.replace("KEYS-1", f"KEYS-{number}"))
+            suture.ask("doctor", "--keys", "billing", "--document", str(document), "--path", "/charges")
+            said.append("ok     keys of billing: shown" in suture.ask("doctor").stdout)
+        finally:
+            far.close()
+    assert said == [True, False]

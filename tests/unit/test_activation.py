@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.activation import ROLLBACK, activate, current_csv, go_back, record_table
+from engine.activation import activate, current_csv, go_back, record_table
 from engine.clock import SystemClock
-from engine.domain.changes import Acted
-from engine.errors import SiteError
+from engine.errors import SiteError, UsageError
 from engine.site.compile import load_site
 from engine.store.sqlite import SqliteStore
 
@@ -114,11 +114,21 @@ async def test_what_was_rolled_back_does_not_come_back_by_a_restart(parts):
     (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW)
     bad = load_site(folder)
     second = await activate(store, bad, clock, "ann")
-    back, _ = await go_back(store, first.id, clock, "ann")
-    await store.submit([Acted("ann", ROLLBACK, second.release.hash, "wrong", {}, clock.now_us())])
+    back, _ = await go_back(store, second.release, first.id, clock, "ann", "wrong")
     assert (await activate(store, bad, clock, "engine")).id == back.id
     assert (await activate(store, bad, clock, "ann", asked=True)).release.hash == second.release.hash
-    await go_back(store, first.id, clock, "ann")
+    await go_back(store, second.release, first.id, clock, "ann", "wrong again")
     (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW.replace("NEW", "OTHER"))
     edition = await activate(store, load_site(folder), clock, "engine")
     assert any(row["code"] == "OTHER-CODE" for row in edition.release.tables["charges"].rows)
+
+
+async def test_going_back_to_a_destination_that_is_gone_changes_nothing(parts):
+    folder, store, clock = parts
+    first = await activate(store, load_site(folder), clock, "ann")
+    left = replace(first.release, destinations={"erp": first.release.destinations["erp"]})
+    with pytest.raises(UsageError) as caught:
+        await go_back(store, left, first.id, clock, "ann", "wrong")
+    assert caught.value.fault.code == "CTL010"
+    assert len(await store.editions(10)) == 1
+    assert await store.acts(10) == []

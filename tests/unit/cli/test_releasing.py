@@ -102,3 +102,18 @@ def test_one_field_can_be_asked_for_and_a_wrong_name_is_told(desk):
     assert "CLI010" in desk.run("explain", "1", "amuont").stderr
     assert "CLI010 message 3 posted nothing" in desk.run("explain", "3").stderr
     assert "CTL004" in desk.run("explain", "99").stderr
+
+
+def test_a_number_that_no_message_can_have_is_told(desk):
+    result = desk.run("explain", "99999999999999999999")
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+    assert not isinstance(result.exception, OverflowError)
+
+
+def test_the_doctor_of_a_site_at_fault_still_says_the_rest(desk):
+    channel = desk.site / "channels" / "ehr-usage.yaml"
+    channel.write_text(channel.read_text().replace("lane: account", "lane: acount"))
+    said = desk.run("doctor").stdout
+    assert "amiss  site: 1 faults" in said
+    assert "destination erp: nobody listens there" in said
