@@ -23,7 +23,9 @@ from engine.mapping.expression import compile_expression
 from engine.mapping.reader import From, ReadMap, ReadSpec
 from engine.mapping.translation import Dates, Translation
 from engine.mapping.writer import WriteMap, WriteSpec
-from engine.reference.table import ColumnType, Row, Table, TableSpec
+from engine.reference.spec import Row, TableSpec
+from engine.reference.table import Table
+from engine.reference.values import ColumnType
 
 TODAY = date(2026, 11, 20)
 ZONE = ZoneInfo("America/Chicago")

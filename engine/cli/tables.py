@@ -13,7 +13,7 @@ import click
 from engine.cli.connect import place_of, reader_of, tell_engine
 from engine.cli.output import env_option, guarded, json_option, moment, say, site_option, when
 from engine.errors import UsageError
-from engine.reference.table import Row
+from engine.reference.spec import Row
 from engine.site.compile import compile_release
 from engine.site.release import Release
 

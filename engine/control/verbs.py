@@ -164,7 +164,7 @@ class Verbs:
         before = await self._csv_of(table)
         spec = self._stepper.edition.release.tables[table].spec
         Table.compile(spec, csv.encode(), f"{table}.csv")
-        difference = row_difference(before.decode(), csv, spec.keys)
+        difference = row_difference(before.decode(), csv, (*spec.keys, *spec.many))
         if difference.gone and not shrinks:
             shown = "; ".join(difference.gone[:SHOWN])
             mend = "export it and merge, or say --shrinks when they are to go"

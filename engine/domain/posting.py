@@ -38,6 +38,11 @@ class Measure(IntEnum):
         return self.name.lower().replace("_", " ")
 
 
+def kept_as(name: str, part: str) -> str:
+    """Under what a step's record keeps an effect of a line: `issue`, or `issue/SCREW-20` of one part of it."""
+    return f"{name}/{part}" if part else name
+
+
 class LineRow(NamedTuple):
     """A line as it is kept. `key`, `body`: 16-byte digests. `finds`: digests of its `credit_finds` field sets."""
 
@@ -78,6 +83,7 @@ class EffectRow(NamedTuple):
     cause: str = ""
     owns: bool = True  # False: another effect holds the key (a suspected duplicate, a changed line)
     lane: int | None = None  # while it is held: that its document would have
+    part: str = ""  # of the line, where a table gives several rows for it: a component of a kit
 
 
 class Document(NamedTuple):
@@ -135,7 +141,7 @@ class Reversal(NamedTuple):
 
 
 class Original(NamedTuple):
-    """A posted line that a credit may take back, one per effect of it.
+    """A posted line that a credit may take back, one per effect of it, and per `part` where a table gave it several.
 
     `owns`: False once it was refused for good. `shares`: effects that its document carries, itself included.
     `receipt`: money that the far end told of the document. `edition`: with which it was written. `fields`: the line
@@ -166,6 +172,12 @@ class Original(NamedTuple):
     edition: int | None
     fields: dict[str, object]
     reversals: tuple[Reversal, ...] = ()
+    part: str = ""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What it is among the effects of its line."""
+        return self.destination, self.name, self.part
 
     @property
     def fate(self) -> Fate:

@@ -89,6 +89,7 @@ class EffectView(NamedTuple):
     currency: str
     owner: str
     cause: str
+    part: str = ""
 
 
 class DeliveryView(NamedTuple):

@@ -25,7 +25,7 @@ from engine.mapping.grammar import Else, Literal, Node, Path
 from engine.mapping.sources import From, Lookup
 from engine.mapping.sources import Source as Field
 from engine.mapping.translation import Dates
-from engine.reference.table import Row
+from engine.reference.spec import Row
 from engine.site.release import Channel, EffectRule, Release
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path as NodePath

@@ -116,8 +116,14 @@ def _told(
         }
         return Told(group, rule, names, base, original)
     dues, _ = owed(context, line, b"", 1, base, carried.effect.action)
-    due = next((due for due in dues if due.rule.name == rule.name and due.moves), None)
-    return None if due is None else Told(group, rule, due.names, base, None)
+    mine = (
+        due for due in dues if due.moves and (due.rule.name, due.part) == (rule.name, carried.effect.part)
+    )
+    due = next(mine, None)
+    if due is None:
+        return None
+    found = {one.name: due.names.get(one.name) for one in part.channel.translations}
+    return Told(group, rule, due.names, {**base, **found}, None)
 
 
 def _group(part: ChannelRead, message: Message, line: Line) -> Group | None:

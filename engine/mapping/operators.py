@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from engine.mapping.faults import EvaluationFault
-from engine.reference.table import Row
+from engine.reference.spec import Row
 
 Number = Decimal | Fraction
 

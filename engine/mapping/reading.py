@@ -157,7 +157,7 @@ def _lookup(lookup: Lookup) -> Callable[[Fields, Mapping[str, Table], date], obj
         if row is None and table.spec.missing == "skip":
             return None
         if row is None:
-            cause = cause_of(lookup.table, lookup.by, key)
+            cause = cause_of(table, key)
             raise EvaluationFault("MAP033", cause, f"add the row to table {lookup.table}")
         return settled(row.get(lookup.take))
 

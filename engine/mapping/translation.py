@@ -6,7 +6,7 @@ owns it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -14,7 +14,8 @@ from typing import NamedTuple
 from engine.mapping.expression import Expression
 from engine.mapping.faults import EvaluationFault
 from engine.mapping.functions import text_of
-from engine.reference.table import Row, Table
+from engine.reference.spec import Row
+from engine.reference.table import Table
 
 
 class Dates(NamedTuple):
@@ -37,7 +38,8 @@ class Miss(NamedTuple):
 class Translation:
     """`as_of`: service | posting | received; `missing`: hold | default | skip; `owner`: whose worklist: the
     channel's word, or the table's. `by`: gives the table's keys, in their order; may use rows found before.
-    `default`: the row that stands in where `missing` is default."""
+    `default`: the row that stands in where `missing` is default. `parts`: columns that tell the rows of one key apart,
+    where the table gives several; else empty."""
 
     name: str
     table: str
@@ -46,26 +48,50 @@ class Translation:
     missing: str
     default: Row | None
     owner: str
+    parts: tuple[str, ...] = ()
 
     def find(self, namespace: Mapping[str, object], tables: Mapping[str, Table], dates: Dates) -> Row | Miss:
-        """The row of the day, or why there is none."""
+        """The row of the day, the first of several, or why there is none."""
+        key = self._key(namespace)
+        if isinstance(key, Miss):
+            return key
+        table = tables[self.table]
+        row = table.find(key, dates[_DAYS[self.as_of]])
+        return self._missed(table, key) if row is None else row
+
+    def find_all(
+        self, namespace: Mapping[str, object], tables: Mapping[str, Table], dates: Dates
+    ) -> tuple[Row, ...] | Miss:
+        """All rows of the day, in the order of the table, or why there is none."""
+        key = self._key(namespace)
+        if isinstance(key, Miss):
+            return key
+        table = tables[self.table]
+        rows = table.find_all(key, dates[_DAYS[self.as_of]])
+        missed = None if rows else self._missed(table, key)
+        return missed if isinstance(missed, Miss) else (missed,) if missed is not None else rows
+
+    def part(self, row: Row) -> str:
+        """What tells a row apart from the others of its key: '' of a default row, or where there are no others."""
+        return " ".join(text for name in self.parts if (text := text_of(row[name])))
+
+    def _key(self, namespace: Mapping[str, object]) -> tuple[str, ...] | Miss:
         try:
-            key = tuple([text_of(key(namespace)) or "" for key in self.by])
+            return tuple([text_of(key(namespace)) or "" for key in self.by])
         except EvaluationFault as fault:
             return Miss(self.owner, f"{self.table}: {fault.code} {fault.what} in {fault.where}", "hold")
-        row = tables[self.table].find(key, dates[_DAYS[self.as_of]])
-        if row is not None:
-            return row
+
+    def _missed(self, table: Table, key: tuple[str, ...]) -> Row | Miss:
         if self.missing == "default" and self.default is not None:
             return self.default
-        return Miss(self.owner, cause_of(self.table, (key.text for key in self.by), key), self.missing)
+        return Miss(self.owner, cause_of(table, key), self.missing)
 
 
-def cause_of(table: str, names: Iterable[str], key: tuple[str, ...]) -> str:
-    """Why there is no row, as worklists group it. Keys are codes; no field that tells of a patient may be
-    one."""
-    shown = (f"{name}={text or '(missing)'}" for name, text in zip(names, key, strict=True))
-    return f"{table}: {' '.join(shown)}"
+def cause_of(table: Table, key: tuple[str, ...]) -> str:
+    """Why there is no row, as worklists group it: the key columns of the row that would mend it. They are codes; no
+    field that tells of a patient may be one."""
+    shown = (f"{name}={text or '(missing)'}" for name, text in zip(table.spec.keys, key, strict=True))
+    return f"{table.name}: {' '.join(shown)}"
 
 
 _DAYS = {"service": 0, "posting": 1, "received": 2}

@@ -27,7 +27,7 @@ from engine.mapping.grammar import Name
 from engine.mapping.hl7_document import dump, place_faults
 from engine.mapping.operators import kind_of
 from engine.mapping.spec import NodePath, SpecError, SpecFault
-from engine.reference.table import Row
+from engine.reference.spec import Row
 
 DOCUMENT_NAMES = frozenset({"reference", "posting_date", "received_at", "channel", "currency", "original"})
 """Names that a line without them takes from its document; all others are the line's own."""

@@ -6,7 +6,7 @@ reversal is built from what was posted; what takes its place has the next versio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
@@ -42,7 +42,8 @@ class What(StrEnum):
 
 
 class Change(NamedTuple):
-    """One effect of one line. `dues`: the reversal, then what takes its place; with LEFT, what they would be."""
+    """One effect of one line, or of a part of it. `dues`: the reversal, then what takes its place; with LEFT, what they
+    would be."""
 
     rule: EffectRule
     number: int
@@ -51,6 +52,10 @@ class Change(NamedTuple):
     after: Due | None = None
     dues: tuple[Due, ...] = ()
     cause: str = ""
+
+    @property
+    def part(self) -> str:
+        return self.before.part if self.before else self.after.part if self.after else ""
 
 
 def judge_changed(
@@ -85,14 +90,19 @@ def compare(
     `nothing`: it owes nothing any more."""
     base = dict(names)
     dues = () if nothing else owed(context, line, key, 1, names)[0]
-    after = {due.rule.name: due for due in dues}
-    before = {(original.destination, original.name): original for original in posted}
+    after = {(due.rule.destination, due.rule.name, due.part): due for due in dues}
+    before = {original.place: original for original in posted}
     return [
-        _change(
-            context, rule, line.number, before.get((rule.destination, rule.name)), after.get(rule.name), base
-        )
+        _change(context, rule, line.number, before.get(place), after.get(place), base)
         for rule in context.channel.effects
+        for place in _places(rule, [*before, *after])
     ]
+
+
+def _places(rule: EffectRule, places: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Of one effect: each part that was posted, or is owed; the line itself, when nothing was and is."""
+    mine = dict.fromkeys(place for place in places if place[:2] == (rule.destination, rule.name))
+    return list(mine) or [(rule.destination, rule.name, "")]
 
 
 def same(rule: EffectRule, original: Original, due: Due) -> bool:

@@ -54,8 +54,8 @@ def _with_its_half(due: Due, hold: Hold | None) -> Due:
     return replace(held, hold=hold) if hold else held
 
 
-def _effect(due: Due) -> tuple[int, str, Action]:
-    return due.number, due.rule.name, due.action
+def _effect(due: Due) -> tuple[int, str, Action, str]:
+    return due.number, due.rule.name, due.action, due.part
 
 
 def _composed(context: Context, dues: list[Due], first: int) -> Composed:
@@ -154,7 +154,7 @@ def _document(context: Context, dues: Sequence[Due]) -> Document:
     first = dues[0]
     rule, action = first.rule, first.action
     write = rule.undo if action is Action.REVERSE and rule.undo else rule.write
-    keys = [(due.key, due.version) for due in dues]
+    keys = [(context.digester.part(due.key, due.part), due.version) for due in dues]
     reference = context.digester.reference(rule.destination, rule.name, action, keys)
     names = {**first.names, "reference": reference}
     lane = lane_of(context, rule.destination, first.names)

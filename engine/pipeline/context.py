@@ -83,13 +83,13 @@ class Context:
         return []
 
     def posted(self, index: int, identity: Identity) -> list[Original]:
-        """What was posted under this line's own key: the newest of each effect."""
+        """What was posted under this line's own key: the newest of each effect and part."""
         keys = [identity.key, *(other[index].key for other in self.others)]
-        newest: dict[tuple[str, str], Original] = {}
+        newest: dict[tuple[str, str, str], Original] = {}
         found = [original for key in keys for original in self.facts.originals.get(key, ())]
         for original in sorted(found, key=lambda one: (one.owns, one.version)):
             if original.message_id != self.read.inbound.id:
-                newest[original.destination, original.name] = original
+                newest[original.place] = original
         return self._as_others_left(newest.values())
 
     def _as_others_left(self, found: Iterable[Original]) -> list[Original]:

@@ -53,7 +53,7 @@ class Story(NamedTuple):
 
 class Told(NamedTuple):
     """One effect for people. Money is what remains of it before, and what it is after; None: nothing, or not known
-    here. `cause`: why it is left."""
+    here. `cause`: why it is left. `part`: of the line, where a table gives it several."""
 
     channel: str
     number: int
@@ -63,6 +63,7 @@ class Told(NamedTuple):
     before: Decimal | None
     after: Decimal | None
     cause: str = ""
+    part: str = ""
 
 
 class Planned(NamedTuple):
@@ -144,14 +145,14 @@ def _of_line(
 ) -> Iterable[Change]:
     mine = [effect for effect in story.effects if effect.line_id == view.id and effect.action is Action.POST]
     posted = _current(context, line, story.posted)
-    settled = {(effect.destination, effect.name) for effect in mine if _decided(effect)}
+    settled = {(effect.destination, effect.name, effect.part) for effect in mine if _decided(effect)}
     if not posted and (order.undo or settled):
         return
     names = {**context.base_names(line), "posting_date": today}
     nothing = order.undo or skipped(context, names) is not None
     key = posted[0].key if posted else identity.key
     for change in compare(context, line, key, dict(names), posted, nothing=nothing):
-        if change.what is What.POST and (change.rule.destination, change.rule.name) in settled:
+        if change.what is What.POST and _settled(change, settled):
             continue
         if change.what is What.POST and change.after is not None and change.after.hold is not None:
             yield change._replace(what=What.LEFT, cause=change.after.hold.cause)
@@ -161,13 +162,20 @@ def _of_line(
             yield change
 
 
+def _settled(change: Change, settled: set[tuple[str, str, str]]) -> bool:
+    """Of a line that was held whole, no part was told yet."""
+    part = change.after.part if change.after else ""
+    effect = (change.rule.destination, change.rule.name)
+    return (*effect, part) in settled or (*effect, "") in settled
+
+
 def _current(context: Context, line: Line, posted: Sequence[Original]) -> list[Original]:
     """The newest version of each effect of a line that left, or is about to: what is held is no correction's."""
-    newest: dict[tuple[str, str], Original] = {}
+    newest: dict[tuple[str, str, str], Original] = {}
     for original in sorted(posted, key=lambda one: one.version):
         mine = (original.channel, original.number) == (context.channel.name, line.number)
         if mine and original.fate in (Fate.QUEUED, Fate.LEAVING, Fate.THERE):
-            newest[original.destination, original.name] = original
+            newest[original.place] = original
     return list(newest.values())
 
 
@@ -188,13 +196,14 @@ def _forced(context: Context, change: Change, names: dict[str, object]) -> Chang
     return change._replace(what=What.REPOST, after=anew, dues=(back, anew))
 
 
-def _place(due: Due) -> tuple[int, str]:
-    return due.number, due.rule.name
+def _place(due: Due) -> tuple[int, str, str]:
+    return due.number, due.rule.name, due.part
 
 
-def _told(context: Context, change: Change, held: dict[tuple[int, str], str]) -> Told:
-    rule, cause = change.rule, held.get((change.number, change.rule.name), change.cause)
-    what = What.LEFT if (change.number, rule.name) in held else change.what
+def _told(context: Context, change: Change, held: dict[tuple[int, str, str], str]) -> Told:
+    rule, place = change.rule, (change.number, change.rule.name, change.part)
+    cause = held.get(place, change.cause)
+    what = What.LEFT if place in held else change.what
     posts = change.after is not None and what is not What.LEFT
     return Told(
         context.channel.name,
@@ -205,6 +214,7 @@ def _told(context: Context, change: Change, held: dict[tuple[int, str], str]) ->
         _money(change.before),
         change.after.amount if posts and change.after else None,
         cause,
+        change.part,
     )
 
 

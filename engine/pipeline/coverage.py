@@ -11,7 +11,8 @@ from typing import NamedTuple, cast
 from engine.domain.posting import Action
 from engine.domain.status import LineState
 from engine.pipeline.trial import Trial
-from engine.reference.table import Row, Table
+from engine.reference.spec import Row
+from engine.reference.table import Table
 from engine.site.release import Channel, Release
 
 
@@ -55,6 +56,11 @@ class _Watched:
         if row is not None:
             self._met.add(row.line)
         return row
+
+    def find_all(self, key: tuple[str, ...], on: date) -> tuple[Row, ...]:
+        rows = self._table.find_all(key, on)
+        self._met.update(row.line for row in rows)
+        return rows
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._table, name)

@@ -31,7 +31,7 @@ SEVERAL = "credit with several possible originals"
 
 
 class Found(NamedTuple):
-    """The originals of one line, one for each of its effects; none, and why."""
+    """The originals of one line, one for each of its effects and their parts; none, and why."""
 
     originals: tuple[Original, ...]
     cause: str = ""
@@ -80,9 +80,9 @@ def choose(originals: Sequence[Original]) -> Found:
     if len(open_keys) > 1:
         return Found((), SEVERAL)
     mine = [original for original in live if original.key in open_keys]
-    newest: dict[tuple[str, str], Original] = {}
+    newest: dict[tuple[str, str, str], Original] = {}
     for original in sorted(mine, key=lambda one: (one.remaining > 0, one.version)):
-        newest[original.destination, original.name] = original
+        newest[original.place] = original
     if any(one.remaining > 0 and one not in newest.values() for one in mine):
         return Found((), SEVERAL)
     return Found(tuple(newest.values()))
@@ -92,9 +92,7 @@ def _stands(original: Original, originals: Sequence[Original]) -> bool:
     if original.fate is Fate.CANCELLED:
         return False
     return original.owns or not any(
-        other.owns
-        and (other.key, other.destination, other.name) == (original.key, original.destination, original.name)
-        for other in originals
+        other.owns and other.place == original.place and other.key == original.key for other in originals
     )
 
 

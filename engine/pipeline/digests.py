@@ -25,6 +25,10 @@ class Digester:
         """16 bytes that stand for `parts`, in order."""
         return blake2b(_SEPARATOR.join(parts).encode(), digest_size=16, key=self._key).digest()
 
+    def part(self, key: bytes, part: str) -> bytes:
+        """What stands for one part of a line; the line's own key where it has none."""
+        return self.digest("part", key.hex(), part) if part else key
+
     def person(self, kind: str, authority: str, identifier: str) -> bytes:
         """Digest of an account, visit or patient number. `kind`: account | visit | patient."""
         return self.digest("person", kind, authority, identifier)

@@ -23,7 +23,9 @@ class Hold(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """One effect of one line. `names`: what its map may refer to. `amount` is signed; None: unpriced or far end's.
+    """One effect of one line, or of one `part` of it, where a table gives it several.
+
+    `names`: what its map may refer to. `amount` is signed; None: unpriced or far end's.
 
     `original` is set for a reversal. `corrects`, for both halves of a correction, is the original that it corrects:
     what is posted in its place leaves after the reversal. `owns` False: another effect holds the key, this one is held
@@ -45,6 +47,7 @@ class Due:
     owns: bool = True
     waits: bool = False
     cancelled: str = ""
+    part: str = ""
 
     @property
     def moves(self) -> bool:

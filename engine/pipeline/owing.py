@@ -5,7 +5,9 @@ Rules of money, 15 to 19. Whether the line was told before is no question here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 from engine.domain.event import Line
 from engine.domain.money import cents
@@ -15,6 +17,7 @@ from engine.mapping.translation import Miss
 from engine.pipeline.context import Context
 from engine.pipeline.dues import Due, Hold
 from engine.pipeline.holding import stated_amount
+from engine.reference.spec import Row
 from engine.site.release import EffectRule
 
 
@@ -34,18 +37,51 @@ def owed(
     if action is Action.REVERSE and isinstance(names.get("quantity"), Decimal):
         names["quantity"] = abs(names["quantity"])  # type: ignore[arg-type]
         names["original"] = {"reference": None, "document": None}
+    bare = dict(names)
     misses = _translate(context, line, names)
-    dues = (_due(rule, line, key, version, names, misses, action) for rule in context.channel.effects)
+    whole = _Part("", names, misses)
+    dues = [
+        _due(rule, line, key, version, part, action)
+        for rule in context.channel.effects
+        for part in ((whole,) if rule.explodes is None else _parts(context, line, rule.explodes, bare, whole))
+    ]
     skipped = next((miss.cause for miss in misses.values() if miss.policy == "skip"), "")
     return tuple(due for due in dues if due is not None), skipped
 
 
-def _translate(context: Context, line: Line, names: dict[str, object]) -> dict[str, Miss]:
-    """Looks every translation up, adding rows to `names`; what no table knew is returned by name."""
+class _Part(NamedTuple):
+    """A line, or one part of it, translated. `name`: what tells the part apart. `misses`: what no table knew."""
+
+    name: str
+    names: dict[str, object]
+    misses: dict[str, Miss]
+
+
+def _parts(
+    context: Context, line: Line, explodes: str, bare: dict[str, object], whole: _Part
+) -> Iterator[_Part]:
+    """What an effect is owed for: each row that its table gives (rule 18); the line itself, when it gives none."""
+    if explodes in whole.misses:
+        yield whole
+        return
+    several = next(one for one in context.channel.translations if one.name == explodes)
+    rows = several.find_all(whole.names, context.release.tables, context.dates(line.fields))
+    for row in () if isinstance(rows, Miss) else rows:
+        names = dict(bare)
+        yield _Part(several.part(row), names, _translate(context, line, names, {several.name: row}))
+
+
+def _translate(
+    context: Context, line: Line, names: dict[str, object], given: Mapping[str, Row] | None = None
+) -> dict[str, Miss]:
+    """Looks every translation up, adding rows to `names`; what no table knew is returned by name. `given`: rows that
+    are chosen already."""
     dates = context.dates(line.fields)
     misses: dict[str, Miss] = {}
     for translation in context.channel.translations:
-        found = translation.find(names, context.release.tables, dates)
+        found: Row | Miss | None = given.get(translation.name) if given else None
+        if found is None:
+            found = translation.find(names, context.release.tables, dates)
         if isinstance(found, Miss):
             misses[translation.name] = found
             names[translation.name] = None
@@ -59,29 +95,32 @@ def _due(
     line: Line,
     key: bytes,
     version: int,
-    names: dict[str, object],
-    misses: dict[str, Miss],
+    part: _Part,
     action: Action,
 ) -> Due | None:
-    """One effect of a line: None when it is not due."""
+    """One effect of a line, or of a part of it: None when it is not due."""
+    _, names, misses = part
+
+    def held(hold: Hold) -> Due:
+        return _held(rule, line, key, version, action, hold, part.name)
+
     lacking = [miss for name, miss in misses.items() if name in rule.needs]
     if rule.when is not None and not (rule.when.roots & misses.keys()) and not _true(rule, names):
         return None
     if any(miss.policy == "skip" for miss in lacking):
         return None
     if lacking:
-        return _held(rule, line, key, version, action, Hold(lacking[0].owner, lacking[0].cause))
+        return held(Hold(lacking[0].owner, lacking[0].cause))
     if action is Action.REVERSE and rule.undo is None:
-        return _held(rule, line, key, version, action, Hold(rule.owner, f"{rule.name} has no undo"))
+        return held(Hold(rule.owner, f"{rule.name} has no undo"))
     try:
         quantity = rule.quantity(names) if rule.quantity else names["quantity"]
         if not isinstance(quantity, Decimal):
-            cause = f"no quantity for {rule.name}"
-            return _held(rule, line, key, version, action, Hold(rule.owner, cause))
+            return held(Hold(rule.owner, f"no quantity for {rule.name}"))
         own_names = {**names, "quantity": quantity}
         amount = _amount(rule, line, own_names, action)
     except EvaluationFault as fault:
-        return _held(rule, line, key, version, action, Hold(rule.owner, f"{fault.code} {fault.what}"))
+        return held(Hold(rule.owner, f"{fault.code} {fault.what}"))
     own_names["amount"] = abs(amount) if amount is not None and action is Action.REVERSE else amount
     return Due(
         number=line.number,
@@ -92,6 +131,7 @@ def _due(
         quantity=quantity,
         amount=amount,
         names=own_names,
+        part=part.name,
     )
 
 
@@ -102,7 +142,9 @@ def _true(rule: EffectRule, names: dict[str, object]) -> bool:
         return True  # cannot be told: the same fault is met again, and held, where the effect is worked out
 
 
-def _held(rule: EffectRule, line: Line, key: bytes, version: int, action: Action, hold: Hold) -> Due:
+def _held(
+    rule: EffectRule, line: Line, key: bytes, version: int, action: Action, hold: Hold, part: str
+) -> Due:
     quantity = line.fields.get("quantity")
     return Due(
         number=line.number,
@@ -114,6 +156,7 @@ def _held(rule: EffectRule, line: Line, key: bytes, version: int, action: Action
         amount=stated_amount(line.fields) if rule.measure is Measure.STATED else None,
         names={},
         hold=hold,
+        part=part,
     )
 
 

@@ -17,7 +17,7 @@ import orjson
 from engine.domain.posting import Facts
 
 Translated = dict[str, dict[str, dict[str, object]]]
-"""'CHANNEL/NUMBER' → effect name → name → value."""
+"""'CHANNEL/NUMBER' → effect (`kept_as`) → name → value."""
 
 
 def pack(facts: Facts, lines: Translated, posted: Sequence[int] = ()) -> bytes:

@@ -6,7 +6,7 @@ waits for its original goes the same way, by itself (`sequels`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from engine.clock import Clock
@@ -116,12 +116,34 @@ class Releaser:
     ) -> tuple[frozenset[HeldEffect], list[tuple[str, int]]]:
         """Its held and waiting effects, and the lines that the held ones belong to."""
         channels = {line.id: line.channel for line in await self._reader.lines(message)}
-        held = [effect for effect in await self._reader.effects(message) if _may_move(effect, waiting)]
-        only = frozenset(
-            (channels[effect.line_id], effect.number, effect.name, effect.action) for effect in held
-        )
+        effects = await self._reader.effects(message)
+        held = [effect for effect in effects if _may_move(effect, waiting)]
+        only = _movable(effects, held, channels)
         lines = [effect for effect in held if effect.state is EffectState.HELD]
         return only, [(channels[effect.line_id], effect.number) for effect in lines]
+
+
+def _movable(
+    effects: Sequence[EffectView], held: Sequence[EffectView], channels: Mapping[int, str]
+) -> frozenset[HeldEffect]:
+    """The parts that are held; all that the tables of now give, where no part of a line's effect has gone yet."""
+    moving = {effect.id for effect in held}
+    gone = {
+        (effect.line_id, effect.name, effect.action)
+        for effect in effects
+        if effect.id not in moving
+        and effect.state in (EffectState.ROUTED, EffectState.HELD, EffectState.WAITING)
+    }
+    return frozenset(
+        (
+            channels[effect.line_id],
+            effect.number,
+            effect.name,
+            effect.action,
+            effect.part if (effect.line_id, effect.name, effect.action) in gone else None,
+        )
+        for effect in held
+    )
 
 
 def _may_move(effect: EffectView, waiting: bool) -> bool:

@@ -54,6 +54,7 @@ def reversal(
         original=original,
         hold=hold,
         waits=hold is None and original.fate in (Fate.QUEUED, Fate.LEAVING),
+        part=original.part,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from engine.domain.event import Kind, Line
 from engine.domain.message import MessageId
-from engine.domain.posting import Action, Document, EffectRow, Facts, LineRow, Relied, Stepped
+from engine.domain.posting import Action, Document, EffectRow, Facts, LineRow, Relied, Stepped, kept_as
 from engine.domain.status import EffectState, LineState, MessageState
 from engine.pipeline import record
 from engine.pipeline.composing import Composed, Placed, compose, lane_of
@@ -27,8 +27,8 @@ from engine.pipeline.stays import judge_stay, posted_for
 from engine.site.release import Release
 
 Decisions = dict[tuple[str, int], str]
-HeldEffect = tuple[str, int, str, Action]
-"""(channel, line number, effect name, action) of an effect that a release may decide."""
+HeldEffect = tuple[str, int, str, Action, str | None]
+"""(channel, line number, effect name, action, part) of an effect that a release may decide; part None: all of them."""
 
 WAITS = "waits for its original"
 
@@ -55,7 +55,7 @@ def step(
         context = context_of(release, digester, read, part, facts, decisions or {})
         judged = judge_lines(context, part)
         dues = pair([
-            due for verdict in judged for due in verdict.dues if only is None or _of(context, due) in only
+            due for verdict in judged for due in verdict.dues if only is None or _among(context, due, only)
         ])  # fmt: skip
         composed = compose(context, dues, len(documents))
         rows = {line.number: len(lines) + index for index, line in enumerate(part.event.lines)}
@@ -96,8 +96,9 @@ def cancelled_by(placed: Iterable[Placed]) -> tuple[int, ...]:
     return tuple(due.original.effect_id for due, _ in placed if due.cancelled and due.original)
 
 
-def _of(context: Context, due: Due) -> HeldEffect:
-    return context.channel.name, due.number, due.rule.name, due.action
+def _among(context: Context, due: Due, only: frozenset[HeldEffect]) -> bool:
+    effect = (context.channel.name, due.number, due.rule.name, due.action)
+    return (*effect, due.part) in only or (*effect, None) in only
 
 
 def _line_rows(
@@ -168,6 +169,7 @@ def effect_row(release: Release, rows: dict[int, int], placed: Placed, lane: int
         cause=due.hold.cause if due.hold else due.cancelled or (WAITS if due.waits else ""),
         owns=due.owns,
         lane=lane,
+        part=due.part,
     )
 
 
@@ -189,7 +191,8 @@ def keep_translated(context: Context, part: ChannelRead, composed: Composed) -> 
             continue
         kept = {name: due.names[name] for name in due.rule.keeps if due.names.get(name) is not None}
         kept[LINE_QUANTITY] = sent[due.number]
-        translated.setdefault(f"{context.channel.name}/{due.number}", {})[due.rule.name] = kept
+        line = translated.setdefault(f"{context.channel.name}/{due.number}", {})
+        line[kept_as(due.rule.name, due.part)] = kept
     return translated
 
 

@@ -48,8 +48,8 @@ class Seen(NamedTuple):
         return f"Seen({self.place.effect} at {self.place.destination}, {'held' if self.payload is None else 'posted'})"
 
 
-Key = tuple[str, int, str, str, Action]
-"""(channel, line, destination, effect, action)."""
+Key = tuple[str, int, str, str, Action, str]
+"""(channel, line, destination, effect, action, part)."""
 
 
 class Difference(NamedTuple):
@@ -139,7 +139,7 @@ def made(release: Release, digester: Digester, inbound: Inbound, facts: Facts) -
             continue
         department, code = told.get((line.channel, line.number), ("", ""))
         payload = stepped.documents[effect.document].payload if effect.document is not None else None
-        key = (line.channel, line.number, effect.destination, effect.name, effect.action)
+        key = (line.channel, line.number, effect.destination, effect.name, effect.action, effect.part)
         place = Place(effect.destination, effect.name, department, code)
         found[key] = Seen(place, payload, effect.quantity, effect.amount, effect.cause)
     return found

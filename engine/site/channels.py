@@ -11,7 +11,7 @@ from engine.mapping.expression import Expression
 from engine.mapping.reader import ReadMap
 from engine.mapping.sources import RESERVED
 from engine.mapping.translation import Translation
-from engine.reference.table import TableSpec
+from engine.reference.spec import TableSpec
 from engine.reference.values import ColumnType
 from engine.site.deliveries import compile_effects
 from engine.site.hints import did_you_mean
@@ -228,6 +228,7 @@ def _translation(draft: Draft, name: str, sources: Sources, maps: Maps) -> Trans
         missing=model.missing or spec.missing,
         default=table.default if table else None,
         owner=model.owner or spec.owner,
+        parts=spec.many,
     )
 
 

@@ -103,6 +103,7 @@ def _effect(desk: _Desk, name: str, model: DeliverFile) -> EffectRule | None:
     if write is None:
         return None
     own = (*(leaf.expression for leaf in write.leaves), when, quantity, price)
+    needs = _needs(desk, [expression for expression in own if expression is not None])
     return EffectRule(
         name=name,
         destination=model.to,
@@ -114,12 +115,29 @@ def _effect(desk: _Desk, name: str, model: DeliverFile) -> EffectRule | None:
         measure=measure,
         price=price,
         quantity=quantity,
-        needs=_needs(desk, [expression for expression in own if expression is not None]),
+        needs=needs,
         owner=model.owner or desk.source.model.owner,
         head=_head(desk.scope, write.leaves) if model.per == "message" else (),
         says=tuple(sorted(name for name in _said(write) if _root(name) not in COMPUTED)),
         keeps=tuple(sorted(_kept_roots(write, undo))),
+        explodes=_explodes(desk, path, needs, measure),
     )
+
+
+def _explodes(desk: _Desk, path: Path, needs: frozenset[str], measure: Measure) -> str | None:
+    """The look-up that gives the effect its parts. One at most; and what the message states is of the whole line."""
+    several = [name for name in desk.by_name if name in needs and desk.by_name[name].parts]
+    if len(several) > 1:
+        what, mend = (
+            f"'{several[0]}' and '{several[1]}' both give several rows",
+            "let each effect use one of them",
+        )
+        desk.faults.append(desk.source.fault(path, "SIT032", what, mend, key=True))
+    if several and measure is Measure.STATED:
+        what = f"'{several[0]}' gives several rows, and each would state the money of the whole line"
+        mend = "price them: money: quantity * price.price, or money: quantity only"
+        desk.fault((*path, "money"), "SIT033", what, mend)
+    return several[0] if several else None
 
 
 def _said(write: WriteMap) -> set[str]:

@@ -12,7 +12,8 @@ from engine.errors import Fault, SiteError
 from engine.mapping.reader import From, Literal, Lookup, ReadMap, ReadSpec
 from engine.mapping.spec import SpecError
 from engine.mapping.writer import WriteMap, WriteSpec
-from engine.reference.table import Table, TableSpec, spec_faults
+from engine.reference.spec import TableSpec, spec_faults
+from engine.reference.table import Table
 from engine.reference.values import ColumnType
 from engine.site import placing
 from engine.site.files import Site
@@ -69,6 +70,8 @@ def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv:
         missing=model.missing,
         owner=model.owner,
         default=model.default,
+        ranges={name: ColumnType(kind) for name, kind in model.ranges.items()},
+        many=tuple(model.many or ()),
     )
     maps.specs[source.name] = spec
     declared = spec_faults(spec)
@@ -141,6 +144,12 @@ def _lookup_faults(maps: Maps, sources: Sources, source: Source[ReadFile]) -> li
             continue
         if len(look.by) != len(spec.keys):
             faults.append(keys_fault(source, (*path, "by"), spec))
+        if spec.many:
+            what, mend = (
+                f"table {spec.name} may give several rows, a field takes one",
+                "look it up in the channel",
+            )
+            faults.append(source.fault((*path, "table"), "SIT032", what, mend))
         if look.take not in spec.columns:
             mend = did_you_mean(look.take, spec.columns)
             what = f"table {spec.name} has no column '{look.take}'"

@@ -59,6 +59,7 @@ class EffectRule:
     on, closed over chained `by`. `owner`: whose worklist gets holds that no table row mends. `says`: the dotted names
     that its document tells, by which a correction knows whether anything changed; `keeps`: their first parts, and those
     that its undo needs: what is kept of a posted line.
+    `explodes`: the translation that may give several rows, for each of which the effect is owed once.
     """
 
     name: str
@@ -76,6 +77,7 @@ class EffectRule:
     head: tuple[Expression, ...] = ()
     says: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
+    explodes: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,9 +131,9 @@ def _hold_followers(batch: Batch, delivery: int, at_us: int) -> None:
 
 def contested_again(batch: Batch, change: Requeued) -> bytes | None:
     """The first key that was freed by the refusal and taken meanwhile, or None."""
-    for key, destination, name, action, version in batch.ask("keys_of_delivery", change.delivery):
-        if batch.ask("owner_of_key", key, destination, name, action, version):
-            return bytes(key)
+    for claim in batch.ask("keys_of_delivery", change.delivery):
+        if batch.ask("owner_of_key", *claim):
+            return bytes(claim[0])
     return None
 
 

@@ -24,13 +24,14 @@ NOT_DUE = "not due"
 DROPPED = "dropped"
 ORIGINAL_DROPPED = "its original was dropped"
 
-HeldKey = tuple[str, int, str, int]
-"""(channel, line number, effect name, action) of a held effect."""
+_Place = tuple[str, int, str, int]
+"""(channel, line number, effect name, action): what may have several parts."""
 
 
 class _Decided(NamedTuple):
-    """What of a release counts. `known`: effects that are held, with their ids; `fresh`: effects of lines of which
-    none could be told before, with the ids of the lines; `undone`: held effects that are no longer made."""
+    """What of a release counts. `known`: effects that are held, with their ids; `fresh`: effects of lines, or of their
+    parts, of which none could be told before, with the ids of the lines; `undone`: held effects that are no longer
+    made."""
 
     known: list[tuple[EffectRow, int]]
     fresh: list[tuple[EffectRow, int]]
@@ -122,23 +123,32 @@ def _drop_message(batch: Batch, message: MessageId) -> int:
 
 
 def _decide(batch: Batch, message: MessageId, stepped: Stepped) -> _Decided:
-    rows = batch.ask("held_effects", message)
-    held: dict[HeldKey, int] = {tuple(row[:4]): row[4] for row in rows}
-    told = {row[5] for row in rows}
+    held: dict[tuple[_Place, str], int] = {}
+    whole: dict[_Place, int] = {}  # held, with nothing of it on its way: the line of its parts
+    lines = set()
+    for *place, part, effect_id, line_id, waits in batch.ask("effects_that_count", message):
+        lines.add(line_id)
+        where: _Place = tuple(place)
+        whole[where] = line_id if waits and whole.get(where, line_id) else 0
+        if waits:
+            held[where, part] = effect_id
     untold = {
         (channel, number): line
         for channel, number, line in batch.look("held_lines", message)
-        if line not in told
+        if line not in lines
     }
     known, fresh, counted = [], [], set()
     for effect in stepped.effects:
         line = stepped.lines[effect.line]
-        effect_id = held.pop((line.channel, line.number, effect.name, effect.action), None)
-        untold_line = untold.get((line.channel, line.number))
+        place = (line.channel, line.number, effect.name, int(effect.action))
+        effect_id = held.pop((place, effect.part), None)
+        if effect_id is None and whole.get(place):
+            effect_id = held.pop((place, ""), None)  # what was held whole becomes the first of its parts
+        fresh_line = untold.get((line.channel, line.number)) or whole.get(place)
         if effect_id is not None:
             known.append((effect, effect_id))
-        elif untold_line is not None:
-            fresh.append((effect, untold_line))
+        elif fresh_line:
+            fresh.append((effect, fresh_line))
         else:
             continue
         counted.add(effect)
@@ -189,6 +199,7 @@ def _release_effect(
         effect.currency,
         effect.owner,
         effect.cause,
+        effect.part,
         at_us,
         effect_id,
     )

@@ -141,6 +141,7 @@ def write_effects(
                 effect.cause,
                 at_us if effect.state is EffectState.HELD else None,
                 effect.lane,
+                effect.part,
             )
         )
     batch.ids.effect = number
@@ -157,7 +158,7 @@ def contested(batch: Batch, change: Routed | Released | Corrected) -> bytes | No
     """The first key of the change that an effect of another message owns, or None; of a correction, also one that an
     effect of its own message does."""
     for effect in change.stepped.effects:
-        claim = (effect.key, effect.destination, effect.name, effect.action, effect.version)
+        claim = (effect.key, effect.destination, effect.name, effect.action, effect.version, effect.part)
         owners = batch.ask("owner_of_key", *claim) if effect.owns else ()
         if any(owner != change.message or isinstance(change, Corrected) for (owner,) in owners):
             return effect.key

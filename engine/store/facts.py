@@ -24,6 +24,7 @@ from engine.domain.posting import (
     Prior,
     Reversal,
     Stay,
+    kept_as,
 )
 from engine.domain.status import DeliveryState, EffectState, Fate
 from engine.store.queries import ask, snapshot
@@ -152,7 +153,7 @@ def read_originals(connection: apsw.Connection, ids: Sequence[int]) -> dict[int,
     for row in ask(connection, "originals", apsw.carray(effects)):
         effect, message, number, channel, destination, name, state, owns, delivery, standing, *more = row
         shares, key, version, quantity, measure, amount, currency, *rest = more
-        reference, document, receipt, edition, record = rest
+        reference, document, receipt, edition, record, part = rest
         if record is not None and record not in records:
             records[record] = _translated(connection, record)
         originals[effect] = Original(
@@ -177,8 +178,9 @@ def read_originals(connection: apsw.Connection, ids: Sequence[int]) -> dict[int,
             document,
             decimal_of(receipt),
             edition,
-            records.get(record, {}).get(f"{channel}/{number}", {}).get(name, {}),
+            records.get(record, {}).get(f"{channel}/{number}", {}).get(kept_as(name, part), {}),
             reversals.get(effect, ()),
+            part,
         )
     return originals
 

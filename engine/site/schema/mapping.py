@@ -144,6 +144,18 @@ class TableFile(Model):
         "Value columns with their types. Text is never guessed at; a ratio is 12 or 1/50.",
         example="{item: text, stocked: flag}",
     )
+    ranges: dict[Word, Literal["number", "text"]] = setting(
+        "Key columns whose cells are ranges, both ends in them: `1..9`, `10..` or `5` of numbers, `0270..0279` of text "
+        "with as many characters.",
+        example="{quantity: number}",
+        default={},
+    )
+    many: Texts | None = setting(
+        "A key may have several rows at once, told apart by these columns: the parts of a kit, the charges that one "
+        "explodes into. An effect that looks up here is posted once for each row.",
+        example="[component]",
+        default=None,
+    )
     as_of: AsOf = setting(
         "The day on which a row must be valid: of service, of posting, or of receipt.",
         example="service",

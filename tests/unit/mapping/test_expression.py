@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.mapping.emitter import Emitter
 from engine.mapping.expression import EvaluationFault, ExpressionError, compile_expression
 from engine.mapping.grammar import DEEPEST
-from engine.reference.table import Row
+from engine.reference.spec import Row
 
 NAMES: dict[str, object] = {
     "class": "I",

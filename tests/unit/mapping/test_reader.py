@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from engine.codecs.hl7v2.lexer import Message
 from engine.domain.event import FIELDS, Event, FieldType, Kind
 from engine.mapping.reader import From, Literal, Lookup, ReadMap, ReadSpec
-from engine.reference.table import Table, TableSpec
+from engine.reference.spec import TableSpec
+from engine.reference.table import Table
 from engine.reference.values import ColumnType
 
 CHICAGO = ZoneInfo("America/Chicago")

@@ -10,7 +10,8 @@ import pytest
 
 from engine.mapping.expression import compile_expression
 from engine.mapping.translation import Dates, Miss, Translation
-from engine.reference.table import Row, Table, TableSpec
+from engine.reference.spec import Row, TableSpec
+from engine.reference.table import Table
 from engine.reference.values import ColumnType
 
 DATES = Dates(service=date(2026, 1, 15), posting=date(2026, 2, 15), received=date(2026, 3, 15))

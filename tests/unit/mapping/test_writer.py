@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from engine.mapping.expression import EvaluationFault
 from engine.mapping.spec import SpecError
 from engine.mapping.writer import MissingField, WriteMap, WriteSpec
-from engine.reference.table import Row
+from engine.reference.spec import Row
 
 DOCUMENT: dict[str, object] = {
     "reference": "REF1",

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import Fault, SiteError, UsageError
-from engine.reference.table import Row, Table, TableSpec, default_row, spec_faults
+from engine.reference.spec import Row, TableSpec, default_row, spec_faults
+from engine.reference.table import Table
 from engine.reference.values import ColumnType
 
 TODAY = date(2026, 11, 20)

@@ -139,7 +139,42 @@ MISTAKES = [
     Mistake(
         USAGE, "and item.issued_by", "and itm.issued_by", "SIT027", "itm.issued_by", "did you mean 'item'?"
     ),
-    Mistake(USAGE, "quantity * pack.factor", "quantity * pack.facter", "SIT028", "pack.facter", "'factor'"),
+    Mistake(USAGE, "quantity * charge.factor", "quantity * part.each", "SIT033", "stated", "price them"),
+    Mistake(
+        "mappings/tables/contract-prices.yaml",
+        "columns:",
+        "many: [price]\ncolumns:",
+        "SIT032",
+        "bill-only:",
+        "one of them",
+        USAGE,
+    ),
+    Mistake(
+        "mappings/tables/feed-units.yaml",
+        "columns:",
+        "many: [unit]\ncolumns:",
+        "SIT032",
+        "feed-units",
+        "look it up in the channel",
+        DFT,
+    ),
+    Mistake(
+        "mappings/tables/kit-parts.yaml",
+        "many: [component]",
+        "many: [componnet]",
+        "TBL013",
+        "[componnet",
+        "'component'",
+    ),
+    Mistake(
+        "mappings/tables/kit-parts.yaml",
+        "many:",
+        "ranges: {cod: text}\nmany:",
+        "TBL013",
+        "text}",
+        "did you mean 'code'",
+    ),
+    Mistake(USAGE, "part.each * pack.factor", "part.each * pack.facter", "SIT028", "pack.facter", "'factor'"),
     Mistake(DFT, "take: unit", "take: units", "SIT028", "units", "did you mean 'unit'?"),
     Mistake(ISSUE, "place.location", "place.locaton", "SIT028", "place.locaton", "did you mean 'location'?"),
     Mistake(

@@ -47,15 +47,15 @@ def test_a_channel_says_where_it_stands(release: Release) -> None:
 
 
 def test_what_an_effect_needs_includes_what_its_look_ups_need(release: Release) -> None:
-    assert effect(release, "issue").needs == {"item", "pack", "cost_center", "place"}
-    assert effect(release, "bill-only").needs == {"item", "pack", "contract", "cost_center"}
-    assert effect(release, "cost").needs == {"item", "activity", "cost_center"}
+    assert effect(release, "issue").needs == {"part", "item", "pack", "cost_center", "place"}
+    assert effect(release, "bill-only").needs == {"part", "item", "pack", "contract", "cost_center"}
+    assert effect(release, "cost").needs == {"part", "item", "activity", "cost_center"}
     assert effect(release, "charge").needs == {"charge"}
 
 
 def test_an_effect_needs_what_its_look_up_is_looked_up_by(seeded: Seed) -> None:
-    release = compile_release(seeded(USAGE, "quantity * charge.factor", "quantity * pack.factor"))
-    assert effect(release, "charge").needs == {"charge", "pack", "item"}
+    release = compile_release(seeded(USAGE, "quantity * activity.rate", "quantity * contract.price"))
+    assert effect(release, "cost").needs == {"part", "item", "activity", "cost_center", "contract"}
 
 
 def test_a_total_over_the_lines_is_no_part_of_the_head_but_needs_what_it_sums(seeded: Seed) -> None:

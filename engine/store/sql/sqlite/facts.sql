@@ -31,7 +31,7 @@ WHERE f.key IN carray(?)
 SELECT e.id, e.message_id, l.number, l.channel, e.destination, e.name, e.state, e.owns, d.id, d.state,
        (SELECT count(*) FROM effect s WHERE s.delivery_id = e.delivery_id), e.key, e.version, e.quantity,
        e.measure, e.amount, e.currency, coalesce(d.reference, ''), coalesce(r.document, ''), r.amount, d.edition_id,
-       coalesce(d.record_id, m.record_id)
+       coalesce(d.record_id, m.record_id), e.part
 FROM effect e JOIN line l ON l.id = e.line_id JOIN message m ON m.id = e.message_id
 LEFT JOIN delivery d ON d.id = e.delivery_id LEFT JOIN receipt r ON r.delivery_id = e.delivery_id
 WHERE e.id IN carray(?) ORDER BY e.id

@@ -11,7 +11,7 @@ SELECT id, channel, number, strong, credit, state, reason, stated, currency FROM
 
 -- name: effects
 SELECT e.id, e.line_id, l.number, e.destination, e.name, e.action, e.version, e.state, e.delivery_id, e.reverses,
-       e.quantity, e.measure, e.amount, e.currency, e.owner, e.cause
+       e.quantity, e.measure, e.amount, e.currency, e.owner, e.cause, e.part
 FROM effect e JOIN line l ON l.id = e.line_id WHERE e.message_id = ? ORDER BY e.id
 
 -- name: deliveries

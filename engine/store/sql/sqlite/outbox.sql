@@ -45,7 +45,7 @@ UPDATE effect SET state = 3, owns = 0, cause = ?, held_us = NULL WHERE delivery_
 SELECT message_id FROM delivery WHERE id = ?
 
 -- name: keys_of_delivery
-SELECT key, destination, name, action, version FROM effect WHERE delivery_id = ? AND owns = 0
+SELECT key, destination, name, action, version, part FROM effect WHERE delivery_id = ? AND owns = 0
 
 -- name: copy_delivery
 INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane, priority, reference, path,

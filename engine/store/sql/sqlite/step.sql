@@ -16,8 +16,8 @@ INSERT OR IGNORE INTO line_find (key, line_id) VALUES (?, ?)
 
 -- name: insert_effect
 INSERT INTO effect (id, line_id, message_id, destination, name, action, key, version, owns, state, delivery_id,
-                    reverses, quantity, measure, amount, currency, owner, cause, held_us, lane)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    reverses, quantity, measure, amount, currency, owner, cause, held_us, lane, part)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_delivery
 INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane, priority, reference, path,
@@ -26,21 +26,22 @@ INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: owner_of_key
-SELECT message_id FROM effect WHERE owns = 1 AND key = ? AND destination = ? AND name = ? AND action = ? AND version = ?
+SELECT message_id FROM effect
+WHERE owns = 1 AND key = ? AND destination = ? AND name = ? AND action = ? AND version = ? AND part = ?
 
 -- name: state_of_message
 SELECT state FROM message WHERE id = ?
 
--- name: held_effects
-SELECT l.channel, l.number, e.name, e.action, e.id, e.line_id FROM effect e JOIN line l ON l.id = e.line_id
-WHERE e.message_id = ? AND e.state IN (2, 5)
+-- name: effects_that_count
+SELECT l.channel, l.number, e.name, e.action, e.part, e.id, e.line_id, e.state IN (2, 5)
+FROM effect e JOIN line l ON l.id = e.line_id WHERE e.message_id = ? AND e.state IN (1, 2, 5)
 
 -- name: held_lines
 SELECT channel, number, id FROM line WHERE message_id = ? AND state = 3
 
 -- name: release_effect
 UPDATE effect SET state = ?, delivery_id = ?, key = ?, version = ?, owns = ?, reverses = ?, quantity = ?, measure = ?,
-                  amount = ?, currency = ?, owner = ?, cause = ?, held_us = CASE WHEN ?1 = 2 THEN coalesce(held_us, ?) END
+                  amount = ?, currency = ?, owner = ?, cause = ?, part = ?, held_us = CASE WHEN ?1 = 2 THEN coalesce(held_us, ?) END
 WHERE id = ?
 
 -- name: cancel_effect
