@@ -79,6 +79,8 @@ _LINE = {
     "serial": FieldSpec(_T, "serial number", "ZPM-21"),
     "expiry": FieldSpec(_D, "expiry date", "ZPM-22"),
     "performer": FieldSpec(_T, "id of who performed it", "FT1-20.1"),
+    "procedure": FieldSpec(_T, "HCPCS or CPT code of what was done", "FT1-25.1"),
+    "modifier": FieldSpec(_T, "modifier of the procedure", "FT1-26.1"),
     "case": FieldSpec(_T, "surgical case number", "FT1-23"),
     "type": FieldSpec(_T, "transaction or movement type as sent", "FT1-6"),
 }

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil
 from typing import NamedTuple
 
 from engine.mapping.faults import EvaluationFault
@@ -155,6 +156,24 @@ def _round(value: object, places: object = Decimal(0)) -> object:
     return Decimal(whole if scaled >= 0 else -whole).scaleb(-count, EXACT)
 
 
+def _counted(value: object) -> object:
+    if value is None:
+        return None
+    number = Fraction(number_of(value, "counted()"))
+    if number.denominator != 1:
+        raise EvaluationFault("MAP015", "what is counted does not come out whole", "correct its quantity or unit")
+    return Decimal(number.numerator)
+
+
+def _up(value: object, step: object) -> object:
+    if value is None or step is None:
+        return None
+    number, each = Fraction(number_of(value, "up()")), Fraction(number_of(step, "up()"))
+    if each <= 0:
+        raise EvaluationFault("MAP010", "up() wants a multiple above zero")
+    return decimal_of(ceil(number / each) * each)
+
+
 def _abs(value: object) -> object:
     if value is None:
         return None
@@ -226,6 +245,10 @@ FUNCTIONS: dict[str, Function] = {
     "round": Function(
         _round, 1, 2, "round(x, n)", "x with n decimals, half up", "round(amount / quantity, 4)"
     ),
+    "counted": Function(
+        _counted, 1, 1, "counted(x)", "x, held unless it is a whole number", "counted(quantity * pack.factor)"
+    ),
+    "up": Function(_up, 2, 2, "up(x, n)", "the next multiple of n, x itself if it is one", "up(quantity, 12)"),
     "abs": Function(_abs, 1, 1, "abs(x)", "x without its sign", "abs(quantity)"),
     "min": Function(_min, 1, _MANY, "min(x, …)", "the least; missing if any is", "min(lines.used_on)"),
     "max": Function(_max, 1, _MANY, "max(x, …)", "the greatest; missing if any is", "max(quantity, 1)"),

@@ -223,6 +223,28 @@ def test_arithmetic_is_exact(a: Decimal, b: Decimal, ratio: Fraction) -> None:
             assert Fraction(value) == exact
 
 
+@given(st.integers(0, 10**6), RATIOS)
+def test_units_convert_exactly_or_the_line_is_held(quantity: int, factor: Fraction) -> None:
+    """Counted items come out whole or not at all; converting back gives what was sent."""
+    names = {"quantity": Decimal(quantity), "pack": {"factor": factor}}
+    exact = quantity * factor
+    counted = compile_expression("counted(quantity * pack.factor)")
+    if exact.denominator != 1:
+        with pytest.raises(EvaluationFault, match=r"MAP01[25]"):
+            counted(names)
+        return
+    assert counted(names) == exact
+    back = compile_expression("quantity / pack.factor")({**names, "quantity": counted(names)})
+    assert back == quantity
+
+
+@given(NUMBERS, st.integers(1, 144))
+def test_an_order_is_rounded_up_to_its_multiple(quantity: Decimal, multiple: int) -> None:
+    value = compile_expression("up(a, b)")({"a": quantity, "b": Decimal(multiple)})
+    assert value % multiple == 0
+    assert quantity <= value < quantity + multiple
+
+
 @given(NUMBERS, RATIOS, st.integers(0, 6))
 def test_rounding_is_half_up_of_the_exact_value(a: Decimal, ratio: Fraction, places: int) -> None:
     value = compile_expression(f"round(a * row.factor, {places})")({"a": a, "row": {"factor": ratio}})

@@ -80,7 +80,7 @@ def test_keys_may_come_from_a_row_found_before_and_be_computed() -> None:
     assert isinstance(found, Row)
     missed = translation("facility, item.kind").find({"facility": "S", "item": None}, {"items": ITEMS}, DATES)
     assert isinstance(missed, Miss)
-    assert missed.cause == "items: facility=S item.kind=(missing)"
+    assert missed.cause == "items: facility=S code=(missing)"
 
 
 def test_a_key_that_cannot_be_worked_out_is_a_hold_without_values() -> None:
