@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from engine.site.compile import compile_release, load_site
 
 RELEASE = compile_release(load_site(Path(__file__).parents[3]))
 DIGESTER = Digester(b"year end".ljust(32, b"."))
-MIDNIGHT = datetime(2026, 12, 31, 23, 59, 59)
+MIDNIGHT = datetime(2026, 12, 31, 23, 59, 59, tzinfo=ZoneInfo("America/Chicago"))
 PRICES = {2026: Decimal("2480.00"), 2027: Decimal("2554.40")}
 """A consigned hip stem, size 12, in each year (mappings/tables/contract-prices.csv)."""
 
@@ -35,7 +36,7 @@ def test_a_late_charge_takes_the_rows_of_the_day_of_use(texts, seconds: list[int
         texts.ft1(f"T{number}", code="IMP-HIP-STM-12", amount="9000.00", used=f"{at:%Y%m%d%H%M%S}")
         for number, at in enumerate(used)
     ]
-    received = (max(used) + timedelta(seconds=late, hours=6)).replace(tzinfo=UTC)
+    received = max(used) + timedelta(seconds=late)
     message = Inbound(MessageId(1), "ehr", to_us(received), texts.dft(*lines).encode(), None)
     stepped = step(RELEASE, DIGESTER, read_message(RELEASE, DIGESTER, message), NO_FACTS)
     bought = [effect.amount for effect in stepped.effects if effect.name == "bill-only"]
