@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import NamedTuple
 
+from engine.domain.encounter import Encounter
 from engine.domain.message import MessageId
 from engine.domain.status import DeliveryState, EffectState, Fate, LineState, MessageState, fate_of
 
@@ -227,12 +228,12 @@ class Stay(NamedTuple):
 class Facts(NamedTuple):
     """All that a step may know beyond message and release: gathered by key, frozen, saved with the message.
 
-    `encounters`: account digest → latest facts told of it. `aliases`: digest → (surviving id, digest of it).
+    `encounters`: account digest → the stay as it was told. `aliases`: digest → (surviving id, digest of it).
     `priors`: business key → effects that own it. `originals`: find key → candidate effects. `stays`: account digest →
     what was posted for it.
     """
 
-    encounters: dict[bytes, dict[str, object]]
+    encounters: dict[bytes, Encounter]
     aliases: dict[bytes, str]
     priors: dict[bytes, tuple[Prior, ...]]
     originals: dict[bytes, tuple[Original, ...]]

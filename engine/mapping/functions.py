@@ -161,7 +161,9 @@ def _counted(value: object) -> object:
         return None
     number = Fraction(number_of(value, "counted()"))
     if number.denominator != 1:
-        raise EvaluationFault("MAP015", "what is counted does not come out whole", "correct its quantity or unit")
+        raise EvaluationFault(
+            "MAP015", "what is counted does not come out whole", "correct its quantity or unit"
+        )
     return Decimal(number.numerator)
 
 
@@ -248,7 +250,9 @@ FUNCTIONS: dict[str, Function] = {
     "counted": Function(
         _counted, 1, 1, "counted(x)", "x, held unless it is a whole number", "counted(quantity * pack.factor)"
     ),
-    "up": Function(_up, 2, 2, "up(x, n)", "the next multiple of n, x itself if it is one", "up(quantity, 12)"),
+    "up": Function(
+        _up, 2, 2, "up(x, n)", "the next multiple of n, x itself if it is one", "up(quantity, 12)"
+    ),
     "abs": Function(_abs, 1, 1, "abs(x)", "x without its sign", "abs(quantity)"),
     "min": Function(_min, 1, _MANY, "min(x, …)", "the least; missing if any is", "min(lines.used_on)"),
     "max": Function(_max, 1, _MANY, "max(x, …)", "the greatest; missing if any is", "max(quantity, 1)"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
+from engine.clock import to_datetime, to_us
+from engine.domain.encounter import Encounter, joined
 from engine.domain.event import Fields, Line
 from engine.domain.posting import Action, Facts, Original, Prior
 from engine.domain.status import EffectState
@@ -31,7 +33,7 @@ class Context:
     facts: Facts
     channel: Channel
     others: tuple[tuple[Identity, ...], ...]
-    encounter: dict[str, object] | None
+    encounter: Encounter | None
     decisions: dict[tuple[str, int], str]
     numbers: tuple[Fields, ...] = ()
 
@@ -40,13 +42,30 @@ class Context:
         return {
             **surviving_fields(self.digester, line.fields, self.facts),
             "number": line.number,
-            "encounter": self.encounter,
+            "encounter": self._encounter(line.fields),
             "feed": self.read.inbound.feed,
             "channel": self.channel.name,
             "currency": self.release.currency,
             "received_at": self.read.received,
             "posting_date": self.read.today,
         }
+
+    def _encounter(self, fields: Fields) -> dict[str, object] | None:
+        """The stay as it was when the line was used; where it stands as it is known now."""
+        if self.encounter is None:
+            return None
+        used_at = fields.get("used_at")
+        at_us = to_us(used_at) if isinstance(used_at, datetime) else self.read.inbound.received_us
+        return {
+            **{name: text for name, text in self.encounter.at(at_us).items() if text},
+            "event": self.encounter.event or None,
+            "state": self.encounter.state or None,
+            "admitted_on": self._day(self.encounter.when("A01", "A04")),
+            "discharged_on": self._day(self.encounter.when("A03")),
+        }
+
+    def _day(self, at_us: int | None) -> date | None:
+        return None if at_us is None else to_datetime(at_us).astimezone(self.release.zone).date()
 
     def dates(self, fields: Fields) -> Dates:
         """The days that tables are read as of. A line without a service date has the day of receipt."""
@@ -139,9 +158,8 @@ def _only_to(channel: Channel, destination: str | None) -> Channel:
     return replace(channel, effects=rules)
 
 
-def _encounter(digester: Digester, header: Fields, facts: Facts) -> dict[str, object] | None:
-    for names in ({}, *other_names(digester, header, facts)):
-        digest = person_digest(digester, "account", {**header, **names})
-        if digest is not None and digest in facts.encounters:
-            return facts.encounters[digest]
-    return None
+def _encounter(digester: Digester, header: Fields, facts: Facts) -> Encounter | None:
+    """What was told of the account under any of its numbers."""
+    numbers = ({}, *other_names(digester, header, facts))
+    digests = dict.fromkeys(person_digest(digester, "account", {**header, **names}) for names in numbers)
+    return joined(facts.encounters[digest] for digest in digests if digest in facts.encounters)

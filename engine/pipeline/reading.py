@@ -95,7 +95,7 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         bool(channels),
         usage,
         _needs(digester, reads),
-        tuple(_remembered(digester, reads, received)),
+        tuple(_remembered(digester, reads, received, header.field(7))),
         person_digest(digester, "account", people),
         person_digest(digester, "patient", people),
     )
@@ -219,25 +219,24 @@ def _stay(digester: Digester, part: ChannelRead) -> bytes | None:
     return person_digest(digester, "account", fields) if event in CANCELS or event in GOES_ON else None
 
 
-def _remembered(digester: Digester, reads: list[ChannelRead], received: datetime) -> list[Fact]:
-    """What encounters and merges leave behind for later messages."""
+def _remembered(digester: Digester, reads: list[ChannelRead], received: datetime, sent: str) -> list[Fact]:
+    """What encounters and merges leave behind for later messages. `sent`: MSH-7."""
     facts: list[Fact] = []
     for part in reads:
         for line in part.event.lines:
             if part.event.kind is Kind.ENCOUNTER:
-                facts.extend(_encounter_facts(digester, line, received))
+                facts.extend(_encounter_facts(digester, line, received, sent))
             elif part.event.kind is Kind.MERGE:
                 facts.extend(_alias_facts(digester, line, received))
     return facts
 
 
-def _encounter_facts(digester: Digester, line: Line, received: datetime) -> list[Fact]:
+def _encounter_facts(digester: Digester, line: Line, received: datetime, sent: str) -> list[Fact]:
     digest = person_digest(digester, "account", line.fields)
     if digest is None:
         return []
-    at_us = _happened_us(line, received)
     value = {name: text_of(line.fields[name]) for name in _REMEMBERED if line.fields.get(name)}
-    return [Fact("encounter", digest, at_us, orjson.dumps({**value, "at_us": at_us}))]
+    return [Fact("encounter", digest, _happened_us(line, received), orjson.dumps({**value, "sent": sent}))]
 
 
 def _alias_facts(digester: Digester, line: Line, received: datetime) -> list[Fact]:

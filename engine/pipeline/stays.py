@@ -41,9 +41,4 @@ def posted_for(facts: Facts) -> tuple[int, ...]:
 def _told_late(read: Read, facts: Facts) -> bool:
     """Whether the stay is known to have gone on since."""
     happened = happened_us(read)
-    return any(
-        isinstance(at_us := known.get("at_us"), int)
-        and at_us > happened
-        and known.get("event") not in CANCELS
-        for known in facts.encounters.values()
-    )
+    return any(stay.at_us > happened and stay.event not in CANCELS for stay in facts.encounters.values())

@@ -28,7 +28,20 @@ DOCUMENT_NAMES = frozenset({"reference", "quantity", "amount", "lines"})
 _PARTS = {
     "original": frozenset({"reference", "document"}),
     "encounter": frozenset(
-        {"location", "class", "payer_class", "facility", "department", "room", "event", "visit", "account"}
+        {
+            "location",
+            "class",
+            "payer_class",
+            "facility",
+            "department",
+            "room",
+            "event",
+            "state",
+            "admitted_on",
+            "discharged_on",
+            "visit",
+            "account",
+        }
     ),
 }
 ORIGINAL = "original"
@@ -61,6 +74,8 @@ _WHO = (PATIENT_FIELDS - _DEVICE) | {
     "used_on",
     "occurred_at",
     "occurred_on",
+    "admitted_on",
+    "discharged_on",
 }
 
 

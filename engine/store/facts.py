@@ -13,6 +13,7 @@ from typing import Any
 import apsw
 import orjson
 
+from engine.domain.encounter import Encounter, Told, fold
 from engine.domain.message import MessageId
 from engine.domain.posting import (
     NO_FACTS,
@@ -62,11 +63,15 @@ def _known(found: dict[bytes, Any], keys: tuple[bytes, ...]) -> dict[bytes, Any]
     return {key: found[key] for key in keys if key in found} if found else {}
 
 
-def _encounters(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, dict[str, object]]:
+def _encounters(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, Encounter]:
     if not keys:
         return {}
-    rows = ask(connection, "latest_facts", "encounter", apsw.carray(keys))
-    return {key: orjson.loads(value) for key, value in rows if value is not None}
+    told: dict[bytes, list[Told]] = {}
+    for key, at_us, value in ask(connection, "told_of_encounters", apsw.carray(keys)):
+        fields = orjson.loads(value)
+        event, sent = fields.pop("event", ""), fields.pop("sent", "")
+        told.setdefault(key, []).append(Told(at_us, event, fields, sent))
+    return {key: stay for key, one in told.items() if (stay := fold(one)) is not None}
 
 
 def _aliases(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, str]:

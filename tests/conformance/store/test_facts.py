@@ -33,20 +33,24 @@ async def originals(store, key: bytes):
     return facts.originals.get(key, ())
 
 
-async def test_the_latest_event_tells_of_an_encounter_and_not_the_latest_message(store, make):
+async def test_a_stay_is_told_by_when_it_happened_and_not_by_when_it_came_in(store, make):
     key = make.key("account")
     await tell(store, make, Fact("encounter", key, 20, b'{"location": "ICU"}'))
     await tell(store, make, Fact("encounter", key, 10, b'{"location": "ED"}'))
     (facts,) = await store.gather([FactKeys(encounters=(key, make.key("nobody")))])
-    assert facts.encounters == {key: {"location": "ICU"}}
+    assert set(facts.encounters) == {key}
+    assert [facts.encounters[key].at(at_us) for at_us in (10, 19, 20)] == [
+        {"location": "ED"}, {"location": "ED"}, {"location": "ICU"},
+    ]  # fmt: skip
 
 
-async def test_of_two_messages_about_one_moment_the_later_tells(store, make):
+async def test_of_two_messages_about_one_moment_the_one_sent_later_tells(store, make):
     key = make.key("account")
-    for place in ("ED", "ICU"):
-        await tell(store, make, Fact("encounter", key, 10, json.dumps({"location": place}).encode()))
+    for place, sent in (("ICU", "20261120101501"), ("ED", "20261120101500")):
+        told = json.dumps({"location": place, "sent": sent}).encode()
+        await tell(store, make, Fact("encounter", key, 10, told))
     (facts,) = await store.gather([FactKeys(encounters=(key,))])
-    assert facts.encounters[key] == {"location": "ICU"}
+    assert facts.encounters[key].at(10) == {"location": "ICU"}
 
 
 async def test_merges_are_followed_to_the_number_that_survived(store, make):
@@ -182,6 +186,6 @@ async def test_many_sets_of_keys_are_answered_in_their_order(store, make):
     nothing, owned, told = await store.gather(asked)
     assert nothing == NO_FACTS
     assert (set(owned.priors), owned.encounters) == ({make.key("a")}, {})
-    assert (told.encounters, told.priors) == ({make.key("account"): {}}, {})
+    assert (set(told.encounters), told.priors) == ({make.key("account")}, {})
     assert await store.gather([]) == []
     assert await store.gather([FactKeys(priors=(make.key("unheard"),))]) == [NO_FACTS]

@@ -1,0 +1,134 @@
+"""A stay, folded from what encounter messages told of it, by when it happened and not by when it was told. Pure.
+
+Messages come late and out of order: whatever order they came in, the same ones give the same stay (HL7 v2.5.1, 3.3).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+OPENS = {"A01": "admitted", "A04": "registered", "A05": "preadmitted"}
+ENDS = {"A03": "discharged"}
+MILESTONES = {**OPENS, "A02": "transferred", **ENDS}
+"""Events that move a stay on, with where it stands after them."""
+
+UNDOES = {
+    "A11": frozenset(OPENS),
+    "A38": frozenset({"A05"}),
+    "A12": frozenset({"A02"}),
+    "A13": frozenset({"A03"}),
+    "A23": frozenset(MILESTONES),
+}
+"""Event → those of which it takes back the last one before it; A23 takes back all."""
+
+ENDS_IT = frozenset({"A11", "A23", "A38"})
+"""Events after which a stay never was."""
+
+GOES_ON = frozenset({"A13"})
+"""Events after which a stay that was over is open again."""
+
+CANCELLED = "cancelled"
+PLACES = ("location", "department", "room")
+
+_ORDER = {event: rank for rank, event in enumerate(("A05", "A04", "A01", "A02", "A06", "A07", "A08"))}
+_LAST = len(_ORDER) + 1
+_AFTER = {"A03": 1, "A12": 2, "A13": 2, "A38": 2, "A11": 3, "A23": 4}
+"""What comes first of two events of one moment."""
+
+
+class Told(NamedTuple):
+    """What one message told. `at_us`: when it happened. `fields`: those that it sent; the others stay as they were.
+    `sent`: MSH-7, which decides between two that happened at one moment."""
+
+    at_us: int
+    event: str
+    fields: Mapping[str, str]
+    sent: str = ""
+
+
+class Encounter(NamedTuple):
+    """`milestones`: (moment, event) that still stand, and what took others back. `history`: (moment, fields that
+    changed then). `event`, `at_us`: the last of all that was told. Plain values: kept as JSON with each step that used
+    it."""
+
+    milestones: tuple[tuple[int, str], ...]
+    history: tuple[tuple[int, dict[str, str]], ...]
+    event: str
+    at_us: int
+
+    @property
+    def state(self) -> str:
+        """preadmitted | registered | admitted | transferred | discharged | cancelled; '' when none was told."""
+        state, opened = "", False
+        for _, event in self.milestones:
+            opened = opened or event in OPENS
+            if event in MILESTONES:
+                state = MILESTONES[event]
+            elif event in ENDS_IT and not opened:
+                state = CANCELLED
+            elif event in GOES_ON and not state:
+                state = OPENS["A01"]
+        return state
+
+    def when(self, *events: str) -> int | None:
+        """The last of these milestones that stands."""
+        return next((at_us for at_us, event in reversed(self.milestones) if event in events), None)
+
+    def at(self, at_us: int) -> dict[str, str]:
+        """Its fields as they were then. Before the first that is known: as they were at first."""
+        known = max(1, bisect_right(self.history, at_us, key=lambda entry: entry[0]))
+        return {name: value for _, changed in self.history[:known] for name, value in changed.items()}
+
+
+def fold(told: Iterable[Told]) -> Encounter | None:
+    """The stay that these messages tell of; None without any."""
+    ordered = sorted(told, key=_place)
+    if not ordered:
+        return None
+    standing: list[Told] = []
+    for one in ordered:
+        for undone in _undone(standing, one.event):
+            standing.remove(undone)
+        standing.append(one)
+    milestones = [
+        (one.at_us, one.event) for one in standing if one.event in MILESTONES or one.event in UNDOES
+    ]
+    last = ordered[-1]
+    return Encounter(tuple(milestones), tuple(_changes(standing)), last.event, last.at_us)
+
+
+def joined(stays: Iterable[Encounter]) -> Encounter | None:
+    """One stay that was told of under several numbers."""
+    found = list(stays)
+    if len(found) < 2:
+        return found[0] if found else None
+    last = max(found, key=lambda stay: (stay.at_us, stay.event))
+    milestones = sorted({milestone for stay in found for milestone in stay.milestones})
+    history = sorted(
+        (entry for stay in found for entry in stay.history), key=lambda entry: (entry[0], str(entry[1]))
+    )
+    return Encounter(tuple(milestones), tuple(history), last.event, last.at_us)
+
+
+def _undone(standing: list[Told], event: str) -> list[Told]:
+    undoes = UNDOES.get(event, frozenset())
+    found = [one for one in standing if one.event in undoes]
+    return found if event == "A23" else found[-1:]
+
+
+def _changes(standing: Iterable[Told]) -> Iterable[tuple[int, dict[str, str]]]:
+    known: dict[str, str] = {}
+    for at_us, event, fields, _ in standing:
+        if event in MILESTONES and any(fields.get(name) for name in PLACES):
+            fields = {**dict.fromkeys(PLACES, ""), **fields}  # a new ward says nothing of the old one's bed
+        changed = {name: value for name, value in fields.items() if known.get(name, "") != value}
+        if changed:
+            known.update(changed)
+            yield at_us, changed
+
+
+def _place(one: Told) -> tuple[int, int, str, str]:
+    rank = _LAST + _AFTER[one.event] if one.event in _AFTER else _ORDER.get(one.event, _LAST)
+    return one.at_us, rank, one.sent, str(sorted(one.fields.items()))
