@@ -161,8 +161,9 @@ def _story_lines(story: dict[str, Any]) -> Iterator[str]:
 def _effect_line(effect: dict[str, Any]) -> str:
     amount = f", {effect['amount']} {effect['currency']}" if effect["amount"] is not None else ""
     wait = f" for {effect['owner']}: {effect['cause']}" if effect["cause"] else ""
+    part = f" of {effect['part']}" if effect["part"] else ""
     return (
-        f"{effect['action']} {effect['name']} at {effect['destination']}: {effect['state']}{wait}, "
+        f"{effect['action']} {effect['name']}{part} at {effect['destination']}: {effect['state']}{wait}, "
         f"quantity {effect['quantity']}{amount}"
     )
 

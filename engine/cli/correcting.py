@@ -85,8 +85,9 @@ def corrected_lines(answer: dict[str, Any]) -> Iterator[str]:
         yield "nothing changes"
     for one in answer["changes"]:
         because = f": {one['cause']}" if one["cause"] else ""
+        part = f" of {one['part']}" if one["part"] else ""
         yield (
-            f"message {one['message']} line {one['line']}, {one['effect']} at {one['destination']}: "
+            f"message {one['message']} line {one['line']}, {one['effect']}{part} at {one['destination']}: "
             f"{one['what']}{because}{_from_to(one)}"
         )
     for one in answer["money"]:

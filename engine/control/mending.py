@@ -269,6 +269,7 @@ def _row(message: MessageId, told: Told) -> Answer:
         "line": told.number,
         "destination": told.destination,
         "effect": told.effect,
+        "part": told.part,
         "what": told.what.value,
         "before": _text(told.before),
         "after": _text(told.after),

@@ -165,7 +165,11 @@ class Lineage:
         translation = self._translations[root]
         row = told.base.get(root)
         value = _text(row.get(column)) if isinstance(row, Row) and column else ""
-        shown = " ".join(f"{key.text}={_evaluated(key, told.base)}" for key in translation.by)
+        columns = self._release.tables[translation.table].spec.keys
+        shown = " ".join(
+            f"{column}={_evaluated(key, told.base)}"
+            for column, key in zip(columns, translation.by, strict=True)
+        )
         keys = (name for key in translation.by for name in sorted(key.names))
         of = tuple(self._of_base(key, told) for key in keys)
         return Step(name, value, f"by {shown}", self._row_place(translation.table, row), of)
