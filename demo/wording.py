@@ -41,7 +41,7 @@ class Movement(NamedTuple):
 
 
 def header(app: str, event: str, control: str, at: datetime) -> str:
-    structure = {"DFT^P03": "DFT_P03", "OMS^O05": "OMS_O05", "ADT^A40": "ADT_A39"}.get(
+    structure = {"DFT^P03": "DFT_P03", "OMS^O05": "OMS_O05", "ADT^A41": "ADT_A39"}.get(
         event, event.replace("^", "_")
     )
     return (
@@ -64,10 +64,10 @@ def encounter(patient: Patient, event: str, control: str, at: datetime) -> bytes
 
 
 def merge(survivor: Patient, ended: Patient, control: str, at: datetime) -> bytes:
-    """A40: `ended` is `survivor` from here on."""
+    """A41: `ended` is `survivor` from here on."""
     return _message(
-        header("EHRADT", "ADT^A40", control, at),
-        f"EVN|A40|{_moment(at)}||||{_moment(at)}",
+        header("EHRADT", "ADT^A41", control, at),
+        f"EVN|A41|{_moment(at)}||||{_moment(at)}",
         person(survivor)[0],
         f"MRG|{ended.mrn}^^^NORTH^MR||{ended.account}^^^NORTH^AN",
     )

@@ -37,8 +37,8 @@ def usage(control: str, account: str, *lines: str) -> bytes:
 
 def merge(control: str, survivor: str, loser: str) -> bytes:
     return (
-        f"MSH|^~\\&|EHR|NORTH|SUTURE|ERP|20261120101500||ADT^A40^ADT_A39|{control}|P|2.5.1|||AL|NE\r"
-        f"EVN|A40|20261120101500\rPID|1||M{survivor}^^^NORTH^MR|||||||||||||||{survivor}^^^NORTH^AN\r"
+        f"MSH|^~\\&|EHR|NORTH|SUTURE|ERP|20261120101500||ADT^A41^ADT_A39|{control}|P|2.5.1|||AL|NE\r"
+        f"EVN|A41|20261120101500\rPID|1||M{survivor}^^^NORTH^MR|||||||||||||||{survivor}^^^NORTH^AN\r"
         f"MRG|M{survivor}^^^NORTH^MR||{loser}^^^NORTH^AN\r"
     ).encode()
 

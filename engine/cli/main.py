@@ -6,6 +6,7 @@ import click
 
 from engine import __version__
 from engine.cli import (
+    alerting,
     asking,
     checking,
     correcting,
@@ -43,6 +44,7 @@ MODULES = (
     serving,
     sending,
     asking,
+    alerting,
     mapping,
     mending,
     replaying,

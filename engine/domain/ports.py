@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from engine.domain.changes import Answered, Change
@@ -18,6 +18,7 @@ from engine.domain.views import (
     EditionView,
     EffectView,
     HeldGroup,
+    LateEffects,
     LineView,
     MessageQuery,
     MessageView,
@@ -175,6 +176,23 @@ class Reader(Protocol):
         ...
 
     async def account(self) -> list[AccountRow]: ...
+
+    async def late_effects(self, channel: str, effect: str, before_us: int) -> list[LateEffects]:
+        """Effects of messages received before then that are not delivered, by destination."""
+        ...
+
+    async def accounts_of_type(self, type: str, since_us: int) -> list[tuple[bytes, MessageId]]:
+        """Digests of the accounts that messages of a type (`ADT^A03`) named, each with the last of them."""
+        ...
+
+    async def merged_with(self, account: bytes, reverse: bytes) -> set[bytes]:
+        """Digests of the accounts that were merged into this one, or that it was. `reverse`: the key under which those
+        that were merged into it stand."""
+        ...
+
+    async def has_line(self, accounts: Collection[bytes], channel: str) -> bool:
+        """Whether a channel read any line for these accounts."""
+        ...
 
     async def documents(self, destination: str, after: int, limit: int) -> list[DeliveryView]:
         """DELIVERED documents of a destination with their receipts, in id order, id > `after`."""

@@ -148,6 +148,16 @@ class AccountRow(NamedTuple):
     unpriced: int
 
 
+class LateEffects(NamedTuple):
+    """Effects at one destination that should be there: `held` of them wait for a person."""
+
+    destination: str
+    effects: int
+    held: int
+    oldest_us: int
+    message: MessageId
+
+
 class TableVersionView(NamedTuple):
     id: int
     name: str

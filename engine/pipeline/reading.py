@@ -252,7 +252,9 @@ def _alias_facts(digester: Digester, line: Line, received: datetime) -> list[Fac
         at = _happened_us(line, received)
         facts.append(Fact("alias", from_key, at, orjson.dumps({"to": survivor, "to_key": to_key.hex()})))
         reverse = digester.digest("survivor", to_key.hex())
-        facts.append(Fact("alias", reverse, at, orjson.dumps({"to": loser, "to_key": ""})))
+        facts.append(
+            Fact("alias", reverse, at, orjson.dumps({"to": loser, "to_key": "", "from_key": from_key.hex()}))
+        )
     return facts
 
 

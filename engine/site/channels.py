@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.domain.event import FieldType, Kind
 from engine.errors import Fault
@@ -18,7 +18,7 @@ from engine.site.hints import did_you_mean
 from engine.site.maps import Maps, keys_fault
 from engine.site.names import CANONICAL, Privacy, Scope
 from engine.site.placing import condition_faults, expression_at, place_of, unknown_names
-from engine.site.release import Channel, EffectRule, SameLine, Skip
+from engine.site.release import AfterDischarge, Channel, EffectRule, SameLine, Skip
 from engine.site.schema.channel import ChannelFile
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
@@ -109,8 +109,21 @@ def compile_channel(
         translations=translations,
         effects=effects,
         expect=dict(model.expect),
+        after_discharge=_after_discharge(draft),
     )
     return channel, draft.faults
+
+
+def _after_discharge(draft: Draft) -> AfterDischarge | None:
+    model = draft.source.model.after_discharge
+    if model is None:
+        return None
+    path = ("after_discharge", "when")
+    scope = replace(draft.scope(rows=False), fields=frozenset(), others=frozenset({"encounter"}))
+    when = None if model.when is None else draft.expression(path, model.when, scope)
+    if when is not None:
+        draft.faults += condition_faults(draft.source, path, when, scope)
+    return AfterDischarge(model.within, when)
 
 
 def _unknown_feeds(source: Source[ChannelFile], sources: Sources) -> Iterable[Fault]:

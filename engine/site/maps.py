@@ -29,6 +29,9 @@ from engine.site.schema.mapping import (
 )
 from engine.site.sources import Source, Sources
 
+PATIENT_MERGES = frozenset({"A18", "A34", "A39", "A40"})
+"""Events that merge persons; their accounts stay as they are (HL7 v2.5.1, 3.3.40)."""
+
 
 @dataclass(slots=True)
 class Maps:
@@ -105,6 +108,13 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         extra={name: _extra_type(extra) for name, extra in model.extra.items()},
     )
     maps.faults += _lookup_faults(maps, sources, source)
+    merges = sorted(PATIENT_MERGES.intersection(trigger.partition("^")[2] for trigger in model.read))
+    if "merged_account" in model.fields and merges:
+        what, mend = (
+            f"{merges[0]} merges patients and leaves their accounts",
+            "read accounts from A35, A36 and A41",
+        )
+        maps.faults.append(source.warning(("fields", "merged_account"), "SIT035", what, mend, key=True))
     try:
         maps.reads[source.name] = ReadMap.compile(spec)
     except SpecError as error:

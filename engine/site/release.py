@@ -81,6 +81,14 @@ class EffectRule:
 
 
 @dataclass(frozen=True, slots=True)
+class AfterDischarge:
+    """Seconds after a discharge by which a line must have come for the account, for the stays that `when` holds for."""
+
+    within: float
+    when: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """One interface. `lane`: account | visit | patient | station. `no_original`: hold | post alone. `on_refused`:
     hold | undo others, of a line that one destination applied and another refuses for good. `expect`: effect → seconds
@@ -99,6 +107,7 @@ class Channel:
     translations: tuple[Translation, ...]
     effects: tuple[EffectRule, ...]
     expect: dict[str, float]
+    after_discharge: AfterDischarge | None = None
 
 
 @dataclass(frozen=True, slots=True)

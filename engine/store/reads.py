@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -27,6 +27,7 @@ from engine.domain.views import (
     EditionView,
     EffectView,
     HeldGroup,
+    LateEffects,
     LineView,
     MessageQuery,
     MessageView,
@@ -35,7 +36,7 @@ from engine.domain.views import (
     TableVersionView,
 )
 from engine.errors import StoreUnavailable
-from engine.store import books, facts
+from engine.store import books, facts, lateness
 from engine.store.faults import unavailable
 from engine.store.migrate import check_readable, meta
 from engine.store.queries import ask, snapshot
@@ -235,6 +236,18 @@ class SqliteReads:
 
     async def account(self) -> list[AccountRow]:
         return await self._long(books.account)
+
+    async def late_effects(self, channel: str, effect: str, before_us: int) -> list[LateEffects]:
+        return await self._long(lateness.late_effects, channel, effect, before_us)
+
+    async def accounts_of_type(self, type: str, since_us: int) -> list[tuple[bytes, MessageId]]:
+        return await self._long(lateness.accounts_of_type, type, since_us)
+
+    async def merged_with(self, account: bytes, reverse: bytes) -> set[bytes]:
+        return await self._long(lateness.merged_with, account, reverse)
+
+    async def has_line(self, accounts: Collection[bytes], channel: str) -> bool:
+        return await self._long(lateness.has_line, accounts, channel)
 
     async def documents(self, destination: str, after: int, limit: int) -> list[DeliveryView]:
         rows = await self._long(books.documents, destination, after, limit)

@@ -104,6 +104,21 @@ class DeliverFile(Model):
     )
 
 
+class AfterDischargeFile(Model):
+    """What a discharge is expected to bring."""
+
+    within: Duration = setting(
+        "How soon after the discharge a line of this channel must have come for the account.",
+        example="24h",
+        unit="ms, s, m, h or d",
+    )
+    when: ExpressionText | None = setting(
+        "For which stays: an expression over `encounter`; left out: for all.",
+        example="encounter.class == 'I'",
+        default=None,
+    )
+
+
 class HoldFile(Model):
     """An effect that a test expects to wait for a person or a row."""
 
@@ -187,6 +202,11 @@ class ChannelFile(Model):
         example="{issue: 15m}",
         unit="ms, s, m, h or d",
         default={},
+    )
+    after_discharge: AfterDischargeFile | None = setting(
+        "Lines that a discharge is expected to bring; a stay that ended and brought none is an alert.",
+        example="{within: 24h}",
+        default=None,
     )
     tests: list[TestFile] = setting(
         "Messages and what must come of them.",

@@ -52,9 +52,9 @@ def dft(*lines: str, account: str = "A1", patient: str = "M1", control: str = "1
     )
 
 
-def a40(survivor: str, loser: str) -> str:
+def a41(survivor: str, loser: str) -> str:
     return (
-        "MSH|^~\\&|EHR|NORTH|S|E|20261120101500||ADT^A40|9|P|2.5.1\rEVN|A40|20261120101500\r"
+        "MSH|^~\\&|EHR|NORTH|S|E|20261120101500||ADT^A41|9|P|2.5.1\rEVN|A41|20261120101500\r"
         f"PID|1||M1^^^NORTH^MR|||||||||||||||{survivor}^^^NORTH^AN\rMRG|M1^^^NORTH^MR||{loser}^^^NORTH^AN\r"
     )
 
@@ -91,7 +91,7 @@ class House:
 
     async def tell(self, text: str, *, feed: str = "ehr", replays: int | None = None) -> MessageView:
         received = Received(
-            feed, RECEIVED, "DFT^P03", "1", text.encode(), None, MessageState.PENDING, "", "AA", None,
+            feed, RECEIVED, text.split("|")[8], "1", text.encode(), None, MessageState.PENDING, "", "AA", None,
             replays=MessageId(replays) if replays else None,
         )  # fmt: skip
         (kept,) = await self.store.submit((received,))
@@ -208,5 +208,5 @@ def texts():
     class Texts:
         pass
 
-    Texts.ft1, Texts.dft, Texts.a40 = staticmethod(ft1), staticmethod(dft), staticmethod(a40)
+    Texts.ft1, Texts.dft, Texts.a41 = staticmethod(ft1), staticmethod(dft), staticmethod(a41)
     return Texts

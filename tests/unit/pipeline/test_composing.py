@@ -77,7 +77,7 @@ class TestHoldsDocumentOfEachLine:
 
 async def test_after_a_merge_documents_wait_for_the_lanes_of_both_numbers(house, texts):
     await house.tell(texts.dft(texts.ft1("T1"), account="A1"))
-    await house.tell(texts.a40("A2", "A1"))
+    await house.tell(texts.a41("A2", "A1"))
     before = {row.lane for row in await house.documents()}
     for number, account in ((2, "A2"), (3, "A1")):
         await house.tell(texts.dft(texts.ft1(f"T{number}"), account=account))

@@ -43,7 +43,7 @@ def test_two_messages_of_one_account_share_it_and_of_two_do_not(release):
 
 
 def test_a_merge_is_about_the_survivor_and_who_ends(release):
-    merge = about(release, MSH.format("ADT^A40") + PID.format("A1") + "MRG|M2||A2\r")
+    merge = about(release, MSH.format("ADT^A41") + PID.format("A1") + "MRG|M2||A2\r")
     for account in ("A1", "A2"):
         assert set(about(release, usage(account)).lanes) <= set(merge.lanes)
 

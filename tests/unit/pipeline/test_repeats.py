@@ -52,7 +52,7 @@ async def test_a_resend_with_a_line_inserted_changes_nothing_for_the_others(hous
 @pytest.mark.parametrize(("posted", "resent"), [("A1", "A2"), ("A2", "A1")])
 async def test_posted_merged_and_resent_under_the_other_number_is_one_effect(house, texts, posted, resent):
     await house.tell(texts.dft(texts.ft1(""), account=posted))
-    await house.tell(texts.a40("A2", "A1"))
+    await house.tell(texts.a41("A2", "A1"))
     again = await house.tell(texts.dft(texts.ft1(""), account=resent))
     assert again.state is MessageState.HELD
     assert await house.causes(again.id) == {"suspected duplicate"}

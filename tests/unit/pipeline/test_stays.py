@@ -58,7 +58,7 @@ async def test_a_cancel_that_is_told_late_lists_nothing(house, texts):
 
 async def test_what_was_posted_under_a_merged_account_is_listed_too(house, texts):
     first = await house.tell(texts.dft(texts.ft1("T1"), account="A2"))
-    await house.tell(texts.a40("A1", "A2"), feed="ehr")
+    await house.tell(texts.a41("A1", "A2"), feed="ehr")
     told = await house.tell(adt("A11"))
     assert told.state is MessageState.HELD
     posted = await house.store.originals(unpack_posted(await house.store.record(told.id)))

@@ -297,6 +297,14 @@ MISTAKES = [
 ]
 
 WARNINGS = [
+    Mistake(
+        "mappings/hl7/adt-merge-patients.yaml",
+        "  occurred_at",
+        "  account: PID-18.1\n  merged_account: MRG-3.1\n  occurred_at",
+        "SIT035",
+        "merged_account",
+        "A41",
+    ),
     Mistake(USAGE, "    undo: erp/goods-return\n", "", "SIT040", "issue:", "add undo:"),
     Mistake(SITE, "    amount: value\n", "", "SIT047", "far end", "amount:", VENDS),
     Mistake(VENDS, "from: cabinet", "from: ehr", "SIT048", "cabinet:", "from:", SITE),

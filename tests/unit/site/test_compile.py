@@ -38,7 +38,8 @@ def test_a_message_goes_to_every_channel_that_takes_its_type_from_its_feed(relea
     assert taking("ehr", "DFT^P03") == ["ehr-usage"]
     assert taking("hl7-http", "DFT^P11") == ["ehr-usage"]
     assert taking("cabinet", "OMS^O05") == ["cabinet-vends"]
-    assert taking("ehr", "ADT^A40") == ["adt-merge"]
+    assert taking("ehr", "ADT^A40") == ["adt-merge-patients"]
+    assert taking("ehr", "ADT^A41") == ["adt-merge-accounts"]
     assert taking("ehr", "OMS^O05") == []
 
 

@@ -55,6 +55,24 @@ GROUP BY h.owner, h.cause
 -- name: worklist_samples
 SELECT DISTINCT message_id FROM held WHERE owner = ? AND cause = ? ORDER BY message_id LIMIT 3
 
+-- name: late_effects
+-- Expected of messages that came in before a moment, and not there: where, how many, held how many, the oldest.
+SELECT e.destination, count(*), sum(e.held_us IS NOT NULL), min(m.received_us), min(m.id)
+FROM (SELECT id FROM effect WHERE held_us IS NOT NULL
+      UNION SELECT e.id FROM delivery d JOIN effect e ON e.delivery_id = d.id WHERE d.state < 4
+      UNION SELECT id FROM effect WHERE state = 5 AND reverses IS NOT NULL) open
+JOIN effect e ON e.id = open.id JOIN line l ON l.id = e.line_id JOIN message m ON m.id = e.message_id
+WHERE l.channel = ?1 AND e.name = ?2 AND m.received_us < ?3
+GROUP BY e.destination ORDER BY e.destination
+
+-- name: accounts_of_type
+SELECT account, max(id) FROM message
+WHERE type = ?1 AND received_us >= ?2 AND account IS NOT NULL GROUP BY account ORDER BY max(id)
+
+-- name: has_line
+SELECT 1 FROM message m JOIN line l ON l.message_id = m.id
+WHERE m.account IN carray(?1) AND l.channel = ?2 LIMIT 1
+
 -- name: held_messages
 SELECT DISTINCT message_id FROM held
 WHERE NOT refused AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR cause = ?2) AND message_id > ?3

@@ -11,6 +11,9 @@ SELECT key, at_us, value FROM fact WHERE kind = 'encounter' AND key IN carray(?)
 -- name: any_alias
 SELECT 1 FROM fact WHERE kind = 'alias' LIMIT 1
 
+-- name: aliases_of
+SELECT value FROM fact WHERE kind = 'alias' AND key IN carray(?)
+
 -- name: latest_alias
 SELECT at_us, message_id, value FROM fact WHERE kind = 'alias' AND key = ? ORDER BY at_us DESC, message_id DESC LIMIT 1
 

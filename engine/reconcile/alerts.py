@@ -1,0 +1,113 @@
+"""What should have come about by now and has not, in the words of the site's channels.
+
+An effect is late when it is not delivered within the time that its channel expects. A stay that ended is missing its
+charges when no line of a channel came for it within the time after discharge that the channel states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+
+from engine.clock import to_datetime
+from engine.domain.encounter import Encounter
+from engine.domain.message import MessageId
+from engine.domain.ports import Reader
+from engine.domain.posting import FactKeys
+from engine.mapping.expression import EvaluationFault
+from engine.site.release import AfterDischarge, Channel, Release
+
+DISCHARGE = "ADT^A03"
+WINDOW_S = 60 * 86_400.0
+"""Discharges told longer ago than this are looked at no more."""
+
+_SECOND = 1_000_000
+_MANY = 500
+
+
+class Alert(NamedTuple):
+    """`since_us`: when the oldest of it should have been there. `message`: one that shows it."""
+
+    channel: str
+    what: str
+    since_us: int
+    message: MessageId
+
+
+async def alerts(
+    reader: Reader, release: Release, reverse: Callable[[bytes], bytes], now_us: int
+) -> list[Alert]:
+    """All that is late now, the longest waiting first. `reverse`: account → key under which those stand that were
+    merged into it."""
+    watch = _Watch(reader, release, reverse, now_us)
+    found = []
+    for channel in release.channels:
+        found += [alert async for alert in watch.late(channel)]
+        if channel.after_discharge is not None:
+            found += [alert async for alert in watch.missing(channel.name, channel.after_discharge)]
+    return sorted(found, key=lambda alert: alert.since_us)
+
+
+class _Watch(NamedTuple):
+    """Looks at one store at one moment."""
+
+    reader: Reader
+    release: Release
+    reverse: Callable[[bytes], bytes]
+    now_us: int
+
+    async def late(self, channel: Channel) -> AsyncIterator[Alert]:
+        """Effects that are not there in their time."""
+        for effect, seconds in channel.expect.items():
+            limit_us = round(seconds * _SECOND)
+            for late in await self.reader.late_effects(channel.name, effect, self.now_us - limit_us):
+                waiting = late.effects - late.held
+                parts = (late.held and f"{late.held} held", waiting and f"{waiting} on the way")
+                where = " and ".join(part for part in parts if part)
+                what = f"{late.effects} {effect} not at {late.destination} within {spoken(seconds)}: {where}"
+                yield Alert(channel.name, what, late.oldest_us + limit_us, late.message)
+
+    async def missing(self, channel: str, expected: AfterDischarge) -> AsyncIterator[Alert]:
+        """Stays that ended, and for which no line of the channel came."""
+        within_us = round(expected.within * _SECOND)
+        async for account, message, ended_us in self._ended(expected, self.now_us - within_us):
+            accounts = {account, *await self.reader.merged_with(account, self.reverse(account))}
+            if not await self.reader.has_line(accounts, channel):
+                at = to_datetime(ended_us).astimezone(self.release.zone)
+                what = (
+                    f"a stay that ended {at:%Y-%m-%d %H:%M} brought nothing within {spoken(expected.within)}"
+                )
+                yield Alert(channel, what, ended_us + within_us, message)
+
+    async def _ended(
+        self, expected: AfterDischarge, before_us: int
+    ) -> AsyncIterator[tuple[bytes, MessageId, int]]:
+        """Accounts of stays that ended before then and stayed so, with the message that told it and the moment."""
+        told = await self.reader.accounts_of_type(DISCHARGE, before_us - round(WINDOW_S * _SECOND))
+        for some in (told[start : start + _MANY] for start in range(0, len(told), _MANY)):
+            facts = await self.reader.gather([FactKeys(encounters=(account,)) for account, _ in some])
+            for (account, message), known in zip(some, facts, strict=True):
+                stay = known.encounters.get(account)
+                if stay is None or stay.state != "discharged":
+                    continue
+                ended_us = stay.when("A03")
+                if ended_us is not None and ended_us <= before_us and _meant(expected, stay, ended_us):
+                    yield account, message, ended_us
+
+
+def _meant(expected: AfterDischarge, stay: Encounter, ended_us: int) -> bool:
+    if expected.when is None:
+        return True
+    names: dict[str, object] = {**stay.at(ended_us), "state": stay.state, "event": stay.event}
+    try:
+        return expected.when({"encounter": names}) is True
+    except EvaluationFault:
+        return True  # what cannot be told is looked at
+
+
+def spoken(seconds: float) -> str:
+    """A time as the site says it: 15m, 24h, 3d."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g}{unit}"
+    return f"{seconds:g}s"
