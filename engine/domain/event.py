@@ -92,8 +92,10 @@ FIELDS: dict[Kind, dict[str, FieldSpec]] = {
     | {
         "event": FieldSpec(_T, "trigger of the message", "MSH-9.2"),
         "occurred_at": FieldSpec(_AT, "when it happened, not when it was told", "EVN-6, else EVN-2"),
+        "credit": FieldSpec(_F, "true when it takes back what an earlier one posted", "MSH-9.2 == 'A13'"),
     },
     Kind.MERGE: {
+        "event": FieldSpec(_T, "trigger of the message", "MSH-9.2"),
         "account": FieldSpec(_T, "surviving account", "PID-18.1"),
         "account_authority": FieldSpec(_T, "who gave the account number", "PID-18.4"),
         "merged_account": FieldSpec(_T, "account that ends", "MRG-3.1"),

@@ -157,7 +157,8 @@ def _document(context: Context, dues: Sequence[Due]) -> Document:
     keys = [(context.digester.part(due.key, due.part), due.version) for due in dues]
     reference = context.digester.reference(rule.destination, rule.name, action, keys)
     names = {**first.names, "reference": reference}
-    lane = lane_of(context, rule.destination, first.names)
+    surviving = context.surviving(first.names)
+    lane = lane_of(context, rule.destination, surviving)
     return Document(
         channel=context.channel.name,
         destination=rule.destination,
@@ -168,13 +169,17 @@ def _document(context: Context, dues: Sequence[Due]) -> Document:
         reference=reference,
         path=write.path,
         payload=write.render(names, [due.names for due in dues]),
-        joins=_joined(context, rule.destination, first.names, lane),
+        joins=_joined(context, rule.destination, surviving, lane),
     )
 
 
 def _joined(context: Context, destination: str, names: dict[str, object], lane: int) -> tuple[int, ...]:
-    """Lanes that documents of the same account went to under its other numbers: they drain first (rule 14)."""
-    lanes = {lane_of(context, destination, {**names, **numbers}) for numbers in context.numbers}
+    """Lanes that documents of the same account went to under its other numbers, or under the one that a merge ends:
+    they drain first (rule 14)."""
+    ended = {kind: names[f"merged_{kind}"] for kind in _LANE_ORDER if names.get(f"merged_{kind}")}
+    others: list[dict[str, object]] = [dict(numbers) for numbers in context.numbers]
+    others += [{kind: number} for kind, number in ended.items()]
+    lanes = {lane_of(context, destination, {**names, **numbers}) for numbers in others}
     return tuple(sorted(lanes - {lane}))
 
 

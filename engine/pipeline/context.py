@@ -14,7 +14,7 @@ from engine.domain.status import EffectState
 from engine.mapping.translation import Dates
 from engine.pipeline.digests import Digester
 from engine.pipeline.identity import Identity, identify
-from engine.pipeline.reading import PERSONS, ChannelRead, Read, other_names, person_digest, surviving_fields
+from engine.pipeline.reading import PERSONS, ChannelRead, Read, other_names, person_digest, surviving_persons
 from engine.site.release import Channel, EffectRule, Release
 
 AS_NEW = "new"
@@ -40,7 +40,8 @@ class Context:
     def base_names(self, line: Line) -> dict[str, object]:
         """Fields of the line and all that is true of the message, by the names that expressions use."""
         return {
-            **surviving_fields(self.digester, line.fields, self.facts),
+            **line.fields,
+            **surviving_persons(self.digester, line.fields, self.facts),
             "number": line.number,
             "encounter": self._encounter(line.fields),
             "feed": self.read.inbound.feed,
@@ -49,6 +50,10 @@ class Context:
             "received_at": self.read.received,
             "posting_date": self.read.today,
         }
+
+    def surviving(self, names: dict[str, object]) -> dict[str, object]:
+        """`names` with the numbers that survived every merge."""
+        return {**names, **surviving_persons(self.digester, names, self.facts)}
 
     def _encounter(self, fields: Fields) -> dict[str, object] | None:
         """The stay as it was when the line was used; where it stands as it is known now."""

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from engine.domain.event import Kind, Line
+from engine.domain.event import Line
 from engine.domain.posting import Action, Document, EffectRow, Facts, LineRow, Measure, Original, Stepped
 from engine.domain.status import EffectState, Fate, LineState, MessageState
 from engine.domain.views import EffectView, LineView
@@ -84,7 +84,7 @@ def plan(
     placed: list[Placed] = []
     translated: record.Translated = {}
     for part in read.reads:
-        if part.event.kind in (Kind.ENCOUNTER, Kind.MERGE):
+        if not part.identities:
             continue
         context = context_of(release, digester, read, part, facts, {})
         changes = _changes(context, part, story, order, today)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from engine.domain.event import Fields, Line, Value
+from engine.domain.event import Fields, Kind, Line, Value
 from engine.domain.money import plain
 from engine.pipeline.digests import Digester
 from engine.site.release import Channel
@@ -71,9 +71,10 @@ def _key_parts(
     """(strong, parts). Strong: every `by` field is sent and the read map says where one of them is unique."""
     same = channel.same_line
     texts = [_sent_text(name, fields, sent) for name in same.by]
-    scope = next(
-        (channel.reader.unique_per[name] for name in same.by if name in channel.reader.unique_per), None
-    )
+    unique_per, whose = channel.reader.unique_per, channel.reader.kind
+    scope = next((unique_per[name] for name in same.by if name in unique_per), None)
+    if scope is None and whose in (Kind.ENCOUNTER, Kind.MERGE):
+        scope = "facility"  # one stay is not discharged twice at one moment
     if scope is not None and all(texts):
         return True, ("strong", *_scope_parts(scope, feed, fields), *texts)
     names = same.otherwise if scope is not None or not all(texts) else same.by

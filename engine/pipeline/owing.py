@@ -17,6 +17,7 @@ from engine.mapping.translation import Miss
 from engine.pipeline.context import Context
 from engine.pipeline.dues import Due, Hold
 from engine.pipeline.holding import stated_amount
+from engine.pipeline.reading import PERSONS
 from engine.reference.spec import Row
 from engine.site.release import EffectRule
 
@@ -99,7 +100,9 @@ def _due(
     action: Action,
 ) -> Due | None:
     """One effect of a line, or of a part of it: None when it is not due."""
-    _, names, misses = part
+    names, misses = part.names, part.misses
+    if rule.as_sent:
+        names = {**names, **{kind: line.fields[kind] for kind in PERSONS if kind in line.fields}}
 
     def held(hold: Hold) -> Due:
         return _held(rule, line, key, version, action, hold, part.name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 import orjson
@@ -30,6 +31,9 @@ CANCELS = frozenset({"A11"})
 GOES_ON = frozenset({"A01", "A04", "A13"})
 """Events after which a cancelled stay is one again."""
 
+REMEMBERED = frozenset({Kind.ENCOUNTER, Kind.MERGE})
+"""Kinds of events that later messages know of. They may be delivered as well, and have no money."""
+
 PERSONS = ("account", "visit", "patient")
 _REMEMBERED = (
     "location",
@@ -45,7 +49,7 @@ _REMEMBERED = (
 
 
 class ChannelRead(NamedTuple):
-    """One channel's understanding of the message."""
+    """One channel's understanding of the message. `identities`: of its lines; none of what is only remembered."""
 
     channel: Channel
     event: Event
@@ -79,11 +83,10 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
     reads = []
     for channel in channels:
         event = channel.reader.read(message, release.zone, release.tables, today)
-        identities = (
-            ()
-            if event.kind in (Kind.ENCOUNTER, Kind.MERGE)
-            else identify(digester, channel, inbound.feed, event.lines)
-        )
+        if event.kind in REMEMBERED and channel.effects:
+            event = event._replace(lines=tuple(_once(line) for line in event.lines))
+        told = event.kind not in REMEMBERED or channel.effects
+        identities = identify(digester, channel, inbound.feed, event.lines) if told else ()
         reads.append(ChannelRead(channel, event, tuple(identities)))
     usage = header.type in USAGE_TYPES or any(message.segments(name) for name in USAGE_SEGMENTS)
     people = _first_fields(reads)
@@ -101,7 +104,12 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
     )
 
 
-def person_digest(digester: Digester, kind: str, fields: Fields) -> bytes | None:
+def _once(line: Line) -> Line:
+    """An admission or a merge that is delivered counts as one."""
+    return line._replace(fields={**line.fields, "quantity": Decimal(1)})
+
+
+def person_digest(digester: Digester, kind: str, fields: Mapping[str, object]) -> bytes | None:
     """Digest of the account, visit or patient that `fields` names, or None."""
     identifier = text_of(fields.get(kind))
     return digester.person(kind, authority_of(kind, fields), identifier) if identifier else None
@@ -164,15 +172,17 @@ def other_names(digester: Digester, fields: Fields, facts: Facts) -> list[Fields
     return names
 
 
-def surviving_fields(digester: Digester, fields: Fields, facts: Facts) -> Fields:
-    """`fields` with account, visit and patient under the number that survived."""
-    found: Fields = {}
+def surviving_persons(digester: Digester, names: Mapping[str, object], facts: Facts) -> dict[str, str]:
+    """Account, visit and patient of `names` that were merged, each under the number that survived."""
+    if not facts.aliases:
+        return {}
+    found = {}
     for kind in PERSONS:
-        digest = person_digest(digester, kind, fields)
+        digest = person_digest(digester, kind, names)
         survivor = facts.aliases.get(digest) if digest else None
         if survivor:
             found[kind] = survivor
-    return {**fields, **found} if found else fields
+    return found
 
 
 def _reverse_digest(digester: Digester, digest: bytes | None) -> bytes | None:

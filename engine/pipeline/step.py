@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.domain.event import Kind, Line
+from engine.domain.event import Line
 from engine.domain.message import MessageId
 from engine.domain.posting import Action, Document, EffectRow, Facts, LineRow, Relied, Stepped, kept_as
 from engine.domain.status import EffectState, LineState, MessageState
@@ -22,7 +22,7 @@ from engine.pipeline.holding import stated_amount
 from engine.pipeline.identity import Identity, is_credit
 from engine.pipeline.judging import judge_lines
 from engine.pipeline.pairing import NEVER_LEFT, pair
-from engine.pipeline.reading import ChannelRead, Read
+from engine.pipeline.reading import REMEMBERED, ChannelRead, Read
 from engine.pipeline.stays import judge_stay, posted_for
 from engine.site.release import Release
 
@@ -50,7 +50,7 @@ def step(
     placed: list[Placed] = []
     translated: record.Translated = {}
     for part in read.reads:
-        if part.event.kind in (Kind.ENCOUNTER, Kind.MERGE):
+        if not part.identities:
             continue
         context = context_of(release, digester, read, part, facts, decisions or {})
         judged = judge_lines(context, part)
@@ -58,8 +58,9 @@ def step(
             due for verdict in judged for due in verdict.dues if only is None or _among(context, due, only)
         ])  # fmt: skip
         composed = compose(context, dues, len(documents))
-        rows = {line.number: len(lines) + index for index, line in enumerate(part.event.lines)}
-        lines += _line_rows(context, part, judged, composed)
+        kept = [index for index, verdict in enumerate(judged) if _counts(part, verdict)]
+        rows = {part.event.lines[index].number: len(lines) + row for row, index in enumerate(kept)}
+        lines += [_line_row(context, part, index, judged[index], composed) for index in kept]
         effects += [effect_row(release, rows, one, _lane(context, part, one)) for one in composed.placed]
         documents += composed.documents
         placed += composed.placed
@@ -79,6 +80,11 @@ def step(
         cancelled_by(placed),
         closes,
     )
+
+
+def _counts(part: ChannelRead, verdict: Judged) -> bool:
+    """Whether a line is kept: all lines of money are, but not each admission that a channel has no effect for."""
+    return part.event.kind not in REMEMBERED or verdict.state is not LineState.FILTERED
 
 
 def relied_on(placed: Iterable[Placed]) -> tuple[Relied, ...]:
@@ -101,13 +107,12 @@ def _among(context: Context, due: Due, only: frozenset[HeldEffect]) -> bool:
     return (*effect, due.part) in only or (*effect, None) in only
 
 
-def _line_rows(
-    context: Context, part: ChannelRead, judged: list[Judged], composed: Composed
-) -> list[LineRow]:
-    return [
-        line_row(context, line, identity, *_standing(verdict, line.number, composed), bool(verdict.dues))
-        for line, identity, verdict in zip(part.event.lines, part.identities, judged, strict=True)
-    ]
+def _line_row(
+    context: Context, part: ChannelRead, index: int, verdict: Judged, composed: Composed
+) -> LineRow:
+    line = part.event.lines[index]
+    standing = _standing(verdict, line.number, composed)
+    return line_row(context, line, part.identities[index], *standing, bool(verdict.dues))
 
 
 def line_row(

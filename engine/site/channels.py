@@ -18,7 +18,7 @@ from engine.site.hints import did_you_mean
 from engine.site.maps import Maps, keys_fault
 from engine.site.names import CANONICAL, Privacy, Scope
 from engine.site.placing import condition_faults, expression_at, place_of, unknown_names
-from engine.site.release import AfterDischarge, Channel, EffectRule, SameLine, Skip
+from engine.site.release import AfterDischarge, Channel, SameLine, Skip
 from engine.site.schema.channel import ChannelFile
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
@@ -86,9 +86,7 @@ def compile_channel(
     skips = _skips(draft)
     same_line = _same_line(draft)
     translations = _translations(draft, sources, maps)
-    effects: tuple[EffectRule, ...] = ()
-    if reader.kind in _POSTING:
-        effects = compile_effects(source, draft.scope(), translations, sources, maps, draft.faults)
+    effects = compile_effects(source, draft.scope(), translations, sources, maps, draft.faults)
     for name in model.expect:
         if name not in model.deliver:
             mend = did_you_mean(name, model.deliver)
@@ -145,19 +143,18 @@ def _unknown_read(source: Source[ChannelFile], sources: Sources) -> Iterable[Fau
 
 
 def _check_kind(draft: Draft) -> None:
-    """Usage and charges are delivered and told apart; encounters and merges are remembered."""
+    """Usage and charges are delivered; encounters and merges are remembered, and may be delivered as well. What is
+    delivered is told apart."""
     model, kind = draft.source.model, draft.reader.kind
-    if kind not in _POSTING:
-        if model.deliver:
-            mend = "take `deliver` out, or read supply-usage or charge"
-            draft.fault(("deliver",), "SIT046", f"{kind} is remembered, not delivered", mend, key=True)
+    if kind not in _POSTING and not model.deliver:
         return
     if not model.deliver:
         what, mend = f"{kind} is read but nothing is delivered", "say `deliver`, or skip with a reason"
         draft.faults.append(draft.source.warning(("channel",), "SIT042", what, mend))
     elif model.same_line is None:
         what = "the channel delivers, but does not say what makes a line the same line twice"
-        draft.fault(("channel",), "SIT041", what, "add it: same_line: {by: source_id}")
+        by = "source_id" if kind in _POSTING else "[account, event, occurred_at]"
+        draft.fault(("channel",), "SIT041", what, f"add it: same_line: {{by: {by}}}")
     if "lane" in model.model_fields_set and model.lane not in draft.reader.fields:
         mend = f"add {model.lane} to fields of mappings/{draft.reader.name}.yaml"
         draft.fault(("lane",), "SIT026", f"'{model.lane}' is not read", mend)

@@ -121,6 +121,7 @@ def _effect(desk: _Desk, name: str, model: DeliverFile) -> EffectRule | None:
         says=tuple(sorted(name for name in _said(write) if _root(name) not in COMPUTED)),
         keeps=tuple(sorted(_kept_roots(write, undo))),
         explodes=_explodes(desk, path, needs, measure),
+        as_sent=destination is not None and destination.after_merge == "as sent",
     )
 
 

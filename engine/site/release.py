@@ -59,7 +59,8 @@ class EffectRule:
     on, closed over chained `by`. `owner`: whose worklist gets holds that no table row mends. `says`: the dotted names
     that its document tells, by which a correction knows whether anything changed; `keeps`: their first parts, and those
     that its undo needs: what is kept of a posted line.
-    `explodes`: the translation that may give several rows, for each of which the effect is owed once.
+    `explodes`: the translation that may give several rows, for each of which the effect is owed once. `as_sent`: merged
+    persons go by the numbers in the message.
     """
 
     name: str
@@ -78,6 +79,7 @@ class EffectRule:
     says: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
     explodes: str | None = None
+    as_sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

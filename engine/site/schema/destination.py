@@ -66,6 +66,12 @@ class FarEndFile(Model):
         example="steps aside",
         default="steps aside",
     )
+    after_merge: Literal["survivor", "as sent"] = setting(
+        "Under which number it gets what is about an account, visit or patient that was merged: the one that "
+        "survived, or the one in the message, where it does its merges itself.",
+        example="as sent",
+        default="survivor",
+    )
     retry: RetryFile = setting("When to try again.", example="{first: 2s, ceiling: 15m}", default=RetryFile())
 
 

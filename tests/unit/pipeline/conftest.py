@@ -196,6 +196,9 @@ async def house(tmp_path, edits):
 def edited(site: Site, edits: dict[str, tuple[str, str]]) -> Site:
     files = dict(site.files)
     for file, (before, after) in edits.items():
+        if not before:  # a file that the example does not have
+            files[file] = after.encode()
+            continue
         assert before.encode() in files[file]
         files[file] = files[file].replace(before.encode(), after.encode())
     return Site(site.folder, files)

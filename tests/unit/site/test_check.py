@@ -252,9 +252,12 @@ MISTAKES = [
     Mistake(
         ADT,
         "tests:",
-        "deliver: {x: {to: erp, map: erp/goods-issue, money: far end}}\ntests:",
-        "SIT046",
-        "deliver",
+        "deliver: {x: {to: billing, map: billing/charge, money: quantity only}}\ntests:",
+        "SIT041",
+        "adt",
+        "[account, event, occurred_at]",
+        "",
+        "SIT027",
     ),
     # tables
     Mistake(f"{ITEMS}.csv", "IMP-FEM-05,1000105", "IMP-FEM-06,1000105", "TBL009", "NORTH,IMP-FEM-06,1000106"),
