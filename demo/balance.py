@@ -24,6 +24,9 @@ KINDS = {
     ("erp", "cost", "reverse"): "cost-reversal",
     ("billing", "charge", "post"): "charge",
     ("billing", "charge", "reverse"): "credit",
+    ("billing", "discharge", "post"): "discharge",
+    ("billing", "discharge", "reverse"): "discharge-cancellation",
+    ("billing", "merge", "post"): "account-merge",
 }
 """Destination, effect and action of the engine's account → kind of document in the books."""
 

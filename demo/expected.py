@@ -74,6 +74,10 @@ class Expected:
         kind = "goods-return" if credit else "goods-issue"
         self._add(Place(kind, good.number, station, center), quantity, quantity * good.cost)
 
+    def told(self, kind: str, what: str, account: str) -> None:
+        """Something that billing is told of an account, and that is worth nothing."""
+        self._add(Place(kind, what, account, ""), Decimal(1), Decimal(0))
+
     def _add(self, place: Place, quantity: Decimal, value: Decimal) -> None:
         self.quantities[place] += quantity
         self.worth[place] += value

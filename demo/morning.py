@@ -174,6 +174,7 @@ class Morning:
             )
         if patient.kind == "O":
             self._say(late, wording.encounter(patient, "A03", self._control("A"), at))
+            self.expected.told("discharge", at.date().isoformat(), patient.account)
         if late.frames:
             self.late.append(late)
 
@@ -230,6 +231,7 @@ class Morning:
         self._charge(early, survivor, self._uses("OR-NORTH", ["DRP-EXT-01"]), SEVEN)
         noon = SEVEN + timedelta(hours=5)
         self._say(late, wording.merge(survivor, ended, self._control("A"), noon))
+        self.expected.told("account-merge", ended.account, survivor.account)
         self._repeat(late, wording.charges(survivor, uses, self._control("E"), SEVEN))
         self._charge(late, survivor, self._uses("OR-NORTH", ["DRS-SIL-15:2"]), noon)
         self.early.append(early)

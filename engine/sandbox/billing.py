@@ -1,4 +1,5 @@
-"""The billing system's bookkeeping: charges and credits per patient account. Pure: no HTTP, no clock.
+"""The billing system's bookkeeping: charges and credits per patient account; stays that end, and accounts that merge.
+Pure: no HTTP, no clock.
 
     charge   Dr receivables   Cr revenue, at the price of billing's own charge master
     credit   the charge turned round, at the price that was charged
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from engine.sandbox import forms
 from engine.sandbox.amounts import ZERO, cents
@@ -23,6 +25,9 @@ from engine.sandbox.remainders import Remainders, Wanted
 
 CHARGE = Kind("charge", "CH", "code", "amount")
 CREDIT = Kind("credit", "CD", "code", "amount")
+DISCHARGE = Kind("discharge", "DI", "code", "amount")
+DISCHARGE_CANCELLATION = Kind("discharge-cancellation", "DC", "code", "amount")
+ACCOUNT_MERGE = Kind("account-merge", "AM", "code", "amount")
 
 
 class Billing:
@@ -41,6 +46,11 @@ class Billing:
         self.endpoints: Mapping[str, Endpoint] = {
             "/charges": Endpoint(CHARGE, forms.ChargeForm.read, self.charge),
             "/credits": Endpoint(CREDIT, forms.CreditForm.read, self.credit),
+            "/discharges": Endpoint(DISCHARGE, forms.Discharge.read, self.discharge),
+            "/discharge-cancellations": Endpoint(
+                DISCHARGE_CANCELLATION, forms.DischargeCancellation.read, self.cancel_discharge
+            ),
+            "/account-merges": Endpoint(ACCOUNT_MERGE, forms.AccountMerge.read, self.merge),
         }
 
     def charge(self, form: forms.ChargeForm, at: datetime) -> Document:
@@ -79,6 +89,27 @@ class Billing:
         return self.register.book(
             CREDIT, form.reference, lines, at, original=form.original, account=form.account
         )
+
+    def discharge(self, form: forms.Discharge, at: datetime) -> Document:
+        """The stay is over."""
+        return self._notice(DISCHARGE, form.reference, form.discharged_on.isoformat(), form.account, at)
+
+    def cancel_discharge(self, form: forms.DischargeCancellation, at: datetime) -> Document:
+        """The stay goes on."""
+        return self._notice(
+            DISCHARGE_CANCELLATION, form.reference, "discharge", form.account, at, form.original
+        )
+
+    def merge(self, form: forms.AccountMerge, at: datetime) -> Document:
+        """Two accounts are one; nothing that is booked moves."""
+        return self._notice(ACCOUNT_MERGE, form.reference, form.merged_account, form.account, at)
+
+    def _notice(
+        self, kind: Kind, reference: str, what: str, account: str, at: datetime, original: str | None = None
+    ) -> Document:
+        """Something that billing is told, and that is worth nothing."""
+        line = Line(number=1, what=what, quantity=Decimal(1), value=ZERO)
+        return self.register.book(kind, reference, [line], at, original=original, account=account)
 
     def tree(self) -> dict[str, object]:
         """The books as they stand: debits are charges, credits are credits, never only net."""

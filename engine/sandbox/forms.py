@@ -162,6 +162,27 @@ class CreditForm(_Form):
     lines: Lines[CreditLine]
 
 
+class Discharge(_Form):
+    """POST /discharges: the stay is over."""
+
+    account: Text
+    discharged_on: Day
+
+
+class DischargeCancellation(_Form):
+    """POST /discharge-cancellations. `original`: the discharge's reference, where it is known."""
+
+    account: Text
+    original: Text | None = None
+
+
+class AccountMerge(_Form):
+    """POST /account-merges: `merged_account` is `account` from here on. What is booked under either stays."""
+
+    account: Text
+    merged_account: Text
+
+
 def numbered(lines: Iterable[_LineT]) -> Iterator[tuple[int, _LineT]]:
     """Each line with its number."""
     for place, line in enumerate(lines, start=1):

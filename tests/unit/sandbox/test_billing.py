@@ -114,3 +114,19 @@ def test_whatever_is_posted_receivables_are_what_the_accounts_owe(
     assert billing.ledger.accounts["receivables"].net == owed
     assert owed == sum((code.net for code in billing.codes.values()), Decimal(0))
     assert owed >= 0
+
+
+def test_what_billing_is_told_of_an_account_is_kept_and_worth_nothing(billing: Billing, book: Book) -> None:
+    before = billing.tree()
+    left = book(billing, "/discharges", {"reference": "D1", "account": "A1", "discharged_on": "2026-11-20"})
+    back = book(billing, "/discharge-cancellations", {"reference": "D2", "account": "A1", "original": "D1"})
+    merged = book(billing, "/account-merges", {"reference": "M1", "account": "A1", "merged_account": "A2"})
+    assert [(one.number, one.total, one.original) for one in (left, back, merged)] == [
+        ("DI-000001", 0, None), ("DC-000001", 0, "D1"), ("AM-000001", 0, None),
+    ]  # fmt: skip
+    assert merged.tree()["lines"] == [{"line": 1, "code": "A2", "quantity": "1", "value": "0.00"}]
+    assert billing.tree() == before
+    assert refused(book, billing, "/discharges", {"reference": "D3", "account": "A1"}) == (
+        "missing_field",
+        None,
+    )
