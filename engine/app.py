@@ -215,6 +215,8 @@ def listeners_of(release: Release, place: Environment, intake: Intake, log: Engi
                     port=spot.port,
                     limit=rules.limit_bytes,
                     tolerant=rules.tolerant,
+                    allowed_peers=spot.allow,
+                    tls=spot.tls,
                 )
             )
         else:
@@ -228,6 +230,8 @@ def listeners_of(release: Release, place: Environment, intake: Intake, log: Engi
                     port=spot.port,
                     limit=rules.limit_bytes,
                     path=rules.path,
+                    allowed_peers=spot.allow,
+                    tls=spot.tls,
                     credentials=Credentials(basic={secret.user: secret.password}) if secret else None,
                 )
             )

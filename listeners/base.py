@@ -19,9 +19,9 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from engine.domain.ports import Intake
 from engine.errors import Fault, UsageError
 from engine.loop import as_future, reactor
+from engine.site.release import Network, TlsFiles
 from listeners.wire import Address, Bound, Reactor
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Report = Callable[[Fault], None]
 
 _BACKLOG = 128
@@ -46,7 +46,7 @@ class Listener(ABC):
     """A service on one TCP port for one feed.
 
     `port` 0: any free one. `allowed_peers`: empty admits everyone. `grace`: seconds in which a stop still
-    answers what arrived whole. `report`: told what an operator should know; never content.
+    answers what arrived whole. `report`: told what an operator should know; never content. `tls`: None speaks in clear.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Listener(ABC):
         max_connections: int,
         allowed_peers: Sequence[Network],
         grace: float,
+        tls: TlsFiles | None,
     ) -> None:
         self.feed = feed
         self.intake = intake
@@ -71,6 +72,7 @@ class Listener(ABC):
         self._max_connections = max_connections
         self._allowed_peers = tuple(allowed_peers)
         self._grace = grace
+        self._tls = tls
         self._bound: Bound | None = None
         self._open: set[Connection] = set()
         self._empty = asyncio.Event()
@@ -90,12 +92,21 @@ class Listener(ABC):
         """Bind and listen. Raises `UsageError` LST001 when the port cannot be had."""
         if self._bound is not None:
             return
+        opener = cast(Reactor, reactor())  # before TLS is imported, which brings a reactor of its own
+        gate = self._door()
         try:
-            opener = cast(Reactor, reactor())
-            self._bound = opener.listenTCP(self._wanted_port, _Gate(self), _BACKLOG, self._host)
+            self._bound = opener.listenTCP(self._wanted_port, gate, _BACKLOG, self._host)
         except CannotListenError as error:
             what = f"feed {self.feed}: cannot listen on {self._host}:{self._wanted_port}: {error.socketError}"
             raise UsageError("LST001", what, "free the port, or give the listener another one") from None
+
+    def _door(self) -> Factory:
+        """Raises `UsageError` LST031 when the TLS files cannot be used."""
+        if self._tls is None:
+            return _Gate(self)
+        from listeners.tls import secured  # pyOpenSSL is paid for only where it is used
+
+        return secured(self.feed, _Gate(self), self._tls, self.report)
 
     async def stop(self) -> None:
         """Accept and read no more, answer what arrived whole within the grace, close everything."""

@@ -26,12 +26,13 @@ from twisted.web.http_headers import Headers
 from engine.domain.message import Answer, Arrival
 from engine.domain.ports import Intake
 from engine.errors import StoreUnavailable
+from engine.site.release import Network, TlsFiles
 from listeners import refusals
-from listeners.base import Listener, Network, Report
+from listeners.base import Listener, Report
 from listeners.credentials import Credentials
 from listeners.framing import MESSAGE_LIMIT
 from listeners.refusals import Refusal, denied
-from listeners.wire import Wire, tune
+from listeners.wire import Wire, shut_down_sending, tune
 
 MEDIA_TYPES = (
     "application/hl7-v2",
@@ -95,6 +96,7 @@ class HttpListener(Listener):
         max_connections: int = 256,
         allowed_peers: Sequence[Network] = (),
         grace: float = 1.5,
+        tls: TlsFiles | None = None,
     ) -> None:
         super().__init__(
             feed,
@@ -105,6 +107,7 @@ class HttpListener(Listener):
             max_connections=max_connections,
             allowed_peers=allowed_peers,
             grace=grace,
+            tls=tls,
         )
         self.limit = limit
         self.header_limit = header_limit
@@ -330,7 +333,7 @@ class _Channel(HTTPChannel):
         self._enter(_Phase.CLOSING)
         self._wire.write(refusal.response(with_body=getattr(self, "_command", b"") != b"HEAD"))
         self._wire.unregisterProducer()
-        self._wire.loseWriteConnection()
+        shut_down_sending(self._wire)
 
     def _leave(self) -> None:
         self._enter(_Phase.CLOSING)

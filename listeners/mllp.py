@@ -22,7 +22,8 @@ from zope.interface import implementer  # type: ignore[import-untyped]
 from engine.domain.message import Answer, Arrival
 from engine.domain.ports import Intake
 from engine.errors import StoreUnavailable
-from listeners.base import Listener, Network, Report
+from engine.site.release import Network, TlsFiles
+from listeners.base import Listener, Report
 from listeners.framing import CUT, MESSAGE_LIMIT, STOPPED, Frame, Framer, Garbled, Piece, encode
 from listeners.wire import Wire, tune
 
@@ -54,6 +55,7 @@ class MllpListener(Listener):
         max_connections: int = 256,
         allowed_peers: Sequence[Network] = (),
         grace: float = 1.5,
+        tls: TlsFiles | None = None,
     ) -> None:
         super().__init__(
             feed,
@@ -64,6 +66,7 @@ class MllpListener(Listener):
             max_connections=max_connections,
             allowed_peers=allowed_peers,
             grace=grace,
+            tls=tls,
         )
         self.keepalives = 0
         self._limit = limit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
@@ -72,7 +72,21 @@ class Reactor(Protocol):
 
 def tune(wire: Wire) -> None:
     """No delay for small answers; keepalive instead of an idle limit, since senders stay for days."""
-    wire.setTcpNoDelay(True)
-    wire.setTcpKeepAlive(True)
+    tcp = _tcp(wire)
+    tcp.setTcpNoDelay(True)
+    tcp.setTcpKeepAlive(True)
     for option, value in _KEEPALIVE:
-        wire.getHandle().setsockopt(socket.IPPROTO_TCP, option, value)
+        tcp.getHandle().setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def shut_down_sending(wire: Wire) -> None:
+    """Send what is buffered, then say that no more comes. TLS has no half of a connection: it is closed."""
+    if _tcp(wire) is wire:
+        wire.loseWriteConnection()
+    else:
+        wire.loseConnection()
+
+
+def _tcp(wire: Wire) -> Wire:
+    """The TCP connection below TLS."""
+    return cast(Wire, getattr(wire, "transport", wire))

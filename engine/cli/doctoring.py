@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from engine.control.socket import ask
 from engine.far_ends import adapter_of, keys_target
 from engine.site.compile import check, compile_release
 from engine.site.files import Site
-from engine.site.release import DestinationPlace, Environment, Release
+from engine.site.release import DestinationPlace, Environment, Release, TlsFiles
 from engine.site.schema.destination import HttpFile, MllpFile, TrytonFile
 from engine.store.sqlite import SqliteReader
 
@@ -102,6 +103,8 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
             free,
             f"port {spot.port} is {'ours' if running else 'free' if free else 'taken'}",
         )
+        if spot.tls is not None:
+            yield _certificate(name, spot.tls)
     for name, end in place.destinations.items():
         if end.url.startswith("file:"):
             folder = Path(end.url.removeprefix("file:"))
@@ -123,6 +126,21 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
         yield Finding(f"destination {name}", answers, said)
     if release and place.store.exists():
         yield from _keys(release, place)
+
+
+def _certificate(listener: str, files: TlsFiles) -> Finding:
+    """Whether the certificate of a listener is there, and holds a while yet."""
+    from listeners.tls import EXPIRES_SOON, expiry_of  # OpenSSL is paid for only where it is used
+
+    what = f"certificate of {listener}"
+    try:
+        ends = expiry_of(files.certificate)
+    except (OSError, ValueError):
+        return Finding(what, False, f"cannot be read: {files.certificate}")
+    missing = [str(path) for path in files.paths() if not path.is_file()]
+    if missing:
+        return Finding(what, False, f"not there: {', '.join(missing)}")
+    return Finding(what, ends - datetime.now(UTC) > EXPIRES_SOON, f"ends on {ends:%Y-%m-%d}")
 
 
 def _keys(release: Release, place: Environment) -> Iterator[Finding]:

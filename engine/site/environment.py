@@ -9,13 +9,19 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 from engine.errors import Fault, SiteError, UsageError
 from engine.site.files import Site
 from engine.site.hints import did_you_mean
-from engine.site.release import Credentials, DestinationPlace, Environment, ListenerPlace
-from engine.site.schema.environment import DestinationPlaceFile, EnvironmentFile, ListenerPlaceFile
+from engine.site.release import Credentials, DestinationPlace, Environment, ListenerPlace, TlsFiles
+from engine.site.schema.environment import (
+    DestinationPlaceFile,
+    EnvironmentFile,
+    ListenerPlaceFile,
+    TlsPlaceFile,
+)
 from engine.site.schema.site import SiteFile
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path as NodePath
@@ -57,7 +63,9 @@ def compile_environment(site: Site, sources: Sources) -> Environment:
         name=source.name,
         store=store,
         control=site.folder / model.control if model.control else store.with_suffix(".sock"),
-        listeners={name: _listener_place(vault, name, place) for name, place in model.listeners.items()},
+        listeners={
+            name: _listener_place(vault, site.folder, name, place) for name, place in model.listeners.items()
+        },
         destinations={
             name: _destination_place(vault, site.folder, name, place)
             for name, place in model.destinations.items()
@@ -207,9 +215,23 @@ class _Vault:
             return None
 
 
-def _listener_place(vault: _Vault, name: str, place: ListenerPlaceFile) -> ListenerPlace:
-    credentials = vault.credentials(("listeners", name), place.user, place.password)
-    return ListenerPlace(place.host, place.port, credentials)
+def _listener_place(vault: _Vault, folder: Path, name: str, place: ListenerPlaceFile) -> ListenerPlace:
+    return ListenerPlace(
+        place.host,
+        place.port,
+        vault.credentials(("listeners", name), place.user, place.password),
+        _tls_files(folder, place.tls) if place.tls else None,
+        tuple(ip_network(network) for network in place.allow),
+    )
+
+
+def _tls_files(folder: Path, tls: TlsPlaceFile) -> TlsFiles:
+    return TlsFiles(
+        folder / tls.certificate,
+        folder / tls.key,
+        folder / tls.clients if tls.clients else None,
+        frozenset(shown.replace(":", "").lower() for shown in tls.fingerprints),
+    )
 
 
 def _destination_place(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -167,13 +168,38 @@ class Credentials:
     password: str = field(repr=False)
 
 
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Where the keys of a listener are, as PEM. `certificate`: the server's, with its chain. `clients`: the CA whose
+    clients may connect; `fingerprints`: SHA-256 of client certificates, in small hex. With either, a client must show a
+    certificate."""
+
+    certificate: Path
+    key: Path
+    clients: Path | None = None
+    fingerprints: frozenset[str] = frozenset()
+
+    @property
+    def asks_clients(self) -> bool:
+        return self.clients is not None or bool(self.fingerprints)
+
+    def paths(self) -> tuple[Path, ...]:
+        return (self.certificate, self.key, *((self.clients,) if self.clients else ()))
+
+
 @dataclass(frozen=True, slots=True)
 class ListenerPlace:
-    """Where a listener listens. `credentials`: HTTP Basic, None when anyone may send."""
+    """Where a listener listens. `credentials`: HTTP Basic, None when anyone may send. `tls` None: in clear. `allow`:
+    networks that may connect; empty: all."""
 
     host: str
     port: int
     credentials: Credentials | None
+    tls: TlsFiles | None = None
+    allow: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,46 @@ hash."""
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from engine.site.schema.base import Model, Name, Text, setting
+from engine.site.schema.base import Model, Name, Text, mistake, setting
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Url = Annotated[
     str, StringConstraints(pattern=r"^(https?://[^\s/]+(/[^\s]*)?|mllp://[^\s/]+:[0-9]+|file:[^\s].*)$")
 ]
 StorePlace = Annotated[str, StringConstraints(pattern=r"^sqlite:[^\s].*$")]
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError:
+        raise mistake("is no network", "write an address, or a network such as 10.20.0.0/16") from None
+    return text
+
+
+Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$")]
+
+
+class TlsPlaceFile(Model):
+    """TLS 1.2 and newer. Paths are PEM files, from the site's folder or from the root."""
+
+    certificate: Text = setting("The listener's certificate, with its chain.", example="/run/tls/ehr.pem")
+    key: Text = setting("Its private key.", example="/run/tls/ehr.key")
+    clients: Text | None = setting(
+        "Certificates of the authority whose clients may connect; left out: by fingerprint only, or anyone.",
+        example="/run/tls/feeds-ca.pem",
+        default=None,
+    )
+    fingerprints: list[Fingerprint] = setting(
+        "SHA-256 fingerprints of the client certificates that may connect; empty: any of the authority.",
+        example='["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]',
+        default=[],
+    )
 
 
 class ListenerPlaceFile(Model):
@@ -23,6 +52,14 @@ class ListenerPlaceFile(Model):
     port: Port = setting("Port to listen on; 0: any free one.", example="2575", unit="TCP port")
     user: Text | None = setting("User of HTTP Basic; left out: anyone may send.", example="ehr", default=None)
     password: Text | None = setting("Password of HTTP Basic.", example="${secret:ehr-http}", default=None)
+    allow: list[Annotated[Text, AfterValidator(_network)]] = setting(
+        "Addresses and networks that may connect; empty: all.", example="[10.20.0.0/16]", default=[]
+    )
+    tls: TlsPlaceFile | None = setting(
+        "Keys for TLS; left out: in clear, for this machine or a network that is closed otherwise.",
+        example="{certificate: /run/tls/ehr.pem, key: /run/tls/ehr.key}",
+        default=None,
+    )
 
 
 class DestinationPlaceFile(Model):
