@@ -7,6 +7,7 @@ import click
 from engine import __version__
 from engine.cli import (
     asking,
+    capturing,
     checking,
     correcting,
     doctoring,
@@ -37,6 +38,7 @@ def main() -> None:
 MODULES = (
     checking,
     testing,
+    capturing,
     explaining,
     previewing,
     releasing,

@@ -29,7 +29,7 @@ _SAME_PERSON = {
 
 
 class Given(NamedTuple):
-    """One message. `reading`: how a channel reads it; `default`: the character set of its feed; `today`: when it came."""
+    """One message. `reading`: how a channel reads it; `default`: character set of its feed; `today`: when it came."""
 
     message: Message
     reading: Reading | None
@@ -39,10 +39,11 @@ class Given(NamedTuple):
 
 class Clean(NamedTuple):
     """One message as it may be written, unless it has `leaks`. `days`: by which its clock moved, and all dates of its
-    first patient."""
+    first patient; `moves`: of each patient."""
 
     raw: bytes
     days: int
+    moves: tuple[int, ...]
     leaks: tuple[Leak, ...]
 
     def __repr__(self) -> str:
@@ -89,8 +90,8 @@ class Dataset:
         return text
 
     def clean(self, attempt: int = 0) -> list[Clean]:
-        """Each message, in order. `attempt`: which way to move the dates, from 0. Raises `MessageError` when one cannot be
-        written in its character set, `UsageError` when there are no stand-ins left."""
+        """Each message, in order. `attempt`: which way to move dates, from 0. Raises `UsageError` when one cannot be
+        written in its character set, or there are no stand-ins left."""
         return [self._clean(place, attempt) for place in range(len(self._given))]
 
     def _clean(self, place: int, attempt: int) -> Clean:
@@ -108,7 +109,7 @@ class Dataset:
             kept[leaf.place] = Kept(value.treatment, leaf.meant, value.by_map)
         text = written(given.message, lambda where, raw: raws.get(where, raw))
         raw, again = _encoded(text, given)
-        return Clean(raw, days[0], tuple(leaks_of(again, kept, self._originals, self._is_known)))
+        return Clean(raw, days[0], tuple(days), tuple(leaks_of(again, kept, self._originals, self._is_known)))
 
     def _instead(self, value: _Value, days: int, today: date) -> str:
         meant = value.leaf.meant

@@ -20,12 +20,23 @@ from engine.deidentify.shifting import moved
 class Why(Enum):
     """What a place gives away."""
 
-    REAPPEARS = "shows a value that identifies somebody"
+    REAPPEARS = "stands elsewhere where it identifies somebody"
     SHAPE = "is kept as a code and has the shape of an identifier"
     DATE = "is kept as a code and has the shape of a date"
     PROSE = "is kept as a code and reads like free text"
     UNMOVED = "is a date that was not moved"
     UNKNOWN = "was not there before"
+
+    @property
+    def mend(self) -> str:
+        """What an analyst can do about it."""
+        extra = "declare the field that reads it under `extra` without `patient_data: false`"
+        if self is Why.REAPPEARS:
+            return (
+                f"{extra}; where it tells of nobody, read the other place as an extra with `patient_data: false`, or "
+                "have a row of a table say it; else capture another message"
+            )
+        return f"{extra}, or capture another message"
 
 
 class Leak(NamedTuple):
@@ -56,7 +67,7 @@ _DATES = re.compile(
     r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[0-9]{2}){0,3}(?:[.+-][0-9]+)*"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{2,4}"
 )
-_OID = re.compile(r"[0-2](?:\.[0-9]+){3,}")
+OID = re.compile(r"[0-2](?:\.[0-9]+){3,}")
 _MOST_WORDS = 6
 
 
@@ -66,8 +77,8 @@ def leaks_of(
     originals: Originals,
     is_known: Callable[[str], bool],
 ) -> Iterator[Leak]:
-    """Every place that gives something away. `message`: as it would be written, read anew; `kept`: how each of its values
-    came to be; `is_known`: whether a text stands in the site's files already, where it says nothing of a patient."""
+    """Every place that gives something away. `message`: as it would be written, read anew; `kept`: how its values came
+    to be; `is_known`: whether a text stands in the site's files already, where it says nothing of a patient."""
     for leaf in leaves_of(message):
         how = kept.get(leaf.place)
         why = Why.UNKNOWN if how is None else _why(leaf, how, originals, is_known)
@@ -90,7 +101,7 @@ def _why(leaf: Leaf, how: Kept, originals: Originals, is_known: Callable[[str], 
 
 def shape_of(text: str, *, dates: bool) -> Why | None:
     """What the text looks like, if it looks like nothing that may stay."""
-    if _SHAPES.search(text) and not _OID.fullmatch(text):
+    if _SHAPES.search(text) and not OID.fullmatch(text):
         return Why.SHAPE
     if dates and _DATES.fullmatch(text.strip()):
         return Why.DATE

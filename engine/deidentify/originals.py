@@ -15,6 +15,9 @@ _DIGITS = 5
 _LETTERS_WITHIN = 6
 _WORD = re.compile(r"[^\W_]+")
 _SPLIT_NUMBER = re.compile(r"\(?[0-9]{2,4}[-. )/]{1,2}[0-9]{2,4}[-. /][0-9]{3,6}")
+_NAMESPACE = re.compile(r"[0-2](?:\.[0-9]+){3,}|DNS|EUI64|GUID|HCD|HL7|ISO|URI|UUID")
+"""What names who gave a number, and how: HL7 table 0301."""
+
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 
@@ -30,6 +33,8 @@ class Originals:
 
     def add(self, value: str) -> None:
         """A value that identifies as a whole."""
+        if _NAMESPACE.fullmatch(value):
+            return
         bare = bare_of(value)
         if bare.isdigit():
             self._add_digits(bare)
@@ -51,6 +56,8 @@ class Originals:
 
     def add_text(self, value: str) -> None:
         """Free text, or what nobody says the meaning of: numbers and addresses in it identify, its words may be any."""
+        if _NAMESPACE.fullmatch(value):
+            return
         bare = bare_of(value)
         if len(bare) > _SHORTEST and not any(map(str.isdigit, bare)):
             self._weak.add(bare)

@@ -16,7 +16,8 @@ EVN  keep 1 4; date 2 3 6; person 5; all 7
 PID  keep 1; id 2 3 4 18 21; name 5 6 9; birth 7; address 11 12 23; phone 13 14 40; replace 19 20; date 29 33
 PD1  keep 1; person 4; date 13 19
 NK1  keep 1; name 2 13 26 30; address 4 32; phone 5 6 31 40 41; date 8 9 16; id 12 33; replace 37
-PV1  keep 1 2 4 10 14 18 36 41 51; class 20; location 3 6 11 39 42 43; person 7 8 9 17 52; id 5 19 50 54; date 25 29 44 45
+PV1  keep 1 2 4 10 14 18 36 41 51; class 20; location 3 6 11 39 42 43; person 7 8 9 17 52; id 5 19 50 54
+PV1  date 25 29 44 45
 PV2  location 1; code 3; date 8 9 14 17 26 28 29 33 35 36 46 47; person 13
 MRG  id 1 2 3 4 5 6; name 7
 GT1  keep 1; id 2 19 29; name 3 4 42 45; address 5 17; phone 6 7 18 46; birth 8; replace 12 25; date 13 14 26
@@ -29,9 +30,11 @@ AL1  keep 1; text 5; date 6
 ROL  code 3; person 4; date 5 6; address 11; phone 12
 FT1  keep 1 6 10 18; id 2 3 30 31; date 4 5; code 7 13 17 25 26 29 34 35 36 41 43; text 8 9; all 11 12 22; location 16
 FT1  person 20 21 24; order 23
-PRT  keep 2 17 18 19; order 1; code 3 4; person 5; location 9; date 11 12; address 14; phone 15; replace 10 20 21
-ORC  keep 1 5 6; order 2 3 4 8; date 7 9 15 27; person 10 11 12 19; location 13; phone 14 23; code 16 17 29; address 24
-OBR  keep 1 5 11 24 25; order 2 3 53; code 4 44 45; date 6 7 8 14 22 27 36; person 10 16 28 32 33 34 35; phone 17; text 13 39
+PRT  keep 2 17 18 19; order 1 10; code 3 4; person 5; location 9; date 11 12; address 14; phone 15; replace 20 21
+ORC  keep 1 5 6; order 2 3 4 8; date 7 9 15 27; person 10 11 12 19; location 13; phone 14 23; code 16 17 29
+ORC  address 22 24
+OBR  keep 1 5 11 24 25; order 2 3 53; code 4 44 45; date 6 7 8 14 22 27 36; person 10 16 28 32 33 34 35; phone 17
+OBR  text 13 39
 OBX  keep 1 2 11; code 3 6; date 12 14 19; person 16
 NTE  keep 1 2; text 3; person 5; date 6 7 8
 RQD  keep 1 5 8; code 2 3 4 6 7; date 10
