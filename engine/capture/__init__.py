@@ -1,4 +1,4 @@
-"""Channel tests made of messages that came in: de-identified, tried, and told where they do otherwise than the message did.
+"""Channel tests made of messages that came in: de-identified, tried, and told where they do otherwise than it did.
 
     desk        the site, the channel that gets the tests, the messages
     capturing   the whole way, up to the files that are to be written

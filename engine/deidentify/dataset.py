@@ -9,7 +9,7 @@ from typing import NamedTuple
 from engine.codecs.hl7v2.escape import escape
 from engine.codecs.hl7v2.lexer import Message
 from engine.deidentify.gate import Kept, Leak, leaks_of
-from engine.deidentify.kinds import DROPPED, Treatment
+from engine.deidentify.kinds import DROPPED, KEPT, Treatment
 from engine.deidentify.leaves import Leaf, Place, leaves_of, written
 from engine.deidentify.originals import Originals
 from engine.deidentify.reads import Reading, Uses
@@ -114,7 +114,7 @@ class Dataset:
     def _instead(self, value: _Value, days: int, today: date) -> str:
         meant = value.leaf.meant
         match value.treatment:
-            case Treatment.KEEP:
+            case Treatment.KEEP | Treatment.SHELF:
                 return meant
             case Treatment.DROP:
                 return DROPPED
@@ -135,14 +135,14 @@ def _values(given: Given) -> list[_Value]:
         if leaf.stray:
             by_rule = Treatment.DROP
         treatment = uses.treatment(leaf, by_rule) if uses else by_rule
-        found.append(_Value(leaf, treatment, by_rule is not Treatment.KEEP))
+        found.append(_Value(leaf, treatment, by_rule not in KEPT))
     return found
 
 
 def _collect(originals: Originals, value: _Value) -> None:
     meant = value.leaf.meant
     match value.treatment:
-        case Treatment.KEEP:
+        case Treatment.KEEP | Treatment.SHELF:
             return
         case Treatment.NAME:
             originals.add_name(meant)

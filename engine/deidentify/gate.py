@@ -11,7 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from engine.codecs.hl7v2.lexer import Message
-from engine.deidentify.kinds import DROPPED, Treatment
+from engine.deidentify.kinds import DROPPED, KEPT, Treatment
 from engine.deidentify.leaves import Leaf, Place, leaves_of
 from engine.deidentify.originals import Originals, bare_of
 from engine.deidentify.shifting import moved
@@ -94,9 +94,7 @@ def _why(leaf: Leaf, how: Kept, originals: Originals, is_known: Callable[[str], 
         return None
     if any(originals.shown_by(text, weak=how.by_map) for text in {leaf.meant, leaf.raw}):
         return Why.REAPPEARS
-    if how.treatment is not Treatment.KEEP:
-        return None
-    return shape_of(leaf.meant, dates=how.by_map)
+    return shape_of(leaf.meant, dates=how.treatment is not Treatment.SHELF) if how.treatment in KEPT else None
 
 
 def shape_of(text: str, *, dates: bool) -> Why | None:

@@ -17,12 +17,16 @@ class Treatment(Enum):
     """What becomes of one value."""
 
     KEEP = auto()  # a code, a quantity, a namespace
+    SHELF = auto()  # kept: a product's own date
     NAME = auto()  # replaced; each of its words would identify
     REPLACE = auto()  # replaced; as a whole it would identify
     MOVE = auto()  # a date of the patient's
     BIRTH = auto()  # a date of birth, of which also the year may tell too much
     DROP = auto()  # free text
     UNNAMED = auto()  # nobody says what it is: replaced, unless the read map says
+
+
+KEPT = frozenset({Treatment.KEEP, Treatment.SHELF})
 
 
 class Layout(NamedTuple):
@@ -54,6 +58,7 @@ UNNAMED = Layout({}, _UNNAMED)
 KINDS: dict[str, Layout] = {
     "keep": Layout(_each(_KEEP, 1), _UNNAMED),
     "all": Layout({}, _KEEP),
+    "shelf": Layout({}, Treatment.SHELF),
     "code": Layout(_each(_KEEP, 1, 3, 4, 6, 7, 8) | _each(_DROP, 2, 5, 9), _UNNAMED),
     "class": Layout(_each(_KEEP, 1) | _each(_MOVE, 2), _UNNAMED),
     "location": Layout(_each(_KEEP, 1, 4, 6), _UNNAMED),

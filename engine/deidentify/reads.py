@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group, HL7Path, Selector, groups, where
-from engine.deidentify.kinds import Treatment
+from engine.deidentify.kinds import KEPT, Treatment
 from engine.deidentify.leaves import Leaf
 from engine.domain.event import FieldType
 from engine.mapping.reader import ReadMap
@@ -67,16 +67,19 @@ class Uses:
         place = leaf.place
         uses = self._uses.get((place.segment, place.number, place.field), ())
         mine = [use for use in uses if use.of(leaf)]
-        private = [use for use in mine if use.treatment is not Treatment.KEEP]
-        if by_rule is Treatment.KEEP:
+        private = [use for use in mine if use.treatment not in KEPT]
+        if by_rule in KEPT:
             telling = [use for use in private if not use.name.endswith(_NAMESPACES)]
             return telling[0].treatment if telling else by_rule
         if by_rule not in (Treatment.UNNAMED, Treatment.DROP):
             return by_rule
         if private:
             return private[0].treatment
-        kept = mine or any(use.chooses(leaf) for use in uses)
-        return Treatment.KEEP if kept and not leaf.stray else by_rule
+        if leaf.stray:
+            return by_rule
+        if mine:
+            return mine[0].treatment
+        return Treatment.KEEP if any(use.chooses(leaf) for use in uses) else by_rule
 
 
 def _uses(message: Message, reading: Reading) -> Mapping[tuple[str, int, int], list[Use]]:
@@ -102,8 +105,8 @@ def _number(path: HL7Path, group: Group | None) -> int:
 def _treatment(source: Source, private: frozenset[str]) -> Treatment:
     if source.type is FieldType.MOMENT:
         return Treatment.MOVE
-    if source.type is FieldType.DATE and source.name not in _PRODUCT_DATES:
-        return Treatment.MOVE
+    if source.type is FieldType.DATE:
+        return Treatment.SHELF if source.name in _PRODUCT_DATES else Treatment.MOVE
     if source.name in private:
         return Treatment.REPLACE
     return Treatment.DROP if source.name in _FREE_TEXT else Treatment.KEEP

@@ -30,7 +30,7 @@ AL1  keep 1; text 5; date 6
 ROL  code 3; person 4; date 5 6; address 11; phone 12
 FT1  keep 1 6 10 18; id 2 3 30 31; date 4 5; code 7 13 17 25 26 29 34 35 36 41 43; text 8 9; all 11 12 22; location 16
 FT1  person 20 21 24; order 23
-PRT  keep 2 17 18 19; order 1 10; code 3 4; person 5; location 9; date 11 12; address 14; phone 15; replace 20 21
+PRT  keep 2 19; shelf 17 18; order 1 10; code 3 4; person 5; location 9; date 11 12; address 14; phone 15; replace 20 21
 ORC  keep 1 5 6; order 2 3 4 8; date 7 9 15 27; person 10 11 12 19; location 13; phone 14 23; code 16 17 29
 ORC  address 22 24
 OBR  keep 1 5 11 24 25; order 2 3 53; code 4 44 45; date 6 7 8 14 22 27 36; person 10 16 28 32 33 34 35; phone 17
@@ -39,8 +39,8 @@ OBX  keep 1 2 11; code 3 6; date 12 14 19; person 16
 NTE  keep 1 2; text 3; person 5; date 6 7 8
 RQD  keep 1 5 8; code 2 3 4 6 7; date 10
 RQ1  keep 1 3 5 6 7; code 2 4
-RXA  keep 1 2 6 15 16 20; date 3 4 22; code 5 7 8 17; text 9; person 10; location 11
-RXD  keep 1 4 18 19; code 2 5 6 20; date 3; id 7; text 9; person 10; location 13
+RXA  keep 1 2 6 15 20; shelf 16; date 3 4 22; code 5 7 8 17; text 9; person 10; location 11
+RXD  keep 1 4 18; shelf 19; code 2 5 6 20; date 3; id 7; text 9; person 10; location 13
 RXE  keep 3 4 10; code 2 5 6 11; date 1 18; person 13 14; id 15; text 7 21
 RXO  keep 2 3 11; code 1 4 5 12; person 14 15; text 6 7
 BLG  keep 1 2; id 3
