@@ -190,11 +190,8 @@ def _days(text: str) -> int:
 def _refused(story: Story, readings: dict[str, Reading], chance: random.Random) -> bool:
     """Whether the gate sees an identifier that stands where a code is kept: as a department, an item or a unit."""
     raw = _utf8(story.raws[0], story.codec)
-    value = chance.choice(
-        [*_NOT_TO_BE_CODES, *(value for kind, value in story.planted[:9] if kind != "date")]
-    )
-    for mark in story.marks:
-        value = value.replace(mark, " ")
+    values = [*_NOT_TO_BE_CODES, *(value for kind, value in story.planted[:9] if kind != "date")]
+    value = chance.choice([value for value in values if not set(value) & set("".join(story.marks))])
     code = chance.choice((b"OR-NORTH", b"IMP-FEM-07"))
     messages = [raw.replace(code, value.encode(), 1)]
     return any(clean.leaks for clean in _dataset(messages, readings, chance).clean())

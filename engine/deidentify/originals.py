@@ -18,6 +18,7 @@ _SPLIT_NUMBER = re.compile(r"\(?[0-9]{2,4}[-. )/]{1,2}[0-9]{2,4}[-. /][0-9]{3,6}
 _NAMESPACE = re.compile(r"[0-2](?:\.[0-9]+){3,}|DNS|EUI64|GUID|HCD|HL7|ISO|URI|UUID")
 """What names who gave a number, and how: HL7 table 0301."""
 
+_LONG_NUMBER = re.compile(r"[0-9]{6,}")
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 
@@ -46,7 +47,7 @@ class Originals:
             if word.isdigit():
                 self._add_digits(word)
             elif _has_digit(word) and len(word) >= _DIGITS:
-                self._within.add(word)
+                self._within.update((word, *_LONG_NUMBER.findall(word)))
         self._add_parts(value)
 
     def add_name(self, value: str) -> None:
