@@ -88,7 +88,8 @@ class Originals:
     def _add_parts(self, value: str) -> None:
         """Numbers with blanks in them, and addresses."""
         for pattern in (_SPLIT_NUMBER, _ADDRESS):
-            self._within.update(bare_of(found) for found in pattern.findall(value))
+            parts = map(bare_of, pattern.findall(value))
+            self._within.update(part for part in parts if len(part) > _DIGITS)
 
     def _add_digits(self, digits: str) -> None:
         if len(digits) == _DIGITS:
