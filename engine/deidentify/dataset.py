@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
@@ -84,10 +85,10 @@ class Dataset:
 
     def says(self, text: str) -> str:
         """`text` with stand-ins in the place of the values it holds: what a document of a clean message may say."""
-        for value, found in sorted(self._surrogates.known.items(), key=lambda pair: -len(pair[0])):
-            if len(value) > 1:
-                text = text.replace(value, found)
-        return text
+        known = self._surrogates.known
+        longest_first = sorted((value for value in known if len(value) > 1), key=len, reverse=True)
+        values = "|".join(map(re.escape, longest_first))
+        return re.sub(values, lambda hit: known[hit[0]], text) if values else text
 
     def clean(self, attempt: int = 0) -> list[Clean]:
         """Each message, in order. `attempt`: which way to move dates, from 0. Raises `UsageError` when one cannot be

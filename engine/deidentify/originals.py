@@ -30,7 +30,7 @@ class Originals:
         self._words: set[str] = set()
         self._within: set[str] = set()
         self._weak: set[str] = set()
-        self._days: set[str] = set()
+        self._lengths: set[int] = set()
 
     def add(self, value: str) -> None:
         """A value that identifies as a whole."""
@@ -42,12 +42,12 @@ class Originals:
         elif len(bare) >= _SHORTEST:
             self._wholes.add(bare)
             if len(bare) >= _LETTERS_WITHIN or (len(bare) >= _DIGITS and _has_digit(bare)):
-                self._within.add(bare)
+                self._hide(bare)
         for word in _words(value):
             if word.isdigit():
                 self._add_digits(word)
             elif _has_digit(word) and len(word) >= _DIGITS:
-                self._within.update((word, *_LONG_NUMBER.findall(word)))
+                self._hide(word, *_LONG_NUMBER.findall(word))
         self._add_parts(value)
 
     def add_name(self, value: str) -> None:
@@ -71,16 +71,14 @@ class Originals:
         """A date of the patient's."""
         digits = bare_of(value)[:8]
         if len(digits) == 8 and digits.isdigit():
-            self._days.add(digits)
+            self._hide(digits)
 
     def shown_by(self, text: str, *, weak: bool = False) -> bool:
         """Whether `text` shows any. `weak`: also what may be a word like any other."""
         bare = bare_of(text)
         if bare in self._wholes or (weak and bare in self._weak):
             return True
-        if any(value in bare for value in self._within) or any(day in bare for day in self._days):
-            return True
-        return not self._words.isdisjoint(_words(text))
+        return self._holds(bare) or not self._words.isdisjoint(_words(text))
 
     def __repr__(self) -> str:
         return f"Originals({len(self._wholes) + len(self._within)})"
@@ -89,14 +87,27 @@ class Originals:
         """Numbers with blanks in them, and addresses."""
         for pattern in (_SPLIT_NUMBER, _ADDRESS):
             parts = map(bare_of, pattern.findall(value))
-            self._within.update(part for part in parts if len(part) > _DIGITS)
+            self._hide(*(part for part in parts if len(part) > _DIGITS))
 
     def _add_digits(self, digits: str) -> None:
         if len(digits) == _DIGITS:
             self._wholes.add(digits)
             self._words.add(digits)
         elif len(digits) > _DIGITS:
-            self._within.add(digits)
+            self._hide(digits)
+
+    def _hide(self, *parts: str) -> None:
+        """What must not stand within anything."""
+        self._within.update(parts)
+        self._lengths.update(map(len, parts))
+
+    def _holds(self, bare: str) -> bool:
+        """One look for each length and place: there may be very many values."""
+        return any(
+            bare[start : start + length] in self._within
+            for length in self._lengths
+            for start in range(len(bare) - length + 1)
+        )
 
 
 def bare_of(text: str) -> str:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from engine.codecs.hl7v2.delimiters import Delimiters
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group, HL7Path, Selector, groups, where
 from engine.deidentify.kinds import KEPT, Treatment
@@ -39,12 +40,12 @@ class Use(NamedTuple):
     name: str
     treatment: Treatment
 
-    def of(self, leaf: Leaf) -> bool:
+    def of(self, leaf: Leaf, marks: Delimiters) -> bool:
         """Whether it reads this value."""
-        place = leaf.place
+        place, choice = leaf.place, self.path.repetition
         if (place.component, place.subcomponent) != (self.path.component or 1, self.path.subcomponent or 1):
             return False
-        return _repetition(self.path.repetition, leaf)
+        return place.repetition == choice if isinstance(choice, int) else _chosen(choice, leaf, marks)
 
     def chooses(self, leaf: Leaf) -> bool:
         """Whether the path finds its repetition by this value: `[type=MR]`."""
@@ -60,13 +61,14 @@ class Uses:
     """Where in one message the map reads what."""
 
     def __init__(self, message: Message, reading: Reading) -> None:
+        self._marks = message.delimiters
         self._uses: Mapping[tuple[str, int, int], list[Use]] = _uses(message, reading)
 
     def treatment(self, leaf: Leaf, by_rule: Treatment) -> Treatment:
         """What becomes of a value. `by_rule`: as the rule table says; it leads, but what is private is never kept."""
         place = leaf.place
         uses = self._uses.get((place.segment, place.number, place.field), ())
-        mine = [use for use in uses if use.of(leaf)]
+        mine = [use for use in uses if use.of(leaf, self._marks)]
         private = [use for use in mine if use.treatment not in KEPT]
         if by_rule in KEPT:
             telling = [use for use in private if not use.name.endswith(_NAMESPACES)]
@@ -112,7 +114,12 @@ def _treatment(source: Source, private: frozenset[str]) -> Treatment:
     return Treatment.DROP if source.name in _FREE_TEXT else Treatment.KEEP
 
 
-def _repetition(choice: int | Selector, leaf: Leaf) -> bool:
-    if isinstance(choice, int):
-        return leaf.place.repetition == choice
-    return True
+def _chosen(choice: Selector, leaf: Leaf, marks: Delimiters) -> bool:
+    """Whether the path looks for the repetition of this value. What was escaped is not recognised, and replaced."""
+    if choice.component > len(leaf.parts):
+        return False
+    part = leaf.parts[choice.component - 1]
+    subparts = part.split(marks.subcomponent)
+    if choice.subcomponent is None:
+        return choice.value in (part, subparts[0])
+    return subparts[choice.subcomponent - 1 : choice.subcomponent] == [choice.value]

@@ -48,6 +48,8 @@ def test_only_the_occurrence_that_the_map_reads_is_kept(message, reading, clean)
     (said,) = clean(message("ZID|L1^LOT~J. Doe^WHO", "NTE|1||Rosalind", "NTE|2||CODE-7"), how=how)
     assert said["NTE[1]-3"] == "TEXT"
     assert said["NTE[2]-3"] == "CODE-7"
+    assert said["ZID-1"] == "L1"
+    assert said["ZID-1[2]"] != "J. Doe"
     assert said["ZID-1.2"] == "LOT"
     assert said["ZID-1[2].2"] != "WHO"
 
