@@ -198,6 +198,22 @@ def test_a_leak_is_refused_by_its_place_and_nothing_is_written(desk, receive):
     assert not [path for path in files(desk) if "a-captured-one" in path]
 
 
+def test_a_document_that_tells_who_it_is_is_refused(desk, receive):
+    receive(("ehr", "DFT^P03", charge("C77001", knee("T990017"))))
+    issue = desk.site / "mappings" / "erp" / "goods-issue.yaml"
+    issue.write_text(
+        issue.read_text().replace("document:\n", "document:\n  note?: {text: as Holloway wishes}\n")
+    )
+    for samples in (desk.site / "channels").glob("*.yaml"):
+        samples.write_text(samples.read_text().split("\ntests:")[0] + "\n")
+    before = files(desk)
+    result = capture(desk, "4")
+    assert result.exit_code == 1
+    assert "channels/samples/ehr-usage-a-captured-one-issue.json note: CAP005" in result.stderr
+    assert "olloway" not in result.output
+    assert files(desk) == before
+
+
 def test_a_name_that_tells_who_it_is_is_refused(desk, receive):
     receive(("ehr", "DFT^P03", charge("C77001", knee("T990017"))))
     before = files(desk)

@@ -13,6 +13,9 @@ def originals() -> Originals:
     found.add_name("Holloway-Quist")
     found.add_name("Müller")
     found.add_name("Lee")
+    found.add_name("Noël")
+    found.add_text("2.16.840.1.113883.4.6")
+    found.add("ISO")
     found.add("MRN7001234")
     found.add("123-45-6789")
     found.add("70412")
@@ -25,15 +28,28 @@ def originals() -> Originals:
 
 @pytest.mark.parametrize(
     "text",
-    ["holloway", "Mrs. QUIST", "xHOLLOWAYQUISTx", "MULLER", "müller", "LEE", "van lee", "mrn-700-1234", "x7001234",
-     "123456789", "123.45.6789", "70412", "bed 70412", "ac9", "5558675309", "me@home.org", "8812345", "19580412101500"],
+    ["holloway", "Mrs. QUIST", "xHOLLOWAYQUISTx", "MULLER", "müller", "LEE", "van lee", "Noel Smith", "mrn-700-1234",
+     "x7001234", "123456789", "123.45.6789", "70412", "bed 70412", "ac9", "5558675309", "me@home.org", "8812345", "19580412101500"],
 )  # fmt: skip
 def test_it_shows(originals, text):
     assert originals.shown_by(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["SLEEVE", "FLEET", "knee", "call", "170412", "AC", "OR-NORTH", "4200.00", "20261120", "ISO"]
+    "text",
+    [
+        "SLEEVE",
+        "FLEET",
+        "knee",
+        "call",
+        "170412",
+        "AC",
+        "OR-NORTH",
+        "4200.00",
+        "20261120",
+        "ISO",
+        "2.16.840.1.113883.4.6",
+    ],
 )
 def test_it_does_not_show(originals, text):
     assert not originals.shown_by(text)

@@ -59,3 +59,9 @@ def test_each_line_of_a_message_is_read(message, reading, clean):
     (said,) = clean(message("FT1|1", "ZIT|AA-1|x9", "FT1|2", "ZIT|BB-2|y9"), how=how)
     assert (said["ZIT[1]-1"], said["ZIT[2]-1"]) == ("AA-1", "BB-2")
     assert said["ZIT[2]-2"] != "y9"
+
+
+def test_stray_text_is_dropped_even_where_the_map_reads_a_code(message, reading, clean):
+    how = reading({"lot": "ZLT-2", "unit": "ZLT-3"})
+    (said,) = clean(message("ZLT|1|LOT7\nHolloway called|Ann"), how=how)
+    assert (said["ZLT-2"], said["ZLT-3"]) == ("TEXT", "TEXT")
