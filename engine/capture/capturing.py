@@ -46,12 +46,12 @@ class _Tried(NamedTuple):
         return sum(map(len, self.differences))
 
 
-def capture(desk: Desk, taken: Sequence[Taken], name: str, key: bytes | None = None) -> Captured:
+def capture(desk: Desk, taken: Sequence[Taken], name: str) -> Captured:
     """Raises `SiteError` with every place that would give something away, `UsageError` when it cannot be done; then
-    nothing is to be written. `key`: for proofs; else it is random, and known to nobody afterwards."""
+    nothing is to be written. The key is random, and known to nobody afterwards."""
     known = known_texts(desk.release)
     given = [given_of(desk, one) for one in taken]
-    dataset = Dataset(given, key or secrets.token_bytes(32), known.__contains__)
+    dataset = Dataset(given, secrets.token_bytes(32), known.__contains__)
     sent = [_stepped(desk, one.inbound) for one in taken]
     best = _best(desk, dataset, taken, sent)
     if any(one is None for one in best.stepped):

@@ -198,6 +198,21 @@ def test_a_leak_is_refused_by_its_place_and_nothing_is_written(desk, receive):
     assert not [path for path in files(desk) if "a-captured-one" in path]
 
 
+def test_an_hl7_document_is_expected_field_by_field(desk):
+    (desk.site / "mappings" / "billing" / "charge.yaml").write_text(
+        "write: hl7\nmessage: DFT^P03\ndocument:\n  MSH-3: {text: SUTURE}\n  PID-18: account\n"
+        "  FT1: {each: lines, give: {FT1-1: number, FT1-7.1: charge.charge_code, FT1-10: quantity}}\n"
+    )
+    for channel in (desk.site / "channels").glob("*.yaml"):
+        channel.write_text(channel.read_text().split("\ntests:")[0] + "\n")
+    result = capture(desk, "1")
+    assert result.exit_code == 0, result.output
+    document = json.loads((desk.site / "channels/samples/ehr-usage-a-captured-one-charge.json").read_text())
+    assert document["1 MSH"]["MSH-10"] == "*"
+    assert document["3 FT1"]["FT1-7"] == "27810106"
+    passes(desk)
+
+
 def test_a_document_that_tells_who_it_is_is_refused(desk, receive):
     receive(("ehr", "DFT^P03", charge("C77001", knee("T990017"))))
     issue = desk.site / "mappings" / "erp" / "goods-issue.yaml"

@@ -29,7 +29,8 @@ def originals() -> Originals:
 @pytest.mark.parametrize(
     "text",
     ["holloway", "Mrs. QUIST", "xHOLLOWAYQUISTx", "MULLER", "müller", "LEE", "van lee", "Noel Smith", "mrn-700-1234",
-     "x7001234", "123456789", "123.45.6789", "70412", "bed 70412", "ac9", "5558675309", "me@home.org", "8812345", "19580412101500"],
+     "x7001234", "123456789", "123.45.6789", "70412", "bed 70412", "ac9", "5558675309", "me@home.org", "8812345",
+     "19580412101500"],
 )  # fmt: skip
 def test_it_shows(originals, text):
     assert originals.shown_by(text)

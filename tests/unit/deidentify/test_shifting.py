@@ -27,7 +27,9 @@ def test_precision_time_and_zone_stay(text, later):
     assert moved(text, 7) == later
 
 
-@pytest.mark.parametrize("text", ["Aug 15, 1942", "00000000", "20261340", "0945", "S", "20260231", ""])
+@pytest.mark.parametrize(
+    "text", ["200104151", "20010415123", "Aug 15, 1942", "00000000", "20261340", "0945", "S", "20260231", ""]
+)
 def test_what_is_no_date_is_none(text):
     assert moved(text, 7) is None
 
