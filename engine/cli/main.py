@@ -8,6 +8,7 @@ from engine import __version__
 from engine.cli import (
     alerting,
     asking,
+    capturing,
     checking,
     correcting,
     doctoring,
@@ -38,6 +39,7 @@ def main() -> None:
 MODULES = (
     checking,
     testing,
+    capturing,
     explaining,
     previewing,
     releasing,

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from engine.activation import activate, current_csv, go_back, record_table
 from engine.clock import Clock
-from engine.control.acts import KEYS_TRIED, Answer, audit
+from engine.control.acts import KEYS_TRIED, Answer, audit, named, selected
 from engine.control.mending import Mender
 from engine.control.replaying import Replayer
 from engine.domain.changes import Recovered
@@ -80,6 +80,7 @@ class Verbs:
             "map_code": self.map_code,
             "import_table": self.import_table,
             "reload": self.reload,
+            "capture": self.capture,
             "rollback": self.rollback,
             "status": self.status,
             "resume": self.resume,
@@ -223,6 +224,12 @@ class Verbs:
             if view.release_hash != release_hash:
                 return view.id
         raise UsageError("CTL016", "there is no edition before this one", "see `suture releases`")
+
+    async def capture(self, *, actor: str, messages: list[int], channel: str) -> Answer:
+        """Somebody takes the content of messages for tests: it is written down; all else is done beside the engine."""
+        ids = await selected(self._store, messages, None)
+        detail = {"messages": len(ids), "channel": channel}
+        return {"act": await audit(self._store, self._clock, actor, "capture", named(ids), "", detail)}
 
     async def status(self, *, actor: str) -> Answer:
         """Destinations and the release in force."""

@@ -49,17 +49,23 @@ def run(release: Release, test: ChannelTest, now: datetime) -> Trial:
     channel = next(channel for channel in release.channels if channel.name == test.channel)
     received = test.received or now
     inbound = Inbound(MessageId(1), min(channel.feeds), to_us(received), test.given, None)
-    digester = Digester(TRIAL_KEY)
     try:
-        read = read_message(release, digester, inbound)
+        stepped = step_alone(release, test.channel, inbound)
     except MessageError as error:
         return Trial(test, (str(error),))
-    alone = read._replace(reads=tuple(part for part in read.reads if part.channel.name == test.channel))
-    if not alone.reads:
+    if stepped is None:
         return Trial(test, ("the channel does not take this message: see the triggers of its read map",))
-    stepped = step(release, digester, alone, NO_FACTS)
     trial = Trial(test, (), stepped)
     return trial._replace(differences=tuple(_differences(test, stepped, trial.written)))
+
+
+def step_alone(release: Release, channel: str, inbound: Inbound) -> Stepped | None:
+    """What one channel makes of a message, knowing nothing else; None when it does not take it. Raises
+    `MessageError`."""
+    digester = Digester(TRIAL_KEY)
+    read = read_message(release, digester, inbound)
+    alone = read._replace(reads=tuple(part for part in read.reads if part.channel.name == channel))
+    return step(release, digester, alone, NO_FACTS) if alone.reads else None
 
 
 def _differences(test: ChannelTest, stepped: Stepped, written: dict[str, list[Any]]) -> Iterator[str]:

@@ -95,9 +95,7 @@ def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv:
 
 def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> None:
     model = source.model
-    maps.private[source.name] = frozenset(
-        name for name, extra in model.extra.items() if not isinstance(extra, ExtraFile) or extra.patient_data
-    )
+    maps.private[source.name] = private_extras(model)
     spec = ReadSpec(
         name=source.name,
         triggers=tuple(model.read),
@@ -119,6 +117,13 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         maps.reads[source.name] = ReadMap.compile(spec)
     except SpecError as error:
         maps.faults += placing.spec_faults(source, error)
+
+
+def private_extras(model: ReadFile) -> frozenset[str]:
+    """The extra fields of a read map that tell of a patient."""
+    return frozenset(
+        name for name, extra in model.extra.items() if not isinstance(extra, ExtraFile) or extra.patient_data
+    )
 
 
 def _origin(origin: str | FromFile | LookupFile | LiteralFile) -> From | Lookup | Literal:

@@ -7,7 +7,7 @@ document.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -77,6 +77,11 @@ _WHO = (PATIENT_FIELDS - _DEVICE) | {
     "admitted_on",
     "discharged_on",
 }
+
+
+def private_fields(names: Iterable[str], extra: frozenset[str]) -> frozenset[str]:
+    """Those of a read map's fields that tell of a patient. `extra`: those of its extra fields that do."""
+    return frozenset(name for name in names if name in _WHO or name in _DEVICE or name in extra)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,3 +118,19 @@ async def test_the_http_door_takes_answers_and_refuses(suture, far):
             async with session.post(url, data=body, headers={"Authorization": auth}) as reply:
                 assert (reply.status, code_of(await reply.read())) == (status, code)
     assert suture.settled()["messages"]["by_state"] == {"routed": 1, "refused": 2}
+
+
+async def test_a_message_is_captured_as_a_test_beside_the_running_engine(suture, far):
+    suture.start()
+    await send(suture, usage(1))
+    suture.settled()
+    captured = suture.ask("capture", "1", "--channel", "ehr-usage", "--name", "one component leaves stock")
+    assert captured.returncode == 0, captured.stderr
+    assert "does otherwise" not in captured.stdout
+    raw = (suture.site / "channels/samples/ehr-usage-one-component-leaves-stock.hl7").read_bytes()
+    who = (b"MARKEDNAME", b"JANE", b"MARKEDSTREET", b"19580412", b"MRN1", b"ACC1")
+    assert not [one for one in who if one in raw]
+    acts = json.loads(suture.ask("acts", "--json").stdout)
+    assert [(act["verb"], act["target"]) for act in acts] == [("capture", "messages 1")]
+    reloaded = suture.ask("reload")
+    assert reloaded.returncode == 0, reloaded.stderr

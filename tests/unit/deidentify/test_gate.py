@@ -1,0 +1,65 @@
+"""The gate refuses what a rule or a map let through, and says where."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.deidentify.gate import Why, shape_of
+
+
+def leaks(found) -> list[tuple[str, Why]]:
+    return [(str(leak.place), leak.why) for leak in found.clean()[0].leaks]
+
+
+@pytest.mark.parametrize("department", ["HOLLOWAY", "holloway wing", "M-77-0012", "A_880019"])
+def test_an_identifier_in_the_place_of_a_code(message, dataset, department):
+    raw = message("PID|1||M770012||Holloway^Ann|||||||||||||A880019", f"FT1|1||||||C1||||||{department}")
+    assert leaks(dataset(raw)) == [("FT1[1]-13.1", Why.REAPPEARS)]
+
+
+def test_of_any_message_of_the_capture(message, dataset):
+    first, second = message("PID|1||M770012"), message("PID|1||M990034", "FT1|1|||||CG|M770012")
+    assert [[str(leak.place) for leak in one.leaks] for one in dataset(first, second).clean()] == [
+        [],
+        ["FT1[1]-7.1"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("123-45-6789", Why.SHAPE),
+        ("(555)867-5309", Why.SHAPE),
+        ("555-867-5309", Why.SHAPE),
+        ("a.b@home.org", Why.SHAPE),
+        ("https://home.org", Why.SHAPE),
+        ("10.20.30.40", Why.SHAPE),
+        ("MRN 700123", Why.SHAPE),
+        ("19580412", Why.DATE),
+        ("1958-04-12", Why.DATE),
+        ("4/12/1958", Why.DATE),
+        ("she is to come back for it next week", Why.PROSE),
+        ("IMP-FEM-07", None),
+        ("27810107", None),
+        ("00643169001763", None),
+        ("OR-NORTH", None),
+        ("4200.00", None),
+        ("2.16.840.1.113883.4.6", None),
+        ("GOOD HEALTH HOSPITAL", None),
+    ],
+)
+def test_shapes_of_what_is_kept(message, dataset, text, why):
+    assert shape_of(text, dates=True) is why
+    assert leaks(dataset(message(f"FT1|1|||||CG|{text}"))) == ([("FT1[1]-7.1", why)] if why else [])
+
+
+def test_what_the_site_says_already_is_no_secret(message, dataset):
+    raw = message("PID|1||||||||||12 Elm^^NORTH^IL", "FT1|1||||||C1||||||OR^^^NORTH")
+    assert leaks(dataset(raw)) == [("MSH[1]-4.1", Why.REAPPEARS), ("FT1[1]-13.4", Why.REAPPEARS)]
+    assert leaks(dataset(raw, known=("NORTH",))) == []
+
+
+def test_a_leak_tells_no_value(message, dataset):
+    found = dataset(message("PID|1||M770012", "FT1|1|||||CG|M770012")).clean()
+    assert "770012" not in repr(found)
+    assert all(why.mend and why.value for why in Why)
