@@ -114,6 +114,6 @@ def test_an_environment_with_a_fault_is_not_made(live: Site) -> None:
 
 def test_the_production_example_of_the_readme_has_no_fault(example: Site) -> None:
     readme = (example.folder / "config" / "README.md").read_text()
-    (block,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    block, *_ = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
     files = {**example.files, "config/env/production.yaml": block.encode()}
     assert check(Site(example.folder, files)) == []
