@@ -27,6 +27,7 @@ from engine.site.release import (
     Listener,
     Release,
 )
+from engine.site.rows import row_faults
 from engine.site.schema.site import ListenerFile
 from engine.site.sources import Sources, read_sources
 
@@ -102,6 +103,7 @@ def _compile(
     maps = compile_maps(site, sources, table_csv)
     channels: list[Channel] = []
     faults = [*sources.faults, *maps.faults]
+    faults += row_faults(site, sources, maps, table_csv)
     for source in sources.channels.sources.values():
         channel, wrong = compile_channel(source, sources, maps)
         faults += wrong
@@ -110,7 +112,7 @@ def _compile(
     if SITE_FILE not in site.files:
         faults.append(Fault(SITE_FILE, "SIT005", "there is no site here", "lay one out with `suture init`"))
     if not any(fault.severity == "error" for fault in faults):
-        faults += lint(sources, channels)  # what a broken file uses cannot be told
+        faults += lint(sources, maps, channels)  # what a broken file uses cannot be told
     return maps, channels, faults
 
 

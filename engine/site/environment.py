@@ -30,6 +30,15 @@ _ADDRESSES = {
     "tryton": ("http", "https://HOST/DATABASE"),
 }
 """Kind of destination → scheme of its address, and how it is written."""
+_EXAMPLES = {
+    "http": "https://erp.example.org/api",
+    "mllp": "mllp://billing.example.org:2575",
+    "file": "file:var/out",
+    "tryton": "https://erp.example.org/database",
+}
+_LOGIN_IN_ADDRESS = re.compile(r"://[^/\s]*:[^/\s]*@")
+_KEY_IN_ADDRESS = re.compile(r"[?&](?:[a-z_-]*(?:token|secret|password|passwd|key))=[^&\s]+", re.IGNORECASE)
+"""Logins and keys that addresses carry along."""
 
 
 def check_environments(sources: Sources) -> list[Fault]:
@@ -93,7 +102,12 @@ def _check(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
         thing = section.removesuffix("s")
         for name in sorted(known - placed):
             what = f"{thing} '{name}' has no place"
-            yield source.fault((section,), "SIT050", what, f"add {name}: below {section}", key=True)
+            place = (
+                "{port: 2575}"
+                if thing == "listener"
+                else f'{{url: "{_EXAMPLES[site.destinations[name].kind]}"}}'
+            )
+            yield source.fault((section,), "SIT050", what, f"add below {section}: {name}: {place}", key=True)
         for name in sorted(placed - known):
             what = f"config/suture.yaml has no {thing} '{name}'"
             yield source.fault((section, name), "SIT051", what, did_you_mean(name, known), key=True)
@@ -160,6 +174,17 @@ def _logins(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
                 what = f"'{name}' is mllp, which asks for no user"
                 yield source.fault((*path, "user"), "SIT056", what, "take user and password out")
             yield from _in_clear(source, path, place)
+            if isinstance(place, DestinationPlaceFile):
+                yield from _in_address(source, path, place.url)
+
+
+def _in_address(source: Source[EnvironmentFile], path: NodePath, url: str) -> Iterator[Fault]:
+    """A password in an address ends in logs and process lists, whatever is behind it."""
+    found = _LOGIN_IN_ADDRESS.search(url) or _KEY_IN_ADDRESS.search(url)
+    if found is not None:
+        mend = "take it out of the address, and write it beside it: token: ${secret:NAME}"
+        where = source.document.within((*path, "url"), found.start())
+        yield Fault(where, "SIT053", "a secret stands in the address", mend)
 
 
 def _in_clear(

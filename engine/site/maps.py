@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
@@ -27,6 +28,9 @@ from engine.site.schema.mapping import (
     WriteFile,
 )
 from engine.site.sources import Source, Sources
+from engine.site.yaml import Path
+
+_SECRET = re.compile(r"token|password|secret|api_?key", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -99,6 +103,7 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         each=model.each,
         fields={name: _origin(origin) for name, origin in model.fields.items()},
         lines=model.lines,
+        version=model.version,
         extra={name: _extra_type(extra) for name, extra in model.extra.items()},
     )
     maps.faults += _lookup_faults(maps, sources, source)
@@ -153,6 +158,16 @@ def keys_fault(source: Source[BaseModel], path: tuple[str, ...], spec: TableSpec
     return source.fault(path, "SIT045", what, f"give one for each: [{', '.join(spec.keys)}]")
 
 
+def _secrets_in_clear(source: Source[WriteFile], tree: object, path: Path) -> Iterator[Fault]:
+    """Literals under keys that are called as secrets are: whoever reads the map has them."""
+    for key, below in tree.items() if isinstance(tree, dict) else ():
+        here = (*path, key)
+        if isinstance(below, dict) and isinstance(below.get("text"), str) and _SECRET.search(key):
+            mend = "take it out; a login stands in config/env/, as token: ${secret:NAME}"
+            yield source.fault((*here, "text"), "SIT053", f"'{key}' stands here in clear", mend)
+        yield from _secrets_in_clear(source, below, here)
+
+
 def _compile_write(maps: Maps, source: Source[WriteFile]) -> None:
     model = source.model
     wanted, other = ("message", "to") if model.write == "hl7" else ("to", "message")
@@ -164,6 +179,7 @@ def _compile_write(maps: Maps, source: Source[WriteFile]) -> None:
     if getattr(model, other) is not None:
         what = f"'{other}' is no key of a map that writes {model.write}"
         maps.faults.append(source.fault((other,), "SIT010", what, "take it out", key=True))
+    maps.faults += _secrets_in_clear(source, model.document, ("document",))
     spec = WriteSpec(
         name=source.name,
         path=model.to or "/",

@@ -158,6 +158,8 @@ def _syntax_fault(error: yaml.MarkedYAMLError, file: str) -> Fault:
     if "expected a single document" in (error.context or ""):
         problem = "holds a second document"
     mend = "look at the indentation, the quotes and the colons just before this place"
+    if "'\\t'" in problem or "tab" in problem:
+        mend = "write blanks in the place of the tab"
     return Fault(where, "SIT001", f"is not YAML: {problem}", mend)
 
 
