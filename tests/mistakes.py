@@ -16,6 +16,12 @@ DFT = "mappings/hl7/ehr-dft.yaml"
 ISSUE = "mappings/erp/goods-issue.yaml"
 CANCEL = "mappings/erp/bill-only-cancellation.yaml"
 ITEMS = "mappings/tables/items"
+UNITS = "mappings/tables/units"
+PRICES = "mappings/tables/contract-prices.csv"
+MERGE = "mappings/hl7/adt-merge.yaml"
+READ_ADT = "mappings/hl7/adt.yaml"
+VENDS_READ = "mappings/hl7/cabinet-oms.yaml"
+CHARGE = "mappings/billing/charge.yaml"
 
 
 class Mistake(NamedTuple):
@@ -229,10 +235,17 @@ MISTAKES = [
         "TBL005",
     ),
     Mistake(
-        "mappings/tables/locations.yaml", "{location: CENTRAL}", "{locaton: CENTRAL}", "TBL013", "CENTRAL"
+        "mappings/tables/locations.yaml", "{location: CENTRAL}", "{locaton: CENTRAL}", "TBL013", "locaton"
     ),
     # environments
-    Mistake(DEMO, "  cabinet: {port: 2576}\n", "", "SIT050", "listeners", "cabinet: {port: 2575}"),
+    Mistake(
+        DEMO,
+        "  cabinet: {port: 2576}\n",
+        "",
+        "SIT050",
+        "listeners",
+        "add below listeners: cabinet: {port: 8082}",
+    ),
     Mistake(DEMO, "  cabinet: {", "  cabnet: {", "SIT051", "cabnet", "did you mean 'cabinet'?", "", "SIT050"),
     Mistake(DEMO, "port: 2576", "port: 2575", "SIT052", "2575", "its own"),
     Mistake(DEMO, "secrets_in_clear: allowed\n", "", "SIT053", "demo}", "${secret:NAME}"),
@@ -253,6 +266,116 @@ MISTAKES = [
     Mistake(
         VENDS, "holds: [{effect: issue", "holds: [{effect: isue", "SIT025", "isue", "did you mean 'issue'?"
     ),
+    # YAML that means something else than it looks
+    Mistake(USAGE, "    to: billing", "\tto: billing", "SIT001", "\tto", "blanks in the place of the tab"),
+    Mistake(
+        SITE, "    path: /hl7", "    path: /hl7\n    accepts_test: NO", "SIT012", "NO", "write true or false"
+    ),
+    Mistake(SITE, "concurrency: 8", "concurrency: 08", "SIT012", "08", "whole number"),
+    Mistake(SITE, "settle: 2s", "settle: 2 seconds", "SIT014", "2 seconds", "30s"),
+    # places that no message of the version has
+    Mistake(DFT, "reverses_id: FT1-31", "reverses_id: FT1-131", "MAP049", "FT1-131", "look at a message"),
+    Mistake(MERGE, "MRG-3.1", "MRG-13.1", "MAP049", "MRG-13.1", "look at a message"),
+    Mistake(READ_ADT, "class: PV1-2", "class: PV1-2.2", "MAP049", "PV1-2.2", "version: 2.7"),
+    Mistake(READ_ADT, "version: 2.5.1", "version: 2.51", "SIT013", "2.51", "did you mean '2.5.1'?"),
+    # documents that a destination would refuse
+    Mistake(ISSUE, "  posting_date: posting_date\n", "", "SIT059", "document:", "add posting_date:"),
+    Mistake(ISSUE, "      unit: item.stock_unit\n", "", "SIT059", "lines:", "add unit:"),
+    Mistake(ISSUE, "location: place", "location?: place", "SIT059", "location?", "write location: without"),
+    Mistake(
+        ISSUE,
+        "to: /goods-issues",
+        "to: /goods-isues",
+        "SIT058",
+        "/goods-isues",
+        "did you mean '/goods-issues'?",
+    ),
+    Mistake(
+        ISSUE,
+        "  reference: reference",
+        "  token: {text: abc}\n  reference: reference",
+        "SIT053",
+        "abc",
+        "take it out",
+    ),
+    # codes that nobody knows, units that cannot all be true
+    Mistake(
+        PRICES,
+        '2000112,"Hip stem, cementless, size 12",2480.00',
+        "20001122,Stem,2480.00",
+        "SIT070",
+        "20001122",
+        "did you mean",
+    ),
+    Mistake(f"{UNITS}.csv", "3000330,BX", "NO-ITEM,BX", "SIT070", "NO-ITEM", "mappings/tables/items.csv"),
+    Mistake(f"{UNITS}.yaml", "items.item", "items.itm", "SIT028", "items.itm", "did you mean 'item'?"),
+    Mistake(f"{UNITS}.yaml", "items.item", "item.item", "SIT023", "item.item", "did you mean 'items'?"),
+    Mistake(
+        f"{UNITS}.yaml",
+        "to: stock_unit",
+        "to: stockunit",
+        "SIT028",
+        "stockunit",
+        "did you mean 'stock_unit'?",
+    ),
+    Mistake(
+        f"{ITEMS}.csv",
+        "NORTH,IMP-FEM-06,1000106",
+        "NORTH,FEM-5,1000105,Femoral 5,implant,yes,owned,ehr,BX,V100,,\nNORTH,IMP-FEM-06,1000106",
+        "SIT071",
+        "BX",
+        "write EA, or mend line 2",
+    ),
+    Mistake(f"{UNITS}.csv", "*,BX,BX,1,,", "*,BX,BX,2,,", "SIT072", "2,,", "write 1"),
+    Mistake(
+        f"{UNITS}.csv",
+        "3000330,BX,EA,36,,",
+        "3000330,BX,EA,36,,\n3000330,EA,BX,36,,",
+        "SIT072",
+        "36,,\n3000340",
+        "write 1/36",
+    ),
+    # rows
+    Mistake(
+        f"{UNITS}.csv",
+        "*,PR,PR,1,,",
+        "*,PR,PR,1,2027-01-01,2026-01-01",
+        "TBL008",
+        "2026-01-01",
+        "last valid day",
+    ),
+    Mistake(f"{UNITS}.csv", "*,PR,PR,1,,", "*,,PR,1,,", "TBL007", ",PR,1", "fill 'unit'"),
+    Mistake(f"{UNITS}.csv", "*,PR,PR,1,,", "*,PR,PR,1,,2026-12-31,late", "TBL003", "*,PR,PR", "quote cells"),
+    Mistake(f"{UNITS}.csv", "*,PR,PR,1,,", '*,"PR,PR,1,,', "TBL002", '*,"PR', "end a quoted cell"),
+    Mistake(f"{UNITS}.csv", "*,PR,PR,1,,", "*,PR,PR,0,,", "TBL006", "0,,", "above zero"),
+    # expressions
+    Mistake(
+        USAGE,
+        "quantity * activity.rate",
+        "rond(quantity * activity.rate, 2)",
+        "MAP002",
+        "rond",
+        "did you mean round()?",
+    ),
+    Mistake(USAGE, "quantity * activity.rate", "round()", "MAP001", ")", ""),
+    Mistake(USAGE, "item.kind == 'time'", "item.kind = 'time'", "MAP001", "= 'time'", "compare with =="),
+    # secrets
+    Mistake(
+        DEMO,
+        '"http://127.0.0.1:9802"',
+        '"http://suture:hunter2@127.0.0.1:9802"',
+        "SIT053",
+        "://suture",
+        "${secret:NAME}",
+    ),
+    Mistake(
+        DEMO,
+        '"http://127.0.0.1:9802"',
+        '"http://127.0.0.1:9802/?api_key=hunter2"',
+        "SIT053",
+        "?api_key",
+        "token:",
+    ),
 ]
 
 WARNINGS = [
@@ -266,4 +389,43 @@ WARNINGS = [
         "TBL010",
         "2027-01-08",
     ),
+    Mistake(
+        SITE,
+        "patient_data: limited ",
+        "patient_data: allowed ",
+        "SIT075",
+        "allowed",
+        "write patient_data: limited",
+    ),
+    Mistake(CHARGE, "      department: department", "      who?: performer", "SIT075", "who?", "take it out"),
+    Mistake(VENDS_READ, "read: OMS^O05", "read: OMS^O50", "SIT074", "OMS^O50", "did you mean 'OMS^O05'?"),
+    Mistake(USAGE, "item.kind == 'time'", "item.kind == 'times'", "SIT076", "times", "did you mean 'time'?"),
+    Mistake(
+        USAGE,
+        "when: item.ownership == 'consigned'",
+        "when: item.ownership == 'consigned' and item.kind == 'time'",
+        "SIT073",
+        "item.ownership",
+        "no row",
+    ),
+    Mistake(
+        USAGE,
+        "when: charge.billable",
+        "when: charge.billable and class == 'P'",
+        "SIT073",
+        "charge.",
+        "skip fewer",
+    ),
+    Mistake(
+        VENDS,
+        "type not in ['V', 'I', 'R', 'W']",
+        "account is present or account is missing",
+        "SIT073",
+        '"account is',
+        "skip fewer",
+    ),
+    Mistake(
+        VENDS, "when: type == 'N'", "when: type == 'L' and quantity > 0", "SIT073", "type ==", "take it out"
+    ),
+    Mistake(USAGE, "    undo: billing/credit\n", "", "SIT040", "charge:", "add undo:"),
 ]

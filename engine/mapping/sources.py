@@ -188,7 +188,7 @@ class _Checker:
             return None
         for node in walk(tree):
             if isinstance(node, Path) and not is_segment(node.path.segment):
-                what = f"HL7 has no segment {node.path.segment}"
+                what = f"HL7 has no segment '{node.path.segment}'"
                 mend = _nearest_segment(node.path.segment) or "local segments begin with Z"
                 column = text.find(node.path.text) + 1
                 self.faults.append(SpecFault(path, "MAP048", what, mend, column))

@@ -103,7 +103,7 @@ def _check(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
         for name in sorted(known - placed):
             what = f"{thing} '{name}' has no place"
             place = (
-                "{port: 2575}"
+                f"{{port: {_free_port(source)}}}"
                 if thing == "listener"
                 else f'{{url: "{_EXAMPLES[site.destinations[name].kind]}"}}'
             )
@@ -114,6 +114,10 @@ def _check(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
     yield from _port_clashes(source)
     yield from _other_kinds(source, site)
     yield from _logins(source, site)
+
+
+def _free_port(source: Source[EnvironmentFile]) -> int:
+    return max((place.port for place in source.model.listeners.values()), default=2574) + 1
 
 
 def _other_kinds(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:

@@ -77,7 +77,8 @@ def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv:
     maps.specs[source.name] = spec
     declared = spec_faults(spec)
     for fault in declared:
-        maps.faults.append(source.fault(tuple(fault.where.split(".")), fault.code, fault.what, fault.mend))
+        path, key = tuple(fault.where.split(".")), fault.code == "TBL013"
+        maps.faults.append(source.fault(path, fault.code, fault.what, fault.mend, key=key))
     file = csv_file(source)
     rows = table_csv.get(source.name, site.files.get(file))
     if rows is None:

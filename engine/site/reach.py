@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from engine.mapping.emitter import walk
@@ -90,9 +91,16 @@ def _variables(nodes: Iterable[Node], rows: Rows) -> dict[str, list[Any]]:
     return {
         root: _found(rows[root], sorted(_named(name) for name in names if name.parts[0] == root))
         if root in rows
-        else [*dict.fromkeys(domain)]
+        else _each(domain)
         for root, domain in domains.items()
     }
+
+
+def _each(domain: list[Any]) -> list[Any]:
+    """Each value once, and a number between each two: what orders may tell apart. `true` is not the number one."""
+    numbers = sorted({value for value in domain if isinstance(value, Decimal)})
+    between = [(one + other) / 2 for one, other in pairwise(numbers)]
+    return [*{(type(value), value): value for value in [*domain, *between]}.values()]
 
 
 def _found(rows: Sequence[Mapping[str, object]], used: list[str]) -> list[Any]:
@@ -111,7 +119,7 @@ def _cell(row: Mapping[str, object], name: str) -> Any:
 
 
 def _near(value: Any) -> list[Any]:
-    """The constant, and for a number those beside it: what orders may tell apart."""
+    """The constant, and for a number those on its sides."""
     return [value, value - 1, value + 1] if isinstance(value, Decimal) else [value]
 
 
