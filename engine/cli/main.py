@@ -22,6 +22,7 @@ from engine.cli import (
     serving,
     tables,
     testing,
+    watching,
 )
 
 
@@ -37,6 +38,7 @@ def main() -> None:
 MODULES = (
     checking,
     testing,
+    watching,
     explaining,
     previewing,
     releasing,

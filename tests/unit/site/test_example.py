@@ -108,20 +108,19 @@ def test_what_the_site_says_that_far_ends_take_is_what_the_sandbox_asks_for(exam
     takes = {path: parts for end in ends for path, parts in end.takes.items()}
     assert takes.keys() == FORMS.keys()
     for path, form in FORMS.items():
-        known, needed = {part.removesuffix("?") for part in takes[path]}, set(_parts(form, required=True))
-        assert known <= set(_parts(form)) | {"patient"}, path
-        assert needed <= known, path
+        assert set(_parts(form)) <= {part.removesuffix("?") for part in takes[path]}, path
 
 
-def _parts(form: type[BaseModel], *, required: bool = False) -> Iterator[str]:
+def _parts(form: type[BaseModel]) -> Iterator[str]:
+    """What a document of the form must say."""
     for name, field in form.model_fields.items():
-        if required and not field.is_required():
+        if not field.is_required():
             continue
         if name != "lines":
             yield name
             continue
         (line,) = models_in(field.annotation)
-        yield from (f"lines.{inner}" for inner in _parts(line, required=required))
+        yield from (f"lines.{inner}" for inner in _parts(line))
 
 
 def test_surgery_changes_its_cost_center_with_the_year(tables: dict[str, Table]) -> None:
