@@ -13,6 +13,7 @@ from engine.cli import (
     explaining,
     far_end,
     keeping,
+    laying,
     mapping,
     mending,
     previewing,
@@ -36,6 +37,7 @@ def main() -> None:
 
 
 MODULES = (
+    laying,
     checking,
     testing,
     watching,
