@@ -36,6 +36,7 @@ _EXAMPLES = {
     "file": "file:var/out",
     "tryton": "https://erp.example.org/database",
 }
+_LOCAL = re.compile(r"file:|[a-z]+://(localhost|127\.[0-9.]+|\[::1\])([:/]|$)")
 _LOGIN_IN_ADDRESS = re.compile(r"://[^/\s]*:[^/\s]*@")
 _KEY_IN_ADDRESS = re.compile(r"[?&](?:[a-z_-]*(?:token|secret|password|passwd|key))=[^&\s]+", re.IGNORECASE)
 """Logins and keys that addresses carry along."""
@@ -46,9 +47,12 @@ def check_environments(sources: Sources) -> list[Fault]:
     if sources.site is None:
         return []
     return [
-        fault
-        for source in sources.environments.sources.values()
-        for fault in _check(source, sources.site.model)
+        *(
+            fault
+            for source in sources.environments.sources.values()
+            for fault in _check(source, sources.site.model)
+        ),
+        *_shared([*sources.environments.sources.values()]),
     ]
 
 
@@ -114,6 +118,24 @@ def _check(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
     yield from _port_clashes(source)
     yield from _other_kinds(source, site)
     yield from _logins(source, site)
+
+
+def _shared(environments: list[Source[EnvironmentFile]]) -> Iterator[Fault]:
+    """Stores and far ends that two environments would both use: what is tested in one is posted in the other."""
+    stores: dict[str, str] = {}
+    ends: dict[str, str] = {}
+    for source in environments:
+        other = stores.setdefault(source.model.store, source.name)
+        if other != source.name:
+            what = f"environment '{other}' has this store already"
+            yield source.fault(("store",), "SIT077", what, "give each environment a store of its own")
+        for name, place in source.model.destinations.items():
+            url = place.url.rstrip("/")
+            other = ends.setdefault(url, source.name)
+            if other != source.name and not _LOCAL.match(url):
+                what = f"environment '{other}' posts to this address too"
+                mend = "write the address of this environment's own far end"
+                yield source.warning(("destinations", name, "url"), "SIT077", what, mend)
 
 
 def _free_port(source: Source[EnvironmentFile]) -> int:
