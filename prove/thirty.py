@@ -240,5 +240,5 @@ def _production(demo: str) -> str:
     text = demo.replace("secrets_in_clear: allowed\n", "").replace(
         "password: demo", 'password: "${secret:http}"'
     )
-    text = text.replace("127.0.0.1", "far.example.org")
+    text = text.replace("127.0.0.1", "far.example.org").replace("var/suture.db", "/var/lib/suture/suture.db")
     return re.sub(r'url: "http:(.*?)"', r'url: "https:\1", token: "${secret:far}"', text)

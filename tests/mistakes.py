@@ -240,6 +240,22 @@ MISTAKES = [
     # environments
     Mistake(
         DEMO,
+        '  billing: {url: "http://127.0.0.1:9802"}\n',
+        "",
+        "SIT050",
+        "destinations",
+        "add below destinations: billing: {url:",
+    ),
+    Mistake(
+        DEMO,
+        "store: sqlite:var/suture.db",
+        "store: sqlite:var/suture.db\ncontrol: [x]",
+        "SIT012",
+        "[x]",
+        "put it in quotes",
+    ),
+    Mistake(
+        DEMO,
         "  cabinet: {port: 2576}\n",
         "",
         "SIT050",

@@ -63,8 +63,8 @@ def init(folder: Path, name: str | None) -> None:
         raise UsageError("CLI002", f"{folder} is not empty", "name a folder that is new or empty")
     if name == "blank":
         shutil.copytree(_beside() / "blank", folder, dirs_exist_ok=True)
-        for part in ("channels", "mappings"):
-            (folder / part).mkdir()
+        for part in ("channels/samples", "mappings/hl7", "mappings/billing", "mappings/tables"):
+            (folder / part).mkdir(parents=True)
         click.echo(f"A blank site is in {folder}. Next: the tutorial, and suture check {folder}")
         return
     if name is None:
