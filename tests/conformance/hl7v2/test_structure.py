@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import hl7apy
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from engine.codecs.hl7v2.path import compile_path
 from engine.codecs.hl7v2.segments import SEGMENTS
 from engine.codecs.hl7v2.structure import VERSIONS, beyond
+from engine.site.schema.mapping import Version
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FILE = Path(__file__).parents[3] / "engine" / "codecs" / "hl7v2" / "structure.txt"
@@ -39,6 +41,10 @@ def lines() -> Iterator[str]:
 
 def test_what_is_known_of_each_segment_is_what_the_standard_says() -> None:
     assert FILE.read_text("ascii") == "\n".join(lines()) + "\n"
+
+
+def test_a_read_map_may_declare_each_of_them() -> None:
+    assert get_args(Version) == VERSIONS
 
 
 @pytest.mark.parametrize(
