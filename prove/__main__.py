@@ -37,7 +37,7 @@ ONCE = (
     "model",
     "tryton",
 )
-DESK = ("explain", "preview", "deidentify")
+DESK = ("explain", "preview", "deidentify", "check")
 
 
 def main() -> None:

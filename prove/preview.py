@@ -72,7 +72,6 @@ def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
 
 
 def _edit(site: Path) -> None:
-    _replace(site / "mappings/erp/goods-issue.yaml", "unit: item.stock_unit", "unit?: item.stock_unit")
     _replace(site / "mappings/erp/goods-issue.yaml", "lot?: lot", "lot?: lot else lot")
     _replace(site / "mappings/tables/charges.csv", "IMP-TIB-04,*,27810114", "IMP-TIB-04,*,27810115")
     _replace(site / "mappings/tables/activity-rates.csv", "21.40", "23.90")

@@ -15,15 +15,18 @@ from engine.cli import (
     explaining,
     far_end,
     keeping,
+    laying,
     mapping,
     mending,
     previewing,
+    promoting,
     releasing,
     replaying,
     sending,
     serving,
     tables,
     testing,
+    watching,
 )
 
 
@@ -37,12 +40,15 @@ def main() -> None:
 
 
 MODULES = (
+    laying,
     checking,
     testing,
     capturing,
+    watching,
     explaining,
     previewing,
     releasing,
+    promoting,
     serving,
     sending,
     asking,

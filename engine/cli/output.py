@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -44,11 +44,17 @@ def say(value: Any, as_json: bool, plain: Callable[[Any], Iterable[str]]) -> Non
 
 def tell(faults: Iterable[Fault]) -> None:
     """Each fault on a line of its own: place, code, what, mend."""
+    for line in fault_lines(faults):
+        click.echo(line, err=True)
+
+
+def fault_lines(faults: Iterable[Fault]) -> Iterator[str]:
     for fault in faults:
         word = "" if fault.severity == "error" else " (warning)"
-        mend = f"\n    mend: {fault.mend}" if fault.mend else ""
         place = f"{fault.where}: " if fault.where else ""
-        click.echo(f"{place}{fault.code}{word} {fault.what}{mend}", err=True)
+        yield f"{place}{fault.code}{word} {fault.what}"
+        if fault.mend:
+            yield f"    mend: {fault.mend}"
 
 
 def guarded(command: Callable[P, T]) -> Callable[P, T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -42,7 +42,7 @@ def test(folder: Path, update: bool, coverage: bool, as_json: bool) -> None:
         for t in trials
     ]
     told = {"tests": rows, "updated": updated, "coverage": covered._asdict() if covered else None}
-    say(told if update or coverage else rows, as_json, lambda _: _test_lines(trials))
+    say(told if update or coverage else rows, as_json, lambda _: test_lines(trials))
     if not as_json:
         for path in updated:
             click.echo(f"updated {path}: look at it before you commit it")
@@ -91,7 +91,7 @@ def _coverage_lines(covered: Covered) -> Iterator[str]:
         yield f"no test: {rule}"
 
 
-def _test_lines(trials: list[Trial]) -> list[str]:
+def test_lines(trials: Iterable[Trial]) -> list[str]:
     lines = []
     for one in trials:
         lines.append(f"{'ok    ' if not one.differences else 'FAILED'} {one.test.channel}: {one.test.name}")

@@ -114,6 +114,7 @@ _TOKENS = (
 _TOKEN, _TOKEN_OR_PATH, _PATH_ALONE = re.compile(_TOKENS), re.compile(f"{_PATH}|{_TOKENS}"), re.compile(_PATH)
 _BLANK = re.compile(r"[ \t\r\n]*")
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+_FORM = "write names, 'texts' and numbers with an operator between each two"
 _MENDS = {
     "=": "compare with ==",
     '"': "write texts between single quotes: 'CD'",
@@ -143,7 +144,7 @@ def _tokens(text: str, paths: bool) -> list[_Token]:
                 what, at + 1, "read it there as a field and write the field's name", "MAP004"
             )
         if found is None:
-            mend = _MENDS.get(text[at], "")
+            mend = _MENDS.get(text[at], _FORM)
             raise ExpressionError("this character does not belong here", at + 1, mend)
         tokens.append(_Token(found.lastgroup or "", found[0], at + 1))
         at = _end_of_blank(text, found.end())
@@ -331,7 +332,7 @@ class _Parser:
             raise ExpressionError(f"more than {DEEPEST} operators deep", column, "split it in two", "MAP005")
 
     def _refuse(self, what: str, mend: str = "") -> NoReturn:
-        raise ExpressionError(what, self._token.column, mend)
+        raise ExpressionError(what, self._token.column, mend or _FORM)
 
 
 def _leaf(token: _Token) -> Node:

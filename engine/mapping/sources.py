@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from engine.codecs.hl7v2.segments import SEGMENTS, is_segment
+from engine.codecs.hl7v2.structure import beyond
 from engine.domain.event import FIELDS, FieldType, Kind
 from engine.mapping import fields
 from engine.mapping.emitter import names_in, walk
@@ -67,8 +68,8 @@ Origin = From | Lookup | Literal
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSpec:
     """A read map as its YAML says it. `triggers`: `DFT^P03`, or `DFT` of a type without triggers. `each`:
-    segment that begins a line, None: the message is one. `lines`: delta | snapshot. `extra`: fields beyond
-    the kind's."""
+    segment that begins a line, None: the message is one. `lines`: delta | snapshot. `version`: of HL7,
+    None: any. `extra`: fields beyond the kind's."""
 
     name: str
     triggers: tuple[str, ...]
@@ -76,6 +77,7 @@ class ReadSpec:
     each: str | None
     fields: Mapping[str, Origin]
     lines: str = "delta"
+    version: str | None = None
     extra: Mapping[str, FieldType] = field(default_factory=dict)
 
 
@@ -186,10 +188,13 @@ class _Checker:
             return None
         for node in walk(tree):
             if isinstance(node, Path) and not is_segment(node.path.segment):
-                what = f"HL7 has no segment {node.path.segment}"
+                what = f"HL7 has no segment '{node.path.segment}'"
                 mend = _nearest_segment(node.path.segment) or "local segments begin with Z"
                 column = text.find(node.path.text) + 1
                 self.faults.append(SpecFault(path, "MAP048", what, mend, column))
+            elif isinstance(node, Path) and (told := beyond(node.path, self.spec.version)) is not None:
+                column = text.find(node.path.text) + 1
+                self.faults.append(SpecFault(path, "MAP049", *told, column))
         return tree
 
     def _needs(self, path: NodePath, tree: Node) -> frozenset[str]:

@@ -27,6 +27,7 @@ from engine.site.release import (
     Listener,
     Release,
 )
+from engine.site.rows import row_faults
 from engine.site.schema.site import ListenerFile
 from engine.site.sources import Sources, read_sources
 
@@ -45,7 +46,9 @@ def check(site: Site) -> list[Fault]:
     """Every fault and warning of the site, all environments and tests included, in the order of files and
     lines."""
     sources = read_sources(site)
-    _, _, faults = _compile(site, sources, {})
+    maps, channels, faults = _compile(site, sources, {})
+    if not any(fault.severity == "error" for fault in faults):
+        faults += lint(sources, maps, channels)  # what a broken file uses cannot be told
     faults += environment.check_environments(sources)
     for source in sources.channels.sources.values():
         faults += channel_tests.compile_tests(site, source)[1]
@@ -102,6 +105,7 @@ def _compile(
     maps = compile_maps(site, sources, table_csv)
     channels: list[Channel] = []
     faults = [*sources.faults, *maps.faults]
+    faults += row_faults(site, sources, maps, table_csv)
     for source in sources.channels.sources.values():
         channel, wrong = compile_channel(source, sources, maps)
         faults += wrong
@@ -109,8 +113,6 @@ def _compile(
             channels.append(channel)
     if SITE_FILE not in site.files:
         faults.append(Fault(SITE_FILE, "SIT005", "there is no site here", "lay one out with `suture init`"))
-    if not any(fault.severity == "error" for fault in faults):
-        faults += lint(sources, channels)  # what a broken file uses cannot be told
     return maps, channels, faults
 
 

@@ -12,7 +12,7 @@ from engine.errors import Fault
 from engine.mapping.expression import Expression
 from engine.mapping.translation import Translation
 from engine.mapping.writer import Leaf, WriteMap
-from engine.site.forms import form_faults
+from engine.site.forms import form_faults, part_of, wanted_parts
 from engine.site.hints import did_you_mean
 from engine.site.maps import Maps
 from engine.site.names import DOCUMENT_NAMES, MESSAGE_NAMES, ORIGINAL, Privacy, Scope
@@ -231,7 +231,7 @@ def _write_map(
         return None
     scope = replace(desk.scope, others=MESSAGE_NAMES | DOCUMENT_NAMES | {*more})
     if destination is not None:
-        desk.faults.extend(form_faults(desk.sources.writes.sources[name], destination))
+        desk.faults.extend(form_faults(desk.sources.writes.sources[name], destination, model.to))
     for leaf in write.leaves:
         _check_leaf(desk, name, leaf, scope)
         if destination is not None:
@@ -257,12 +257,18 @@ def _check_leaf(desk: _Desk, name: str, leaf: Leaf, scope: Scope) -> None:
 def _check_privacy(desk: _Desk, name: str, leaf: Leaf, to: str, destination: FarEndFile) -> None:
     allowed = Privacy[destination.patient_data.upper()]
     source = desk.sources.writes.sources[name]
+    parts = wanted_parts(source.model, destination)
     for used in sorted(leaf.expression.names):
         needed = desk.scope.privacy(used)
         if needed > allowed:
             where = place_of(source, leaf.node, leaf.expression, used)
             mend = f"take it out, or say patient_data: {needed.word} for {to} in config/suture.yaml"
             desk.faults.append(Fault(where, "SIT031", f"'{used}' tells '{to}' of a patient", mend))
+        elif needed > Privacy.REFUSED and parts is not None and part_of(leaf.node) not in parts:
+            where = source.where(*leaf.node, key=True)
+            what = f"'{used}' tells '{to}' of a patient, which does not ask for it"
+            mend = f"take it out, or add {part_of(leaf.node)} to what {to} takes in config/suture.yaml"
+            desk.faults.append(Fault(where, "SIT075", what, mend, "warning"))
 
 
 def _needs(desk: _Desk, expressions: list[Expression]) -> frozenset[str]:

@@ -36,6 +36,16 @@ _ADDRESSES = {
     "tryton": ("http", "https://HOST/DATABASE"),
 }
 """Kind of destination → scheme of its address, and how it is written."""
+_EXAMPLES = {
+    "http": "https://erp.example.org/api",
+    "mllp": "mllp://billing.example.org:2575",
+    "file": "file:var/out",
+    "tryton": "https://erp.example.org/database",
+}
+_LOCAL = re.compile(r"file:|[a-z]+://(localhost|127\.[0-9.]+|\[::1\])([:/]|$)")
+_LOGIN_IN_ADDRESS = re.compile(r"://[^/\s]*:[^/\s]*@")
+_KEY_IN_ADDRESS = re.compile(r"[?&](?:[a-z_-]*(?:token|secret|password|passwd|key))=[^&\s]+", re.IGNORECASE)
+"""Logins and keys that addresses carry along."""
 
 
 def check_environments(sources: Sources) -> list[Fault]:
@@ -43,9 +53,12 @@ def check_environments(sources: Sources) -> list[Fault]:
     if sources.site is None:
         return []
     return [
-        fault
-        for source in sources.environments.sources.values()
-        for fault in _check(source, sources.site.model)
+        *(
+            fault
+            for source in sources.environments.sources.values()
+            for fault in _check(source, sources.site.model)
+        ),
+        *_shared([*sources.environments.sources.values()]),
     ]
 
 
@@ -101,13 +114,40 @@ def _check(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
         thing = section.removesuffix("s")
         for name in sorted(known - placed):
             what = f"{thing} '{name}' has no place"
-            yield source.fault((section,), "SIT050", what, f"add {name}: below {section}", key=True)
+            place = (
+                f"{{port: {_free_port(source)}}}"
+                if thing == "listener"
+                else f'{{url: "{_EXAMPLES[site.destinations[name].kind]}"}}'
+            )
+            yield source.fault((section,), "SIT050", what, f"add below {section}: {name}: {place}", key=True)
         for name in sorted(placed - known):
             what = f"config/suture.yaml has no {thing} '{name}'"
             yield source.fault((section, name), "SIT051", what, did_you_mean(name, known), key=True)
     yield from _port_clashes(source)
     yield from _other_kinds(source, site)
     yield from _logins(source, site)
+
+
+def _shared(environments: list[Source[EnvironmentFile]]) -> Iterator[Fault]:
+    """Stores and far ends that two environments would both use: what is tested in one is posted in the other."""
+    stores: dict[str, str] = {}
+    ends: dict[str, str] = {}
+    for source in environments:
+        other = stores.setdefault(source.model.store, source.name)
+        if other != source.name:
+            what = f"environment '{other}' has this store already"
+            yield source.fault(("store",), "SIT077", what, "give each environment a store of its own")
+        for name, place in source.model.destinations.items():
+            url = place.url.rstrip("/")
+            other = ends.setdefault(url, source.name)
+            if other != source.name and not _LOCAL.match(url):
+                what = f"environment '{other}' posts to this address too"
+                mend = "write the address of this environment's own far end"
+                yield source.warning(("destinations", name, "url"), "SIT077", what, mend)
+
+
+def _free_port(source: Source[EnvironmentFile]) -> int:
+    return max((place.port for place in source.model.listeners.values()), default=2574) + 1
 
 
 def _other_kinds(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
@@ -168,6 +208,17 @@ def _logins(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
                 what = f"'{name}' is mllp, which asks for no user"
                 yield source.fault((*path, "user"), "SIT056", what, "take user and password out")
             yield from _in_clear(source, path, place)
+            if isinstance(place, DestinationPlaceFile):
+                yield from _in_address(source, path, place.url)
+
+
+def _in_address(source: Source[EnvironmentFile], path: NodePath, url: str) -> Iterator[Fault]:
+    """A password in an address ends in logs and process lists, whatever is behind it."""
+    found = _LOGIN_IN_ADDRESS.search(url) or _KEY_IN_ADDRESS.search(url)
+    if found is not None:
+        mend = "take it out of the address, and write it beside it: token: ${secret:NAME}"
+        where = source.document.within((*path, "url"), found.start())
+        yield Fault(where, "SIT053", "a secret stands in the address", mend)
 
 
 def _in_clear(

@@ -6,17 +6,32 @@ Asked only of a site whose files are each without fault.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from engine.errors import Fault
+from engine.site.due import due_faults
+from engine.site.hints import did_you_mean
+from engine.site.maps import Maps
+from engine.site.names import Privacy, Scope
 from engine.site.release import Channel
-from engine.site.schema.mapping import LookupFile
-from engine.site.sources import Sources
+from engine.site.schema.mapping import LookupFile, ReadFile
+from engine.site.sources import Source, Sources
 
 
-def lint(sources: Sources, channels: Iterable[Channel]) -> list[Fault]:
+def lint(sources: Sources, maps: Maps, channels: Sequence[Channel]) -> list[Fault]:
     """All warnings that need more than one file."""
-    return [*_orphans(sources), *_idle(sources), *_twice(sources, channels)]
+    return [
+        *_orphans(sources),
+        *_idle(sources),
+        *_twice(sources, channels),
+        *_never_sent(sources, channels),
+        *_needless(sources, maps, channels),
+        *(
+            fault
+            for channel in channels
+            for fault in due_faults(sources.channels.sources[channel.name], channel, maps.tables)
+        ),
+    ]
 
 
 def _orphans(sources: Sources) -> Iterator[Fault]:
@@ -79,3 +94,64 @@ def _twice(sources: Sources, channels: Iterable[Channel]) -> Iterator[Fault]:
                 mend = "see that each line is skipped by one of the two"
                 source = sources.channels.sources[other]
                 yield source.warning(("deliver", name), "SIT043", what, mend, key=True)
+
+
+def _never_sent(sources: Sources, channels: Iterable[Channel]) -> Iterator[Fault]:
+    """Message types that a map reads and no listener of its channel sends, where all of them say what they send."""
+    if sources.site is None:
+        return
+    told = set()
+    for channel in channels:
+        sends = [sources.site.model.listeners[feed].sends for feed in channel.feeds]
+        known = {trigger for sent in sends for trigger in sent}
+        if not all(sends):
+            continue
+        source = sources.reads.sources[channel.reader.name]
+        for place, trigger in enumerate(source.model.read):
+            if trigger not in known and (source.name, trigger) not in told:
+                told.add((source.name, trigger))
+                what = f"no listener of channel {channel.name} sends {trigger}"
+                yield Fault(
+                    _place(source, place, trigger), "SIT074", what, did_you_mean(trigger, known), "warning"
+                )
+
+
+def _place(source: Source[ReadFile], place: int, trigger: str) -> str:
+    """Of one message type, in a list or in a text with commas."""
+    document = source.document
+    if ("read", place) in document.values:
+        return document.where(("read", place))
+    return document.within(("read",), str(document.tree["read"]).find(trigger))
+
+
+def _needless(sources: Sources, maps: Maps, channels: Iterable[Channel]) -> Iterator[Fault]:
+    """Destinations that may be told more of a patient than any write map says."""
+    if sources.site is None:
+        return
+    told: dict[str, Privacy] = {}
+    for channel in channels:
+        scope = Scope(
+            kind=channel.reader.kind,
+            reader=channel.reader.name,
+            fields=frozenset(channel.reader.fields),
+            private=maps.private[channel.reader.name],
+            rows={translation.name: None for translation in channel.translations},
+            flags=frozenset(),
+        )
+        for effect in channel.effects:
+            maps_of = [effect.write, *([effect.undo] if effect.undo else [])]
+            said = [
+                scope.privacy(name)
+                for one in maps_of
+                for leaf in one.leaves
+                for name in leaf.expression.names
+            ]
+            told[effect.destination] = max([told.get(effect.destination, Privacy.REFUSED), *said])
+    for name, most in told.items():
+        allowed = Privacy[sources.site.model.destinations[name].patient_data.upper()]
+        if allowed > most:
+            what, mend = (
+                f"no write map tells '{name}' that much of a patient",
+                f"write patient_data: {most.word}",
+            )
+            yield sources.site.warning(("destinations", name, "patient_data"), "SIT075", what, mend)

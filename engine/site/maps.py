@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
@@ -28,6 +29,9 @@ from engine.site.schema.mapping import (
     WriteFile,
 )
 from engine.site.sources import Source, Sources
+from engine.site.yaml import Path
+
+_SECRET = re.compile(r"token|password|secret|api_?key", re.IGNORECASE)
 
 PATIENT_MERGES = frozenset({"A18", "A34", "A39", "A40"})
 """Events that merge persons; their accounts stay as they are (HL7 v2.5.1, 3.3.40)."""
@@ -79,7 +83,8 @@ def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv:
     maps.specs[source.name] = spec
     declared = spec_faults(spec)
     for fault in declared:
-        maps.faults.append(source.fault(tuple(fault.where.split(".")), fault.code, fault.what, fault.mend))
+        path, key = tuple(fault.where.split(".")), fault.code == "TBL013"
+        maps.faults.append(source.fault(path, fault.code, fault.what, fault.mend, key=key))
     file = csv_file(source)
     rows = table_csv.get(source.name, site.files.get(file))
     if rows is None:
@@ -103,6 +108,7 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         each=model.each,
         fields={name: _origin(origin) for name, origin in model.fields.items()},
         lines=model.lines,
+        version=model.version,
         extra={name: _extra_type(extra) for name, extra in model.extra.items()},
     )
     maps.faults += _lookup_faults(maps, sources, source)
@@ -177,6 +183,16 @@ def keys_fault(source: Source[BaseModel], path: tuple[str, ...], spec: TableSpec
     return source.fault(path, "SIT045", what, f"give one for each: [{', '.join(spec.keys)}]")
 
 
+def _secrets_in_clear(source: Source[WriteFile], tree: object, path: Path) -> Iterator[Fault]:
+    """Literals under keys that are called as secrets are: whoever reads the map has them."""
+    for key, below in tree.items() if isinstance(tree, dict) else ():
+        here = (*path, key)
+        if isinstance(below, dict) and isinstance(below.get("text"), str) and _SECRET.search(key):
+            mend = "take it out; a login stands in config/env/, as token: ${secret:NAME}"
+            yield source.fault((*here, "text"), "SIT053", f"'{key}' stands here in clear", mend)
+        yield from _secrets_in_clear(source, below, here)
+
+
 def _compile_write(maps: Maps, source: Source[WriteFile]) -> None:
     model = source.model
     wanted, other = ("message", "to") if model.write == "hl7" else ("to", "message")
@@ -188,6 +204,7 @@ def _compile_write(maps: Maps, source: Source[WriteFile]) -> None:
     if getattr(model, other) is not None:
         what = f"'{other}' is no key of a map that writes {model.write}"
         maps.faults.append(source.fault((other,), "SIT010", what, "take it out", key=True))
+    maps.faults += _secrets_in_clear(source, model.document, ("document",))
     spec = WriteSpec(
         name=source.name,
         path=model.to or "/",

@@ -172,6 +172,8 @@ _SAID = {
     r"^[a-z][a-z0-9_]*$": "begin with a small letter; use small letters, digits and _",
     r"^/[^\s]*$": "begin with / and leave no blanks",
     r"^[A-Z]{3}\^[A-Z][A-Z0-9]{2}(\^[A-Z]{3}_[A-Z0-9]{3})?$": "write type and event, such as DFT^P03",
+    r"^[a-z][a-z0-9-]*\.[a-z][a-z0-9_]*$": "write TABLE.COLUMN, such as items.item",
+    r"^(/[^\s]*|[A-Z]{3}\^[A-Z][A-Z0-9]{2})$": "write the path of a document, such as /charges, or a type: DFT^P03",
     r"^[A-Z]{3}$": "three capital letters, such as USD",
     r"^(https?://[^\s/]+(/[^\s]*)?|mllp://[^\s/]+:[0-9]+|file:[^\s].*)$": (
         "write https://HOST/PATH, mllp://HOST:PORT or file:FOLDER"

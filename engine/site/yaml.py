@@ -128,7 +128,7 @@ def parse(data: bytes, file: str) -> tuple[Document | None, list[Fault]]:
     try:
         root = _compose(text)
     except yaml.MarkedYAMLError as error:
-        return None, [_syntax_fault(error, file)]
+        return None, [_syntax_fault(error, text, file)]
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         what = "holds a character that YAML does not allow"
@@ -151,13 +151,15 @@ def _compose(text: str) -> Node | None:
             dispose()
 
 
-def _syntax_fault(error: yaml.MarkedYAMLError, file: str) -> Fault:
+def _syntax_fault(error: yaml.MarkedYAMLError, text: str, file: str) -> Fault:
     mark = error.problem_mark or error.context_mark
     where = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else f"{file}:1:1"
     problem = error.problem or "cannot be read"
     if "expected a single document" in (error.context or ""):
         problem = "holds a second document"
     mend = "look at the indentation, the quotes and the colons just before this place"
+    if mark and text.split("\n")[mark.line][mark.column : mark.column + 1] == "\t":
+        mend = "write blanks in the place of the tab"
     return Fault(where, "SIT001", f"is not YAML: {problem}", mend)
 
 

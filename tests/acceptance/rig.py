@@ -154,3 +154,19 @@ async def exchange(port: int, *frames: bytes, whole: bool = True) -> list[bytes]
 def code_of(answer: bytes) -> str:
     found = re.search(rb"\rMSA\|(\w\w)", answer)
     return found.group(1).decode() if found else ""
+
+
+def built_wheel(folder: Path) -> Path:
+    """The wheel of the repository as it is now, built in `folder` from a copy."""
+    source = folder / "source"
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.run(
+        listed, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines():
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    how = ["--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder)]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *how, "."], cwd=source, check=True)
+    (built,) = folder.glob("*.whl")
+    return built

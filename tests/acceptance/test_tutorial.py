@@ -93,6 +93,14 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path, far: Far) -> None:
             reader.engine.stop(SIGKILL)
 
 
+def test_every_file_is_named_where_it_is_to_be_saved() -> None:
+    text = (ROOT / "docs" / "tutorial.md").read_text()
+    for found in BLOCK.finditer(text):
+        if found[2]:
+            before = text[: found.start()].rstrip().rpartition("\n\n")[2]
+            assert f"`{found[2]}`" in before, found[2]
+
+
 def test_every_command_of_the_tutorial_is_a_verb() -> None:
     helped = subprocess.run(
         [sys.executable, "-m", "engine", "--help"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -22,6 +22,10 @@ ProbePath = Annotated[Path, AfterValidator(_with_reference)]
 Already = Annotated[str, StringConstraints(pattern=r"^[1-5][0-9][0-9]( [A-Za-z0-9_.-]+)?$")]
 
 
+Document = Annotated[str, StringConstraints(pattern=r"^(/[^\s]*|[A-Z]{3}\^[A-Z][A-Z0-9]{2})$")]
+"""A document as write maps name it: the path that it is posted to, or the type of an HL7 message."""
+
+
 class BatchFile(Model):
     """Many documents in one request."""
 
@@ -59,6 +63,12 @@ class FarEndFile(Model):
         "write maps name.",
         example="allowed",
         default="refused",
+    )
+    takes: dict[Document, list[Text]] = setting(
+        "Its documents, by path or message type, with the parts that each must have; a part that may be left out ends "
+        "in ?. A write map that lacks one, or tells of a patient beyond them, is told. Left out: it is not known.",
+        example="{/charges: [reference, account, lines.code, lines.amount?]}",
+        default={},
     )
     on_hold: Literal["steps aside", "park"] = setting(
         "What a held line or a refused document does to what comes after it in its lane: it steps aside, or all waits "

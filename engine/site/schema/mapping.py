@@ -12,6 +12,9 @@ from pydantic import Discriminator, StringConstraints, Tag
 from engine.site.schema.base import CommaList, ExpressionText, Model, Name, Path, Text, Texts, Word, setting
 
 FieldTypeName = Literal["text", "number", "money", "moment", "date", "flag"]
+Version = Literal[
+    "2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8", "2.8.1", "2.8.2"
+]  # those of engine.codecs.hl7v2.structure
 ColumnTypeName = Literal["text", "number", "money", "ratio", "flag", "date"]
 AsOf = Literal["service", "posting", "received"]
 Missing = Literal["hold", "default", "skip"]
@@ -83,6 +86,12 @@ class ReadFile(Model):
 
     read: CommaList = setting("Message types, as MSH-9 says them.", example="DFT^P03, DFT^P11")
     about: Text | None = setting("Which feed, in a sentence.", example="Charges of the EHR", default=None)
+    version: Version | None = setting(
+        "Version of HL7 whose segments and fields the messages have; a path that it cannot have is a fault. Left out: "
+        "any version's. Z segments are local and always may be read.",
+        example="2.5.1",
+        default=None,
+    )
     makes: Literal["supply-usage", "charge", "encounter", "merge"] = setting(
         "Kind of event.", example="supply-usage"
     )
@@ -132,6 +141,17 @@ class WriteFile(Model):
     )
 
 
+class ConvertsFile(Model):
+    """Which columns say that so many of one unit are one of another."""
+
+    from_: Word = setting("Column of the unit that is converted.", example="unit", alias="from")
+    to: Word = setting("Column of the unit that it becomes.", example="stock_unit")
+    by: Word = setting("Column of how many of the one are in the other.", example="factor")
+
+
+ColumnOf = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*\.[a-z][a-z0-9_]*$")]
+
+
 class TableFile(Model):
     """A code table; its rows stand in the CSV file of the same name beside it."""
 
@@ -169,4 +189,19 @@ class TableFile(Model):
     owner: Text = setting("Whose worklist gets what no row is found for.", example="supply-chain")
     default: dict[Word, Text] | None = setting(
         "The row taken when none is found.", example='{factor: "1"}', default=None
+    )
+    refers: dict[Word, ColumnOf] = setting(
+        "Columns whose values another table knows, as TABLE.COLUMN: a value that it does not have is a fault.",
+        example="{item: items.item}",
+        default={},
+    )
+    agree: dict[Word, Texts] = setting(
+        "What is the same in all rows with the same value of a column: an item has one stock unit.",
+        example="{item: [stock_unit]}",
+        default={},
+    )
+    converts: ConvertsFile | None = setting(
+        "That rows convert units: those that contradict each other are faults.",
+        example="{from: unit, to: stock_unit, by: factor}",
+        default=None,
     )

@@ -31,6 +31,11 @@ class ListenerFile(Model):
         "What comes in here, in a sentence.", example="Charges of the EHR", default=None
     )
     kind: Literal["mllp", "hl7-http"] = setting("How messages are carried.", example="mllp")
+    sends: list[Text] = setting(
+        "Message types that come in here; a channel that reads others is told. Left out: it is not known.",
+        example="[DFT^P03, ADT^A01]",
+        default=[],
+    )
     acks: Literal["original", "enhanced", "by header"] = setting(
         "Which acknowledgment the sender waits for: AA (original), CA (enhanced), or as MSH-15 and -16 ask.",
         example="original",

@@ -33,6 +33,10 @@ def test_an_hl7_document_is_compared_segment_by_segment(desk):
         "write: hl7\nmessage: DFT^P03\ndocument:\n  MSH-3: {text: SUTURE}\n  PID-18: account\n"
         "  FT1: {each: lines, give: {FT1-1: number, FT1-7.1: charge.charge_code, FT1-10: quantity}}\n"
     )
+    site = desk.site / "config" / "suture.yaml"
+    site.write_text(
+        site.read_text().replace("/charges: [", "DFT^P03: [MSH-3, PID-18, FT1-7.1]\n      /charges: [")
+    )
     channel = desk.site / "channels" / "ehr-usage.yaml"
     text = channel.read_text()
     names = "[samples/charge-femoral.json, samples/charge-tibial.json, samples/charge-cement.json]"

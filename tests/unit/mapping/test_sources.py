@@ -104,7 +104,7 @@ def test_all_faults_are_told_at_once_with_mends() -> None:
         sources_of(spec_of({"acount": "PID-18.1", "lot": "FT1-7 ==", "used_on": "FT1-4"}))
     assert [fault.mend for fault in raised.value.faults] == [
         "did you mean 'account'?",
-        "",
+        "write names, 'texts' and numbers with an operator between each two",
         "read used_at: it gives used_on as well",
     ]
     assert "fields.acount MAP040" in str(raised.value)

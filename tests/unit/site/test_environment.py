@@ -117,3 +117,29 @@ def test_the_production_example_of_the_readme_has_no_fault(example: Site) -> Non
     block, *_ = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
     files = {**example.files, "config/env/production.yaml": block.encode()}
     assert check(Site(example.folder, files)) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://erp.example.org/api", 1),
+        ("http://127.0.0.1:9801", 0),
+        ("http://localhost:9801/", 0),
+        ("file:out", 0),
+    ],
+)
+def test_a_far_end_of_two_environments_is_warned_of_unless_it_is_on_this_machine(
+    example: Site, url: str, told: int
+) -> None:
+    demo = example.files["config/env/demo.yaml"].replace(b"http://127.0.0.1:9801", url.encode())
+    files = {**example.files, "config/env/demo.yaml": demo}
+    files["config/env/live.yaml"] = demo.replace(b"var/suture.db", b"var/live.db").replace(b":9802", b":9803")
+    faults = check(Site(example.folder, files))
+    shared = [fault for fault in faults if fault.code == "SIT077"]
+    assert len(shared) == told
+
+
+def test_a_store_of_two_environments_is_a_fault(example: Site) -> None:
+    files = {**example.files, "config/env/live.yaml": example.files["config/env/demo.yaml"]}
+    (fault,) = check(Site(example.folder, files))
+    assert (fault.code, fault.severity, fault.where) == ("SIT077", "error", "config/env/live.yaml:3:8")

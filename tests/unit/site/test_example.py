@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
+from pydantic import BaseModel
 
 from engine.errors import Fault
 from engine.reference.table import Table
+from engine.sandbox import forms
 from engine.sandbox.masters import Masters
 from engine.site.compile import check, compile_release
 from engine.site.files import Site
+from engine.site.validate import models_in
 
 DAYS = (date(2026, 11, 20), date(2027, 1, 4))
 
@@ -85,6 +89,38 @@ def test_every_item_has_a_unit_and_every_consigned_one_a_contract_price(
             assert tables["contract-prices"].find((str(row["item"]),), day) is not None
         if row["kind"] == "time":
             assert tables["activity-rates"].find((str(row["code"]),), day) is not None
+
+
+FORMS = {
+    "/goods-issues": forms.GoodsIssue,
+    "/goods-returns": forms.GoodsReturn,
+    "/bill-only-orders": forms.BillOnlyOrder,
+    "/bill-only-cancellations": forms.BillOnlyCancellation,
+    "/cost-postings": forms.CostPosting,
+    "/cost-reversals": forms.CostReversal,
+    "/charges": forms.ChargeForm,
+    "/credits": forms.CreditForm,
+}
+
+
+def test_what_the_site_says_that_far_ends_take_is_what_the_sandbox_asks_for(example: Site) -> None:
+    ends = compile_release(example).destinations.values()
+    takes = {path: parts for end in ends for path, parts in end.takes.items()}
+    assert takes.keys() == FORMS.keys()
+    for path, form in FORMS.items():
+        assert set(_parts(form)) <= {part.removesuffix("?") for part in takes[path]}, path
+
+
+def _parts(form: type[BaseModel]) -> Iterator[str]:
+    """What a document of the form must say."""
+    for name, field in form.model_fields.items():
+        if not field.is_required():
+            continue
+        if name != "lines":
+            yield name
+            continue
+        (line,) = models_in(field.annotation)
+        yield from (f"lines.{inner}" for inner in _parts(line))
 
 
 def test_surgery_changes_its_cost_center_with_the_year(tables: dict[str, Table]) -> None:

@@ -1,0 +1,51 @@
+"""What a look at a site says, and which tests it runs again."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.cli.watching import Rounds
+from engine.pipeline import trial
+from engine.site.compile import load_site
+from engine.site.files import Site
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Channels whose tests were run, one entry each."""
+    names = []
+    run = trial.run
+    monkeypatch.setattr(
+        trial, "run", lambda release, test, now: names.append(test.channel) or run(release, test, now)
+    )
+    return names
+
+
+def edited(site: Site, file: str, old: str, new: str) -> Site:
+    return Site(site.folder, {**site.files, file: site.files[file].replace(old.encode(), new.encode())})
+
+
+def test_only_tests_of_what_changed_are_run_again(desk, ran):
+    site, rounds = load_site(desk.site), Rounds()
+    rounds.lines(site)
+    assert len(ran) == 9
+    ran.clear()
+    assert rounds.lines(site)[-1].startswith("all good: 4 tested channels, 9 tests passed")
+    assert ran == []
+    site = edited(site, "mappings/hl7/adt.yaml", "location: PV1-3.1", "location: PV1-3.2")
+    rounds.lines(site)
+    assert ran == ["adt", "adt"]
+    ran.clear()
+    site = edited(site, "channels/samples/oms-return.hl7", "CAB00003", "CAB00009")
+    rounds.lines(site)
+    assert ran == ["cabinet-vends"]
+    ran.clear()
+    rounds.lines(edited(site, "mappings/tables/charges.csv", "27810107", "27810199"))
+    assert set(ran) == {"ehr-usage"}
+
+
+def test_warnings_are_told_and_the_tests_run_all_the_same(desk):
+    site = edited(load_site(desk.site), "channels/cabinet-vends.yaml", "    undo: erp/goods-return\n", "")
+    lines = Rounds().lines(site)
+    assert "SIT040 (warning)" in lines[0]
+    assert lines[-1].startswith("1 warning; 4 tested channels, 9 tests passed")
