@@ -163,7 +163,7 @@ MISTAKES = [
         "many: [component]",
         "many: [componnet]",
         "TBL013",
-        "[componnet",
+        "many: [componnet",
         "'component'",
     ),
     Mistake(
@@ -171,7 +171,7 @@ MISTAKES = [
         "many:",
         "ranges: {cod: text}\nmany:",
         "TBL013",
-        "text}",
+        "cod: text}",
         "did you mean 'code'",
     ),
     Mistake(USAGE, "part.each * pack.factor", "part.each * pack.facter", "SIT028", "pack.facter", "'factor'"),

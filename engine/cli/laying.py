@@ -31,8 +31,9 @@ EXAMPLES = {
     "cabinet-vends": Example(
         ("cabinet-vends",), "what dispensing cabinets hand out leaves their stock, returns come back"
     ),
-    "encounters": Example(
-        ("adt", "adt-merge"), "where patients are, and who turns out to be one, is remembered"
+    "discharge-to-billing": Example(
+        ("adt", "discharges", "adt-merge-accounts", "adt-merge-patients", "adt-merge-visits"),
+        "where patients are is remembered; billing is told of discharges and of merged accounts",
     ),
     "blank": Example((), "a door, a far end, and no channel: where the tutorial begins"),
 }
@@ -41,7 +42,7 @@ EXAMPLES = {
 def _listed(context: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked:
         for name, example in EXAMPLES.items():
-            click.echo(f"{name:<15} {example.shows}")
+            click.echo(f"{name:<20} {example.shows}")
         context.exit()
 
 

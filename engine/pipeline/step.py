@@ -205,9 +205,9 @@ def _conclude(
     read: Read, facts: Facts, lines: list[LineRow], effects: list[EffectRow]
 ) -> tuple[MessageState, str, tuple[MessageId, ...]]:
     """Where the message stands (rule 24), by the furthest of its effects and lines; and what it closes."""
-    if lines:
-        return *_by_lines(lines, effects), ()
     stayed = judge_stay(read, facts)
+    if lines:  # a discharge that is cancelled may be delivered, and lets the stay go on as well
+        return *_by_lines(lines, effects), stayed[2] if stayed else ()
     return stayed or (*_without_lines(read), ())
 
 

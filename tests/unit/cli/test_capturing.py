@@ -199,6 +199,8 @@ def test_a_leak_is_refused_by_its_place_and_nothing_is_written(desk, receive):
 
 
 def test_an_hl7_document_is_expected_field_by_field(desk):
+    config = desk.site / "config" / "suture.yaml"
+    config.write_text(config.read_text().split("    takes:\n      /charges")[0])
     (desk.site / "mappings" / "billing" / "charge.yaml").write_text(
         "write: hl7\nmessage: DFT^P03\ndocument:\n  MSH-3: {text: SUTURE}\n  PID-18: account\n"
         "  FT1: {each: lines, give: {FT1-1: number, FT1-7.1: charge.charge_code, FT1-10: quantity}}\n"

@@ -24,13 +24,15 @@ def adt(event: str, at: str, *, account: str = "A1", kind: str = "I") -> str:
 
 
 async def late(house, after_us: int) -> list[Alert]:
+    """Of the channel that charges."""
     digester = Digester(house.store.hash_key)
-    return await alerts(
+    found = await alerts(
         house.store,
         house.stepper.edition.release,
         lambda account: digester.digest("survivor", account.hex()),
         RECEIVED + after_us,
     )
+    return [alert for alert in found if alert.channel == "ehr-usage"]
 
 
 async def test_an_effect_is_late_when_its_time_is_over_and_it_is_not_there(house, texts):

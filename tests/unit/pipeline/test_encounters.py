@@ -8,39 +8,6 @@ import pytest
 from engine.domain.posting import Action
 from engine.domain.status import DeliveryState, EffectState, MessageState
 
-ADT_MAP = "mappings/hl7/adt.yaml"
-DISCHARGES = {
-    ADT_MAP: ("  event: MSH-9.2", "  credit: MSH-9.2 == 'A13'\n  event: MSH-9.2"),
-    "mappings/billing/bill-trigger.yaml": (
-        "",
-        "write: json\nto: /bill-triggers\ndocument: {reference: reference, account: account, on: occurred_on}\n",
-    ),
-    "mappings/billing/bill-trigger-cancellation.yaml": (
-        "",
-        "write: json\nto: /bill-trigger-cancellations\n"
-        "document: {reference: reference, original: original.reference, account: account}\n",
-    ),
-    "channels/discharges.yaml": (
-        "",
-        "channel: discharges\nabout: A discharge starts the bill\nfrom: ehr\nread: hl7/adt\n"
-        "skip: [{when: \"event not in ['A03', 'A13']\", because: no discharge}]\n"
-        "same_line: {by: [account, event, occurred_at]}\ncredit_finds: [[account]]\n"
-        "deliver: {bill-trigger: {to: billing, map: billing/bill-trigger, undo: billing/bill-trigger-cancellation,"
-        " money: quantity only}}\n",
-    ),
-}
-MERGES = {
-    "mappings/billing/account-merge.yaml": (
-        "",
-        "write: json\nto: /account-merges\n"
-        "document: {reference: reference, account: account, merged: merged_account}\n",
-    ),
-    "channels/adt-merge-accounts.yaml": (
-        "tests:",
-        "same_line: {by: [account, merged_account, occurred_at]}\n"
-        "deliver: {account-merge: {to: billing, map: billing/account-merge, money: quantity only}}\ntests:",
-    ),
-}
 AS_SENT = {
     "config/suture.yaml": (
         "  billing:\n    about: Patient billing\n",
@@ -62,55 +29,50 @@ async def written(house, effect: str) -> list[tuple[Action, dict]]:
     ]
 
 
-@pytest.mark.parametrize("edits", [DISCHARGES])
-async def test_a_discharge_is_told_once_and_an_admission_is_only_remembered(house, edits):
+async def test_a_discharge_is_told_once_and_an_admission_is_only_remembered(house):
     admitted, left = await house.tell(adt("A01", "20261119080000")), await house.tell(adt("A03"))
     again = await house.tell(adt("A03", control="2"))
     assert [one.state for one in (admitted, left, again)] == [
         MessageState.FILTERED, MessageState.ROUTED, MessageState.DUPLICATE,
     ]  # fmt: skip
     assert await house.store.lines(admitted.id) == []
-    ((action, document),) = await written(house, "bill-trigger")
-    assert (action, document["account"], document["on"]) == (Action.POST, "A1", "2026-11-20")
+    ((action, document),) = await written(house, "discharge")
+    assert (action, document["account"], document["discharged_on"]) == (Action.POST, "A1", "2026-11-20")
 
 
-@pytest.mark.parametrize("edits", [DISCHARGES])
-async def test_a_cancelled_discharge_cancels_what_has_not_left(house, edits):
+async def test_a_cancelled_discharge_cancels_what_has_not_left(house):
     left = await house.tell(adt("A03"))
     await house.tell(adt("A13", "20261120110000"))
-    assert await written(house, "bill-trigger") == []
+    assert await written(house, "discharge") == []
     assert {one.state for one in await house.store.effects(left.id)} == {EffectState.CANCELLED}
     await house.tell(adt("A03", "20261121100000"))
-    assert len(await written(house, "bill-trigger")) == 1
+    assert len(await written(house, "discharge")) == 1
 
 
-@pytest.mark.parametrize("edits", [DISCHARGES])
-async def test_a_cancelled_discharge_takes_back_what_is_there(house, edits):
+async def test_a_cancelled_discharge_takes_back_what_is_there(house):
     await house.tell(adt("A03"))
-    ((_, trigger),) = await written(house, "bill-trigger")
+    ((_, discharge),) = await written(house, "discharge")
     await house.deliver()
     await house.tell(adt("A13", "20261120110000"))
-    ((action, back),) = await written(house, "bill-trigger")
-    assert (action, back["original"]) == (Action.REVERSE, trigger["reference"])
+    ((action, back),) = await written(house, "discharge")
+    assert (action, back["original"]) == (Action.REVERSE, discharge["reference"])
 
 
-@pytest.mark.parametrize("edits", [DISCHARGES])
-async def test_a_cancelled_stay_with_postings_is_still_put_before_a_person(house, texts, edits):
+async def test_a_cancelled_stay_with_postings_is_still_put_before_a_person(house, texts):
     await house.tell(texts.dft(texts.ft1("T1")))
     cancelled = await house.tell(adt("A11", "20261120120000"))
     assert cancelled.state is MessageState.HELD
 
 
-@pytest.mark.parametrize("edits", [MERGES])
-async def test_a_merge_is_told_after_what_went_under_the_number_that_ends(house, texts, edits):
+async def test_a_merge_is_told_after_what_went_under_the_number_that_ends(house, texts):
     await house.tell(texts.dft(texts.ft1("T1"), account="A2"))
     await house.tell(texts.a41("A1", "A2"))
     rows = {row.effect: row for row in await house.documents() if row.destination == "billing"}
-    assert orjson.loads(rows["account-merge"].payload) == {
-        "reference": rows["account-merge"].reference, "account": "A1", "merged": "A2",
+    assert orjson.loads(rows["merge"].payload) == {
+        "reference": rows["merge"].reference, "account": "A1", "merged_account": "A2",
     }  # fmt: skip
-    assert rows["account-merge"].joins == (rows["charge"].lane,)
-    assert rows["account-merge"].state is DeliveryState.READY
+    assert rows["merge"].joins == (rows["charge"].lane,)
+    assert rows["merge"].state is DeliveryState.READY
 
 
 @pytest.mark.parametrize(("edits", "account"), [({}, "A1"), (AS_SENT, "A2")])

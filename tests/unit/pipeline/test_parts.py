@@ -83,7 +83,9 @@ async def test_parts_that_never_left_are_cancelled_with_their_credit(house, text
 
 
 async def test_a_part_that_no_table_knows_waits_alone_and_goes_alone(house, texts):
-    await house.adopt({ITEMS: (CEMENT, "")})
+    await house.adopt(
+        {ITEMS: (CEMENT, ""), "mappings/tables/kit-parts.yaml": ("refers: {component: items.code}", "")}
+    )
     told = await house.tell(texts.dft(kit(texts)))
     held = {
         part for part, (_, state, _) in (await issues(house, told.id)).items() if state is EffectState.HELD

@@ -100,6 +100,9 @@ FORMS = {
     "/cost-reversals": forms.CostReversal,
     "/charges": forms.ChargeForm,
     "/credits": forms.CreditForm,
+    "/discharges": forms.Discharge,
+    "/discharge-cancellations": forms.DischargeCancellation,
+    "/account-merges": forms.AccountMerge,
 }
 
 

@@ -11,7 +11,7 @@ from engine.site.subset import subset
 
 
 @pytest.mark.parametrize(
-    "channels", [["ehr-usage"], ["cabinet-vends"], ["adt"], ["adt-merge", "adt", "ehr-usage"]]
+    "channels", [["ehr-usage"], ["cabinet-vends"], ["adt"], ["adt-merge-accounts", "adt", "ehr-usage"]]
 )
 def test_what_is_left_is_clean(example: Site, channels: list[str]) -> None:
     small = subset(example, channels)

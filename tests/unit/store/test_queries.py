@@ -38,6 +38,8 @@ GROWS = {
     "editions",
     "acts",
     "waiting_in_vain",
+    "late_effects",
+    "accounts_of_type",
 }
 """Reads of the whole (on their thread), of tables that stay small, or by id up to a limit."""
 

@@ -49,6 +49,7 @@ WHERE reverses IN carray(?) AND owns = 1 AND state IN (1, 5) ORDER BY id
 -- name: posted_for_account
 SELECT e.id FROM message m JOIN effect e ON e.message_id = m.id
 WHERE m.account = ? AND e.action = 1 AND e.owns = 1 AND e.state = 1
+    AND m.type NOT LIKE 'ADT^%'  -- what was told of the stay itself is no posting of it
 
 -- name: stays_to_decide
 SELECT id FROM message WHERE account = ? AND state = 3 AND NOT EXISTS (SELECT 1 FROM line WHERE line.message_id = message.id)
