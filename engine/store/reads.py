@@ -115,6 +115,12 @@ class SqliteReads:
         rows = self._rows("inbound", message)
         return Inbound(*rows[0]) if rows else None
 
+    async def stepped(self, first: int, last: int) -> list[tuple[str, Inbound, bytes | None]]:
+        """(type, message, step record) of messages that posted something, or would have, in id order."""
+        return [
+            (kind, Inbound(*inbound), record) for kind, record, *inbound in self._rows("stepped", first, last)
+        ]
+
     async def gather(self, keys: Sequence[FactKeys]) -> list[Facts]:
         try:
             return facts.gather(self._open(), keys)
