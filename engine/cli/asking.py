@@ -251,6 +251,10 @@ def status(folder: Path, environment: str | None, as_json: bool) -> None:
             f"{end['destination']}: {end['state']}, {end['in_flight']} under way, {end['parked']} lanes parked"
             for end in answer["destinations"]
         ),
+        *(
+            f"releasing {one['target']}: {one['messages']} of {one['asked']} messages done"
+            for one in answer["releases"]
+        ),
     ))  # fmt: skip
 
 

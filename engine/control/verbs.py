@@ -14,6 +14,7 @@ from engine.activation import activate, current_csv, go_back, record_table
 from engine.clock import Clock
 from engine.control.acts import KEYS_TRIED, Answer, audit
 from engine.control.mending import Mender
+from engine.control.releases import Releases
 from engine.control.replaying import Replayer
 from engine.domain.changes import Recovered
 from engine.domain.ports import Store
@@ -60,6 +61,7 @@ class Verbs:
         clock: Clock,
         load: Callable[[], Site],
         site: Site,
+        releases: Releases,
         look: Callable[[], None] = lambda: None,
         *,
         running: bool = True,
@@ -73,8 +75,9 @@ class Verbs:
         self._clock = clock
         self._load = load
         self._site = site
+        self._releases = releases
         self._verbs: dict[str, Callable[..., Awaitable[Answer]]] = {
-            **Mender(store, stepper, outbox, clock, look).verbs(),
+            **Mender(store, stepper, outbox, clock, releases, look).verbs(),
             **Replayer(store, stepper, outbox, clock).verbs(),
             "add_row": self.add_row,
             "map_code": self.map_code,
@@ -225,13 +228,14 @@ class Verbs:
         raise UsageError("CTL016", "there is no edition before this one", "see `suture releases`")
 
     async def status(self, *, actor: str) -> Answer:
-        """Destinations and the release in force."""
+        """Destinations, the release in force, and the releases of held lines that are under way."""
         edition = self._stepper.edition
         return {
             "release": edition.release.hash,
             "edition": edition.id,
             "recovering_since_us": await self._store.recovering(),
             "destinations": self._lanes.status(),
+            "releases": self._releases.under_way(),
             "backlog": self._store.backlog,
             "running": self._running,
         }

@@ -91,6 +91,17 @@ class EffectView(NamedTuple):
     cause: str
 
 
+class HeldView(NamedTuple):
+    """An effect that is held or waits, as a release must know it."""
+
+    channel: str
+    number: int
+    name: str
+    action: Action
+    state: EffectState
+    cause: str
+
+
 class DeliveryView(NamedTuple):
     id: int
     message_id: MessageId

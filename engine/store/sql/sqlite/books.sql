@@ -55,6 +55,10 @@ GROUP BY h.owner, h.cause
 -- name: worklist_samples
 SELECT DISTINCT message_id FROM held WHERE owner = ? AND cause = ? ORDER BY message_id LIMIT 3
 
+-- name: held_extent
+SELECT count(DISTINCT message_id), coalesce(max(message_id), 0) FROM held
+WHERE NOT refused AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR cause = ?2)
+
 -- name: held_messages
 SELECT DISTINCT message_id FROM held
 WHERE NOT refused AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR cause = ?2) AND message_id > ?3
