@@ -15,36 +15,10 @@ import time
 from pathlib import Path
 
 from prove.house import House, house_in, message
-from tests.acceptance.rig import END, ROOT, START
+from prove.worklist import CAUSE, CODE, ROW, command, held, without_row
+from tests.acceptance.rig import END, START
 
 ROUNDS = 3
-CODE = "IMP-FEM-06"
-CAUSE = f"charges: code={CODE} payer_class=(missing)"
-ROW = ("payer_class=*", "charge_code=27810106", "billable=yes", "revenue_code=0278", "factor=1")
-
-
-def without_row(site: Path) -> None:
-    """The charge code of what is used is missing."""
-    table = site / "mappings" / "tables" / "charges.csv"
-    lines = table.read_text().splitlines(keepends=True)
-    table.write_text("".join(line for line in lines if not line.startswith(f"{CODE},")))
-    channel = site / "channels" / "ehr-usage.yaml"
-    channel.write_text(channel.read_text().split("\ntests:")[0] + "\n")
-
-
-def command(house: House, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "engine", *arguments, "--site", str(house.suture.site)],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def held(house: House) -> int:
-    ((count,),) = house.rows("SELECT count(*) FROM effect WHERE held_us IS NOT NULL")
-    return count
 
 
 def main() -> None:

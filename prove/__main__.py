@@ -37,7 +37,7 @@ ONCE = (
     "model",
     "tryton",
 )
-DESK = ("explain", "preview")
+DESK = ("explain", "preview", "worklist")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import orjson
 
 from engine.clock import SystemClock
 from engine.control.socket import ask
@@ -57,10 +58,15 @@ def release_held(
     click.echo(
         f"accepted: {answer['asked']} messages; the engine releases them (act {answer['act']})", err=True
     )
-    while not answer["done"]:
-        time.sleep(FOLLOW)
-        answer |= tell_engine(folder, environment, "release_progress", {"act": answer["act"]})
-        click.echo(f"{answer['messages']} of {answer['asked']} …", err=True)
+    _, place = place_of(folder, environment)
+    try:
+        while not answer["done"]:
+            time.sleep(FOLLOW)
+            asked = ask(place.control, "release_progress", {"act": answer["act"]}, getpass.getuser())
+            answer |= asyncio.run(asked)
+            click.echo(f"{answer['messages']} of {answer['asked']} …", err=True)
+    except (ConnectionError, FileNotFoundError, orjson.JSONDecodeError):
+        click.echo("the engine stopped; it goes on with the rest when it starts", err=True)
     return answer
 
 

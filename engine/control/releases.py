@@ -24,7 +24,7 @@ from engine.pipeline.stepper import RECOVERY_PAUSE, Outbox, Stepper
 BEGUN, ENDED = "release asked for", "release"
 
 AT_ONCE = 0.2
-"""Seconds that who asks is kept waiting for the end."""
+"""Seconds that who asks is kept waiting for the end of a small one."""
 
 
 class Release:
@@ -129,8 +129,9 @@ class Releases:
         else:
             self._open.append(release)
             self._awake.set()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(release.ended.wait(), AT_ONCE)
+            if release.asked <= PAGE:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(release.ended.wait(), AT_ONCE)
         return release.told()
 
     async def progress(self, *, actor: str, act: int) -> Answer:

@@ -118,7 +118,8 @@ class Verbs:
     async def map_code(
         self, *, actor: str, cause: str, cells: dict[str, str], reason: str = "", dry_run: bool = False
     ) -> Answer:
-        """The row that a cause of the worklist lacks is added, and what waited for it goes: exactly those lines."""
+        """The row that a cause of the worklist lacks is added, and what waited for it goes: exactly those lines. Where
+        a crash cut it short in between, the same again goes on."""
         groups = [group for group in await self._store.worklist() if group.cause == cause]
         if not groups:
             raise UsageError(
@@ -136,9 +137,11 @@ class Verbs:
         if dry_run:
             _whole(table, self._columns(table), [row])
             return {"table": table, "row": row, "waiting": waiting}
-        added = await self.add_row(actor=actor, table=table, rows=[row], reason=reason)
+        if not self._stepper.edition.release.tables[table].has_row(row):
+            await self.add_row(actor=actor, table=table, rows=[row], reason=reason)
+        (view, *_) = await self._store.table_versions(table)
         released = await self._verbs["release"](actor=actor, cause=cause, reason=reason)
-        return {**added, "waiting": waiting, **released}
+        return {"table": table, "version": view.version, "waiting": waiting, **released}
 
     def _missing_row(self, cause: str) -> tuple[str, dict[str, str]]:
         """(table, the keys that it lacks a row for), out of `items: facility=NORTH code=X`. A key that the line does

@@ -31,8 +31,8 @@ TRIES = 5
 """Times that a step is run again when what it relies on moves on while it is committed."""
 
 
-MANY = 16
-"""Messages that are read, stepped and committed in one go."""
+MANY = 24
+"""Messages that are read, stepped and committed in one go: few commits for a bulk, no long wait for who is live."""
 
 
 class Tally(NamedTuple):
@@ -104,10 +104,10 @@ class Releaser:
         while readable:
             batch = independent(readable)
             facts = await gather(self._reader, self._digester, batch)
-            decided = [
-                self._decided(one, held[one.inbound.id], known, as_new)
-                for one, known in zip(batch, facts, strict=True)
-            ]
+            decided = await in_slices(
+                lambda one: self._decided(one[0], held[one[0].inbound.id], one[1], as_new),
+                list(zip(batch, facts, strict=True)),
+            )
             for change, answer in zip(decided, await self._committed(decided), strict=True):
                 if isinstance(answer, Conflict):
                     lost.append(change.message)

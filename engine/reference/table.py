@@ -117,6 +117,12 @@ class Table:
         old = [dict(zip(sheet.header, record.cells, strict=True)) for record in sheet.records]
         return write_sheet(header, ([row.get(name, "").strip() for name in header] for row in [*old, *new]))
 
+    def has_row(self, row: Mapping[str, str]) -> bool:
+        """Whether a row says exactly this (column → text)."""
+        sheet = Sheet(self._source, self.file)
+        wanted = [row.get(name, "").strip() for name in sheet.header]
+        return any(list(record.cells) == wanted for record in sheet.records)
+
     def _find_wild(self, key: tuple[str, ...], on: date) -> Row | None:
         for positions, periods in self._wild:
             for first, last, row in periods.get(tuple(key[position] for position in positions), ()):
