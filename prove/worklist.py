@@ -57,8 +57,8 @@ def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
     if not cut:
         violations.append("nothing was left when the engine was killed")
     return Proof(
-        f"{scale.messages} lines released by one command through {scale.faults} kills, {cut} of them with some left, {sent - scale.messages} live "
-        "messages beside them, each booked once",
+        f"{scale.messages} lines released by one command through {scale.faults} kills, {cut} of them with some left; "
+        f"{sent - scale.messages} live messages beside them",
         violations,
     )
 
