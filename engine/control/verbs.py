@@ -6,13 +6,13 @@ Every act of a person has an actor and is written to the audit.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from engine.activation import activate, current_csv, go_back, record_table
 from engine.clock import Clock
 from engine.control.acts import KEYS_TRIED, Answer, audit
+from engine.control.causes import missing_row
 from engine.control.mending import Mender
 from engine.control.releases import Releases
 from engine.control.replaying import Replayer
@@ -39,11 +39,6 @@ class Lanes(Protocol):
 
 SHOWN = 5
 """Rows that a fault names."""
-
-_CAUSE = re.compile(r"(?:[A-Z]{3}[0-9]{3} )?(?P<table>[a-z][a-z0-9-]*): (?P<keys>.+)")
-_KEY = re.compile(r"(\S+?)=(\S+)")
-_MISSING = "(missing)"
-"""How causes are written, and a key that a line does not have."""
 
 MANY = 1000
 """Editions that are looked through."""
@@ -144,19 +139,11 @@ class Verbs:
         return {"table": table, "version": view.version, "waiting": waiting, **released}
 
     def _missing_row(self, cause: str) -> tuple[str, dict[str, str]]:
-        """(table, the keys that it lacks a row for), out of `items: facility=NORTH code=X`. A key that the line does
-        not have is left out: whoever maps it says `*`, or another."""
-        found = _CAUSE.fullmatch(cause)
-        tables = self._stepper.edition.release.tables
-        values = [value for _, value in _KEY.findall(found["keys"])] if found else []
-        if (
-            found is None
-            or found["table"] not in tables
-            or len(values) != len(tables[found["table"]].spec.keys)
-        ):
+        """(table, the keys that it lacks a row for)."""
+        missing = missing_row(cause, self._stepper.edition.release.tables)
+        if missing is None:
             raise UsageError("CTL022", "that cause is mended by no row of a table", "see `suture worklist`")
-        keys = zip(tables[found["table"]].spec.keys, values, strict=True)
-        return found["table"], {key: value for key, value in keys if value != _MISSING}
+        return missing.table.name, missing.cells()
 
     def _columns(self, table: str) -> list[str]:
         spec = self._stepper.edition.release.tables[table].spec

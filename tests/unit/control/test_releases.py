@@ -155,7 +155,7 @@ async def test_a_small_one_does_not_wait_for_a_large_one(desk):
     ends = await desk.ended(2)
     assert [act.detail["ends"] for act in ends] == [small["act"], large["act"]]
     await releases.stop()
-    assert (await releases.progress(actor="ann", act=large["act"]))["done"]
+    assert (await desk.releases().progress(actor="ann", act=large["act"]))["done"]
     assert await desk.held() == 0
 
 
