@@ -73,6 +73,10 @@ class Reader(Protocol):
         """In id order."""
         ...
 
+    async def stepped(self, first: int, last: int) -> list[tuple[str, Inbound, bytes | None]]:
+        """(type, message, step record) of messages that posted something, or would have, in id order."""
+        ...
+
     async def gather(self, keys: Sequence[FactKeys]) -> list[Facts]:
         """The facts named by each set of keys, in the same order."""
         ...

@@ -121,7 +121,6 @@ class SqliteReads:
         return [Inbound(*row) for row in rows]
 
     async def stepped(self, first: int, last: int) -> list[tuple[str, Inbound, bytes | None]]:
-        """(type, message, step record) of messages that posted something, or would have, in id order."""
         return [
             (kind, Inbound(*inbound), record) for kind, record, *inbound in self._rows("stepped", first, last)
         ]
