@@ -13,6 +13,7 @@ from typing import TypeVar
 from engine.activation import activate
 from engine.clock import Clock, SystemClock
 from engine.control.acts import keys_honoured
+from engine.control.releases import Releases
 from engine.control.socket import ControlServer
 from engine.control.verbs import Verbs
 from engine.delivery.dispatcher import Dispatcher
@@ -165,10 +166,12 @@ class Engine:
         intake = Intake(
             store, lambda: stepper.edition.release.listeners, self._clock, stepper.arrived, self._log
         )
-        verbs = Verbs(store, stepper, lanes, lanes, self._clock, self._load, site, sequels.look)
+        releases = Releases(store, lanes, self._clock, stepper, sequels.look, self._log.broken)
+        verbs = Verbs(store, stepper, lanes, lanes, self._clock, self._load, site, releases, sequels.look)
         await self._up(lanes)
         await self._up(stepper)
         await self._up(sequels)
+        await self._up(releases)
         await self._up(ControlServer(place.control, verbs))
         for listener in listeners_of(release, place, intake, self._log):
             intake.pauses(listener)

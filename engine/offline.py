@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.activation import activate
 from engine.app import open_store
 from engine.clock import Clock
+from engine.control.releases import Releases
 from engine.control.verbs import Verbs
 from engine.domain.changes import Stopped
 from engine.domain.ports import Store
@@ -58,9 +59,19 @@ async def offline_verbs(folder: Path, environment: str | None, clock: Clock) -> 
     try:
         edition = await _in_force(store, site, clock)
         lanes = _NoLanes(store, clock)
-        stepper = Stepper(store, store, lanes, clock, edition, EngineLog())
+        log = EngineLog()
+        stepper = Stepper(store, store, lanes, clock, edition, log)
+        releases = Releases(store, lanes, clock, stepper, lambda: None, log.broken)
         yield Verbs(
-            store, stepper, lanes, lanes, clock, lambda: load_site(folder, environment), site, running=False
+            store,
+            stepper,
+            lanes,
+            lanes,
+            clock,
+            lambda: load_site(folder, environment),
+            site,
+            releases,
+            running=False,
         )
     finally:
         await store.stop()

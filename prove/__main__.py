@@ -37,7 +37,7 @@ ONCE = (
     "model",
     "tryton",
 )
-DESK = ("explain", "preview", "deidentify", "check")
+DESK = ("explain", "preview", "deidentify", "check", "worklist")
 
 
 def main() -> None:

@@ -167,6 +167,16 @@ def no_lateness() -> None:
     Stepped.late = lambda self: self  # type: ignore[method-assign]
 
 
+def forget_releases() -> None:
+    """A release that was cut short is not gone on with at the next start."""
+    from engine.store.reads import SqliteReads
+
+    async def nothing(self, verb, ending):  # type: ignore[no-untyped-def]
+        return []
+
+    SqliteReads.acts_without = nothing  # type: ignore[method-assign]
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "forget-marks": forget_marks,
     "hope": hope,
@@ -180,6 +190,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "no-recovery": no_recovery,
     "no-lateness": no_lateness,
     "look-for-nothing": look_for_nothing,
+    "forget-releases": forget_releases,
 }
 
 

@@ -24,10 +24,13 @@ from engine.cli.output import (
     when,
 )
 from engine.clock import to_us
+from engine.control.causes import nearest
 from engine.domain.message import MessageId
+from engine.domain.ports import Reader
 from engine.domain.status import MessageState
 from engine.domain.views import MessageQuery
-from engine.errors import UsageError
+from engine.errors import SutureError, UsageError
+from engine.pipeline.editions import Editions
 from engine.pipeline.record import unpack_posted
 from engine.reconcile.account import group_json, report
 
@@ -171,30 +174,63 @@ def _effect_line(effect: dict[str, Any]) -> str:
 @click.command()
 @site_option
 @env_option
-@click.option("--owner", help="Only of this owner.")
+@click.option("--owner", help="Only what this owner mends: supply-chain sees no charge holds.")
 @json_option
 @guarded
 def worklist(folder: Path, environment: str | None, owner: str | None, as_json: bool) -> None:
-    """What is held, by owner and cause, most money first."""
+    """What is held, by owner and cause, most money first; keys of rows that are spelled almost like a missing one."""
     with reader_of(folder, environment) as reader:
-        groups = [group_json(group) for group in asyncio.run(reader.worklist(owner))]
-    say(groups, as_json, worklist_lines)
+        groups, near = asyncio.run(_worklist(reader, owner))
+    rows = [
+        {
+            **group,
+            "first": when(group["first_us"]),
+            "last": when(group["last_us"]),
+            "nearest": near.get(group["cause"], []),
+        }
+        for group in groups
+    ]
+    say(rows, as_json, _worklist_text)
 
 
-def worklist_lines(groups: list[dict[str, Any]]) -> Iterator[str]:
-    """The worklist as people read it."""
-    if not groups:
+def _worklist_text(rows: list[dict[str, Any]]) -> Iterator[str]:
+    if not rows:
         yield "nothing is held"
-    for group in groups:
-        money = (
-            "no stated money" if group["at_stake"] is None else f"{Decimal(group['at_stake']):,.2f} at stake"
-        )
-        unpriced = f", {group['unpriced']} unpriced" if group["unpriced"] else ""
-        applied = f", {group['applied']} applied elsewhere" if group["applied"] else ""
-        yield (
-            f"{group['owner']:<20} {group['cause']}: {counted(group['lines'], 'line')} in "
-            f"{counted(group['messages'], 'message')}, {money}{unpriced}{applied}; see message {group['samples'][0]}"
-        )
+    for row in rows:
+        yield from (worklist_line(row), *_details(row))
+
+
+async def _worklist(
+    reader: Reader, owner: str | None
+) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, str]]]]:
+    """Its groups, and by cause the likest keys of the tables in force."""
+    groups = [group_json(group) for group in await reader.worklist(owner)]
+    editions = await reader.editions(1)
+    if not groups or not editions:
+        return groups, {}
+    try:
+        tables = (await Editions(reader).release(editions[0].id)).tables
+    except SutureError:  # the list comes without suggestions, too
+        return groups, {}
+    return groups, nearest((group["cause"] for group in groups), tables)
+
+
+def _details(group: dict[str, Any]) -> Iterator[str]:
+    yield f"    first seen {group['first']}, last {group['last']}; messages {', '.join(map(str, group['samples']))}"
+    if group["nearest"]:
+        keys = (" ".join(f"{name}={text}" for name, text in cells.items()) for cells in group["nearest"])
+        yield f"    spelled almost like it: {'; '.join(keys)}"
+
+
+def worklist_line(group: dict[str, Any]) -> str:
+    """One cause of the worklist as people read it."""
+    money = "no stated money" if group["at_stake"] is None else f"{Decimal(group['at_stake']):,.2f} at stake"
+    unpriced = f", {group['unpriced']} unpriced" if group["unpriced"] else ""
+    applied = f", {group['applied']} applied elsewhere" if group["applied"] else ""
+    return (
+        f"{group['owner']:<20} {group['cause']}: {counted(group['lines'], 'line')} in "
+        f"{counted(group['messages'], 'message')}, {money}{unpriced}{applied}; see message {group['samples'][0]}"
+    )
 
 
 @click.command()
@@ -234,7 +270,7 @@ def account_lines(account: dict[str, Any]) -> Iterator[str]:
             f"{effect['expected']} expected = {counts}; "
             f"{Decimal(effect['money']):,.2f} delivered, {effect['measure']}{unpriced}"
         )
-    yield from worklist_lines(account["worklist"])
+    yield from map(worklist_line, account["worklist"]) if account["worklist"] else ("nothing is held",)
 
 
 @click.command()
@@ -251,6 +287,10 @@ def status(folder: Path, environment: str | None, as_json: bool) -> None:
         *(
             f"{end['destination']}: {end['state']}, {end['in_flight']} under way, {end['parked']} lanes parked"
             for end in answer["destinations"]
+        ),
+        *(
+            f"releasing {one['target']}: {one['messages']} of {one['asked']} messages done"
+            for one in answer["releases"]
         ),
     ))  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from engine.cli.connect import tell_engine
+from engine.cli.connect import release_held
 from engine.cli.mending import reason_option
 from engine.cli.output import counted, env_option, guarded, json_option, say, site_option
 from engine.cli.tables import cells_of
@@ -41,7 +41,7 @@ def map_code(
     suture map 'charges: code=X payer_class=COM' charge_code=27811420 billable=yes …
     """
     arguments = {"cause": cause, "cells": cells_of(cells), "reason": reason, "dry_run": dry_run}
-    answer = tell_engine(folder, environment, "map_code", arguments)
+    answer = release_held(folder, environment, "map_code", arguments)
     say(answer, as_json, lambda _: _lines(answer))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from engine.cli.connect import tell_engine
+from engine.cli.connect import release_held, tell_engine
 from engine.cli.output import NUMBER, env_option, guarded, json_option, say, site_option
 from engine.errors import UsageError
 
@@ -55,14 +55,14 @@ def release(
         "as_new": as_new,
         "reason": reason,
     }
-    say(tell_engine(folder, environment, "release", arguments), as_json, _released)
+    say(release_held(folder, environment, "release", arguments), as_json, _released)
 
 
 def _released(answer: dict[str, Any]) -> list[str]:
     """Nobody is left guessing whether a name was mistyped."""
-    return (
-        _words(answer) if answer["messages"] else ["nothing of that is held; `suture worklist` shows what is"]
-    )
+    if not answer["messages"]:
+        return ["nothing of that is held; `suture worklist` shows what is"]
+    return _words({name: answer[name] for name in ("messages", "released", "still_held", "not_due")})
 
 
 @click.command()

@@ -16,7 +16,7 @@ from engine.errors import SiteError
 from engine.pipeline import trial
 from engine.pipeline.trial import Trial
 from engine.site.compile import check, compile_release, compile_tests, load_site
-from engine.site.digests import channel_digests
+from engine.site.digests import Parts, channel_parts
 from engine.site.files import Site
 from engine.site.release import ChannelTest
 from engine.site.sources import read_sources
@@ -76,7 +76,7 @@ class Rounds:
     """One look after the other. A test whose channel and files are as before is not run again."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[str, ChannelTest, Trial]] = {}
+        self._known: dict[str, tuple[Parts, ChannelTest, Trial]] = {}
 
     def lines(self, site: Site) -> list[str]:
         """What there is to say of the site: faults, failed tests, or that all is good."""
@@ -100,16 +100,16 @@ class Rounds:
     def _trials(self, site: Site) -> Iterator[Trial]:
         release, now = compile_release(site), datetime.now(UTC)
         tables = {name.rsplit("/", 1)[-1].removesuffix(".csv"): data for name, data in site.files.items()}
-        digests = channel_digests(site, read_sources(site), tables)
+        parts = channel_parts(site, read_sources(site), tables)
         before, self._known = self._known, {}
         for test in compile_tests(site):
-            digest, key = digests[test.channel], f"{test.channel}: {test.name}"
+            made_of, key = parts[test.channel], f"{test.channel}: {test.name}"
             kept = before.get(key)
-            if kept is not None and test.received is not None and kept[:2] == (digest, test):
+            if kept is not None and test.received is not None and kept[:2] == (made_of, test):
                 done = kept[2]
             else:
                 done = trial.run(release, test, now)
-            self._known[key] = (digest, test, done)
+            self._known[key] = (made_of, test, done)
             yield done
 
 

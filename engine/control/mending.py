@@ -15,17 +15,18 @@ from typing import Any
 import orjson
 
 from engine.clock import Clock
-from engine.control.acts import PAGE, Answer, audit, known_destination, named, selected
+from engine.control.acts import Answer, audit, known_destination, named, selected
+from engine.control.releases import Releases
 from engine.domain.changes import Dropped
 from engine.domain.message import MessageId
 from engine.domain.ports import Store
-from engine.domain.status import DeliveryState, EffectState, MessageState
-from engine.domain.views import ActView, MessageQuery
+from engine.domain.status import DeliveryState, EffectState
+from engine.domain.views import ActView
 from engine.errors import UsageError
 from engine.pipeline.changing import What
 from engine.pipeline.correcting import Corrector
 from engine.pipeline.correction import Order, Planned, Told
-from engine.pipeline.releasing import Releaser, Tally
+from engine.pipeline.releasing import Releaser
 from engine.pipeline.stepper import Outbox, Stepper
 
 ASKED = "asked"
@@ -35,20 +36,28 @@ Plans = dict[MessageId, Planned]
 
 
 class Mender:
-    """Five verbs. `look`: called when what waits for an original may be other than before."""
+    """Six verbs. `look`: called when what waits for an original may be other than before."""
 
     def __init__(
-        self, store: Store, stepper: Stepper, outbox: Outbox, clock: Clock, look: Callable[[], None]
+        self,
+        store: Store,
+        stepper: Stepper,
+        outbox: Outbox,
+        clock: Clock,
+        releases: Releases,
+        look: Callable[[], None],
     ) -> None:
         self._store = store
         self._stepper = stepper
         self._outbox = outbox
         self._clock = clock
+        self._releases = releases
         self._look = look
 
     def verbs(self) -> dict[str, Callable[..., Awaitable[Answer]]]:
         return {
             "release": self.release,
+            "release_progress": self._releases.progress,
             "drop": self.drop,
             "correct": self.correct,
             "undo": self.undo,
@@ -68,18 +77,8 @@ class Mender:
         reason: str = "",
     ) -> Answer:
         """Held lines, stepped again with what is known now. `messages` None: all that `owner` and `cause` name."""
-        if messages is not None:
-            await selected(self._store, messages, None)
-        tally = Tally(0, 0, 0)
-        async with self._stepper.lock:
-            releaser = self._releaser(actor, reason)
-            for page in await self._held_pages(owner, cause, messages):
-                holding = [message for message in page if await self._holds(message)]
-                tally = tally.plus(await releaser.release(holding, as_new=as_new))
-        self._look()
-        target = cause or owner or ("messages" if messages else "all")
-        await self._audit(actor, "release", target, reason, tally._asdict())
-        return dict(tally._asdict())
+        ids = None if messages is None else await selected(self._store, messages, None)
+        return await self._releases.ask(actor, reason, owner=owner, cause=cause, messages=ids, as_new=as_new)
 
     async def drop(self, *, actor: str, messages: list[int], reason: str) -> Answer:
         """What these messages hold is not to be posted; what waited for it goes on without it."""
@@ -202,27 +201,6 @@ class Mender:
 
     def _corrector(self) -> Corrector:
         return Corrector(self._store, self._store, self._outbox, self._clock, self._stepper.edition)
-
-    async def _held_pages(
-        self, owner: str | None, cause: str | None, messages: list[int] | None
-    ) -> list[list[MessageId]]:
-        if messages is not None:
-            return [[MessageId(message) for message in messages]]
-        pages, after = [], 0
-        while page := await self._store.held_messages(owner, cause, after, PAGE):
-            pages.append(page)
-            after = page[-1]
-        return pages
-
-    async def _holds(self, message: MessageId) -> bool:
-        """Whether a person can release anything of it: effects, or a message that nothing was made of."""
-        if any(
-            effect.state in (EffectState.HELD, EffectState.WAITING)
-            for effect in await self._store.effects(message)
-        ):
-            return True
-        (view,) = await self._store.messages(MessageQuery(before=message + 1, limit=1))
-        return view.id == message and view.state is MessageState.HELD
 
     async def _refused(self, delivery: int | None) -> bool:
         view = await self._store.delivery(delivery) if delivery is not None else None

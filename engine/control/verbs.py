@@ -6,14 +6,15 @@ Every act of a person has an actor and is written to the audit.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from engine.activation import activate, current_csv, go_back, record_table
 from engine.clock import Clock
 from engine.control.acts import KEYS_TRIED, Answer, audit, named, selected
+from engine.control.causes import missing_row
 from engine.control.mending import Mender
+from engine.control.releases import Releases
 from engine.control.replaying import Replayer
 from engine.domain.changes import Recovered
 from engine.domain.ports import Store
@@ -39,11 +40,6 @@ class Lanes(Protocol):
 SHOWN = 5
 """Rows that a fault names."""
 
-_CAUSE = re.compile(r"(?:[A-Z]{3}[0-9]{3} )?(?P<table>[a-z][a-z0-9-]*): (?P<keys>.+)")
-_KEY = re.compile(r"(\S+?)=(\S+)")
-_MISSING = "(missing)"
-"""How causes are written, and a key that a line does not have."""
-
 MANY = 1000
 """Editions that are looked through."""
 
@@ -60,6 +56,7 @@ class Verbs:
         clock: Clock,
         load: Callable[[], Site],
         site: Site,
+        releases: Releases,
         look: Callable[[], None] = lambda: None,
         *,
         running: bool = True,
@@ -73,8 +70,9 @@ class Verbs:
         self._clock = clock
         self._load = load
         self._site = site
+        self._releases = releases
         self._verbs: dict[str, Callable[..., Awaitable[Answer]]] = {
-            **Mender(store, stepper, outbox, clock, look).verbs(),
+            **Mender(store, stepper, outbox, clock, releases, look).verbs(),
             **Replayer(store, stepper, outbox, clock).verbs(),
             "add_row": self.add_row,
             "map_code": self.map_code,
@@ -116,7 +114,8 @@ class Verbs:
     async def map_code(
         self, *, actor: str, cause: str, cells: dict[str, str], reason: str = "", dry_run: bool = False
     ) -> Answer:
-        """The row that a cause of the worklist lacks is added, and what waited for it goes: exactly those lines."""
+        """The row that a cause of the worklist lacks is added, and what waited for it goes: exactly those lines. Where
+        a crash cut it short in between, the same again goes on."""
         groups = [group for group in await self._store.worklist() if group.cause == cause]
         if not groups:
             raise UsageError(
@@ -134,24 +133,18 @@ class Verbs:
         if dry_run:
             _whole(table, self._columns(table), [row])
             return {"table": table, "row": row, "waiting": waiting}
-        added = await self.add_row(actor=actor, table=table, rows=[row], reason=reason)
+        if not self._stepper.edition.release.tables[table].has_row(row):
+            await self.add_row(actor=actor, table=table, rows=[row], reason=reason)
+        (view, *_) = await self._store.table_versions(table)
         released = await self._verbs["release"](actor=actor, cause=cause, reason=reason)
-        return {**added, "waiting": waiting, **released}
+        return {"table": table, "version": view.version, "waiting": waiting, **released}
 
     def _missing_row(self, cause: str) -> tuple[str, dict[str, str]]:
-        """(table, the keys that it lacks a row for), out of `items: facility=NORTH code=X`. A key that the line does
-        not have is left out: whoever maps it says `*`, or another."""
-        found = _CAUSE.fullmatch(cause)
-        tables = self._stepper.edition.release.tables
-        values = [value for _, value in _KEY.findall(found["keys"])] if found else []
-        if (
-            found is None
-            or found["table"] not in tables
-            or len(values) != len(tables[found["table"]].spec.keys)
-        ):
+        """(table, the keys that it lacks a row for)."""
+        missing = missing_row(cause, self._stepper.edition.release.tables)
+        if missing is None:
             raise UsageError("CTL022", "that cause is mended by no row of a table", "see `suture worklist`")
-        keys = zip(tables[found["table"]].spec.keys, values, strict=True)
-        return found["table"], {key: value for key, value in keys if value != _MISSING}
+        return missing.table.name, missing.cells()
 
     def _columns(self, table: str) -> list[str]:
         spec = self._stepper.edition.release.tables[table].spec
@@ -232,13 +225,14 @@ class Verbs:
         return {"act": await audit(self._store, self._clock, actor, "capture", named(ids), "", detail)}
 
     async def status(self, *, actor: str) -> Answer:
-        """Destinations and the release in force."""
+        """Destinations, the release in force, and the releases of held lines that are under way."""
         edition = self._stepper.edition
         return {
             "release": edition.release.hash,
             "edition": edition.id,
             "recovering_since_us": await self._store.recovering(),
             "destinations": self._lanes.status(),
+            "releases": self._releases.under_way(),
             "backlog": self._store.backlog,
             "running": self._running,
         }

@@ -18,6 +18,7 @@ from engine.domain.views import (
     EditionView,
     EffectView,
     HeldGroup,
+    HeldView,
     LateEffects,
     LineView,
     MessageQuery,
@@ -68,6 +69,14 @@ class Reader(Protocol):
         ...
 
     async def inbound(self, message: MessageId) -> Inbound | None: ...
+
+    async def inbounds(self, messages: Sequence[MessageId]) -> list[Inbound]:
+        """In id order."""
+        ...
+
+    async def stepped(self, first: int, last: int) -> list[tuple[str, Inbound, bytes | None]]:
+        """(type, message, step record) of messages that posted something, or would have, in id order."""
+        ...
 
     async def gather(self, keys: Sequence[FactKeys]) -> list[Facts]:
         """The facts named by each set of keys, in the same order."""
@@ -162,6 +171,14 @@ class Reader(Protocol):
         """Messages with held effects of that owner and cause (None: any), in id order, id > `after`."""
         ...
 
+    async def held_extent(self, owner: str | None, cause: str | None) -> tuple[int, int]:
+        """How many messages `held_messages` would find, and the last of them; 0 when there are none."""
+        ...
+
+    async def holding(self, messages: Sequence[MessageId]) -> dict[MessageId, list[HeldView]]:
+        """Those of `messages` that hold anything that can be released; no effects: it is held itself."""
+        ...
+
     async def held_deliveries(self, destination: str | None, limit: int) -> list[int]:
         """Ids of HELD deliveries (None: of any destination) that are certainly not applied, oldest first: refused, or
         given up."""
@@ -217,6 +234,10 @@ class Reader(Protocol):
         ...
 
     async def act(self, act: int) -> ActView | None: ...
+
+    async def acts_without(self, verb: str, ending: str) -> list[ActView]:
+        """Acts of `verb` that no act of `ending` on the same target names as what it `ends`, oldest first."""
+        ...
 
     async def acts_on(self, verb: str, target: str) -> list[ActView]:
         """Newest first."""

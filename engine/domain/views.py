@@ -92,6 +92,24 @@ class EffectView(NamedTuple):
     part: str = ""
 
 
+class HeldView(NamedTuple):
+    """An effect that is held or waits, as a release must know it. `gone`: another part of its line's effect is on its
+    way, or there."""
+
+    channel: str
+    number: int
+    name: str
+    action: Action
+    state: EffectState
+    cause: str
+    part: str = ""
+    gone: bool = False
+
+    @property
+    def place(self) -> tuple[str, int, str, Action, str]:
+        return self.channel, self.number, self.name, self.action, self.part
+
+
 class DeliveryView(NamedTuple):
     id: int
     message_id: MessageId

@@ -6,27 +6,33 @@ waits for its original goes the same way, by itself (`sequels`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.clock import Clock
-from engine.domain.changes import Change, Conflict, Released, Routed
-from engine.domain.message import MessageId
+from engine.domain.changes import Answered, Conflict, Released, Routed
+from engine.domain.message import Inbound, MessageId
 from engine.domain.ports import Reader, Writer
-from engine.domain.posting import Stepped
+from engine.domain.posting import Facts
 from engine.domain.status import DeliveryState, EffectState, MessageState
-from engine.domain.views import EffectView
+from engine.domain.views import HeldView
 from engine.errors import MessageError
 from engine.pipeline.composing import WAITS_FOR_LINE
 from engine.pipeline.context import AS_NEW
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import Edition
-from engine.pipeline.reading import Read, read_message
+from engine.pipeline.reading import read_message
 from engine.pipeline.step import Decisions, HeldEffect, step
-from engine.pipeline.stepper import Outbox, Prepared, gather
+from engine.pipeline.stepper import Outbox, Prepared, gather, in_slices, independent
 
 TRIES = 5
 """Times that a step is run again when what it relies on moves on while it is committed."""
+
+
+MANY = 24
+"""Messages that are read, stepped and committed in one go: few commits for a bulk, no long wait for who is live."""
 
 
 class Tally(NamedTuple):
@@ -40,6 +46,25 @@ class Tally(NamedTuple):
 
     def plus(self, other: Tally) -> Tally:
         return Tally(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+NOTHING = Tally(0, 0, 0)
+
+
+class _Case(NamedTuple):
+    """What a message holds, and what of it may move now."""
+
+    held: Sequence[HeldView]
+    moving: Sequence[HeldView]
+
+    def only(self) -> frozenset[HeldEffect]:
+        """The parts that may move: all that the tables of now give, where no part of a line's effect has gone or
+        stays."""
+        stays = {one.place for one in self.held} - {one.place for one in self.moving}
+        some = {place[:-1] for place in stays} | {one.place[:-1] for one in self.moving if one.gone}
+        return frozenset(
+            (*one.place[:-1], one.part if one.place[:-1] in some else None) for one in self.moving
+        )
 
 
 class Releaser:
@@ -68,85 +93,89 @@ class Releaser:
         self, messages: Sequence[MessageId], *, as_new: bool = False, waiting: bool = False
     ) -> Tally:
         """`as_new`: suspected duplicates and changed lines are others, to be posted beside what was told before.
-        `waiting`: only what waits for something else to go or to settle."""
-        tally = Tally(0, 0, 0)
-        for message in messages:
+        `waiting`: only what waits for something else to go or to settle. What holds nothing is not counted."""
+        tally = NOTHING
+        for start in range(0, len(messages), MANY):
+            some = messages[start : start + MANY]
             for _ in range(TRIES):
-                found = await self._one(message, as_new, waiting)
-                if found is not None:
-                    tally = tally.plus(found)
+                found, some = await self._once(some, as_new, waiting)
+                tally = tally.plus(found)
+                if not some:
                     break
         return tally
 
-    async def _one(self, message: MessageId, as_new: bool, waiting: bool) -> Tally | None:
-        """None: something that it relies on moved on meanwhile."""
-        inbound = await self._reader.inbound(message)
-        if inbound is None:
-            return Tally(0, 0, 0)
-        try:
-            read = read_message(self._edition.release, self._digester, inbound)
-        except MessageError:
-            return Tally(1, 0, 1)
-        only, lines = await self._held(message, waiting)
-        if waiting and not only:
-            return Tally(1, 0, 0)
-        decisions: Decisions = dict.fromkeys(lines, AS_NEW) if as_new else {}
-        (facts,) = await gather(self._reader, self._digester, [Prepared(inbound, self._edition, read)])
-        stepped = step(
-            self._edition.release, self._digester, read, facts, decisions=decisions, only=only or None
-        ).late()
-        (answer,) = await self._writer.submit((self._change(message, read, stepped, bool(only)),))
-        if isinstance(answer, Conflict):
-            return None
-        for document in stepped.documents:
-            self._outbox.wake(document.destination, document.priority)
-        states = [effect.state for effect in stepped.effects]
-        not_due = max(0, len(only) - len(states))
-        return Tally(1, states.count(EffectState.ROUTED), states.count(EffectState.HELD), not_due)
+    async def _once(
+        self, messages: Sequence[MessageId], as_new: bool, waiting: bool
+    ) -> tuple[Tally, list[MessageId]]:
+        """What came of them, and those of which something that they rely on moved on meanwhile."""
+        cases = {
+            message: _Case(held, [effect for effect in held if _may_move(effect, waiting)])
+            for message, held in (await self._reader.holding(messages)).items()
+        }
+        wanted = [message for message, case in cases.items() if case.moving or not waiting]
+        prepared = await in_slices(self._prepare, await self._reader.inbounds(wanted))
+        readable = deque(one for one in prepared if one.read is not None)
+        unread = len(prepared) - len(readable)
+        tally, lost = Tally(unread, 0, unread), []
+        while readable:
+            batch = independent(readable)
+            facts = await gather(self._reader, self._digester, batch)
+            decided = await in_slices(
+                lambda one: self._decided(one[0], cases[one[0].inbound.id], one[1], as_new),
+                list(zip(batch, facts, strict=True)),
+            )
+            for change, answer in zip(decided, await self._committed(decided), strict=True):
+                if isinstance(answer, Conflict):
+                    lost.append(change.message)
+                else:
+                    tally = tally.plus(self._gone(change, len(cases[change.message].moving)))
+        return tally, lost
 
-    def _change(self, message: MessageId, read: Read, stepped: Stepped, has_effects: bool) -> Change:
-        now_us = self._clock.now_us()
-        if has_effects:
+    def _prepare(self, inbound: Inbound) -> Prepared:
+        try:
+            return Prepared(
+                inbound, self._edition, read_message(self._edition.release, self._digester, inbound)
+            )
+        except MessageError:
+            return Prepared(inbound, self._edition, None)
+
+    def _decided(self, prepared: Prepared, case: _Case, facts: Facts, as_new: bool) -> Released | Routed:
+        """The step run again."""
+        assert prepared.read is not None
+        only = case.only()
+        lines = [(one.channel, one.number) for one in case.moving if one.state is EffectState.HELD]
+        decisions: Decisions = dict.fromkeys(lines, AS_NEW) if as_new else {}
+        release, message, now_us = self._edition.release, prepared.inbound.id, self._clock.now_us()
+        stepped = step(
+            release, self._digester, prepared.read, facts, decisions=decisions, only=only or None
+        ).late()
+        if only:
             return Released(message, stepped, self._edition.id, now_us, self._actor, self._reason)
         born = (DeliveryState.READY,) * len(stepped.documents)
         return Routed(message, stepped, born, self._edition.id, now_us, MessageState.HELD)
 
-    async def _held(
-        self, message: MessageId, waiting: bool
-    ) -> tuple[frozenset[HeldEffect], list[tuple[str, int]]]:
-        """Its held and waiting effects, and the lines that the held ones belong to."""
-        channels = {line.id: line.channel for line in await self._reader.lines(message)}
-        effects = await self._reader.effects(message)
-        held = [effect for effect in effects if _may_move(effect, waiting)]
-        only = _movable(effects, held, channels)
-        lines = [effect for effect in held if effect.state is EffectState.HELD]
-        return only, [(channels[effect.line_id], effect.number) for effect in lines]
-
-
-def _movable(
-    effects: Sequence[EffectView], held: Sequence[EffectView], channels: Mapping[int, str]
-) -> frozenset[HeldEffect]:
-    """The parts that are held; all that the tables of now give, where no part of a line's effect has gone yet."""
-    moving = {effect.id for effect in held}
-    gone = {
-        (effect.line_id, effect.name, effect.action)
-        for effect in effects
-        if effect.id not in moving
-        and effect.state in (EffectState.ROUTED, EffectState.HELD, EffectState.WAITING)
-    }
-    return frozenset(
-        (
-            channels[effect.line_id],
-            effect.number,
-            effect.name,
-            effect.action,
-            effect.part if (effect.line_id, effect.name, effect.action) in gone else None,
+    async def _committed(self, changes: Sequence[Released | Routed]) -> list[Answered]:
+        """Each by itself, so that one which the store refuses stops no other; commits carry many."""
+        told = await asyncio.gather(
+            *(self._writer.submit((change,)) for change in changes), return_exceptions=True
         )
-        for effect in held
-    )
+        answers = []
+        for one in told:
+            if isinstance(one, BaseException):
+                raise one
+            answers += one
+        return answers
+
+    def _gone(self, change: Released | Routed, held: int) -> Tally:
+        """What is on its way wakes its lanes."""
+        for document in change.stepped.documents:
+            self._outbox.wake(document.destination, document.priority)
+        states = [effect.state for effect in change.stepped.effects]
+        not_due = max(0, held - len(states))
+        return Tally(1, states.count(EffectState.ROUTED), states.count(EffectState.HELD), not_due)
 
 
-def _may_move(effect: EffectView, waiting: bool) -> bool:
+def _may_move(effect: HeldView, waiting: bool) -> bool:
     if effect.state is EffectState.HELD:
         return not waiting or effect.cause.startswith(("waits for ", WAITS_FOR_LINE))
-    return effect.state is EffectState.WAITING
+    return True

@@ -170,7 +170,7 @@ class Stepper:
             prepared = await self._those_who_may(prepared)
         waiting = deque(prepared)
         while waiting:
-            await self._route(_independent(waiting), taken.late)
+            await self._route(independent(waiting), taken.late)
 
     async def _those_who_may(self, batch: Sequence[Prepared]) -> list[Prepared]:
         """Nobody overtakes who goes by several numbers, or who takes back what may still wait."""
@@ -344,7 +344,7 @@ def _stay(account: bytes) -> bytes:
     return b"stay" + account
 
 
-def _independent(waiting: deque[Prepared]) -> list[Prepared]:
+def independent(waiting: deque[Prepared]) -> list[Prepared]:
     """Takes messages from the left of `waiting` until one needs what another before it is about to write."""
     together: list[Prepared] = []
     written: set[bytes] = set()

@@ -7,8 +7,8 @@ posted once is never translated anew, so an edit does not reach credits and dupl
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from engine.mapping.functions import text_of
 from engine.pipeline.digests import Digester
 from engine.pipeline.reading import Read, read_message
 from engine.pipeline.step import step
+from engine.preview.touching import Edit, Watch, routes
 from engine.site.release import Release
 
 CHANGES = ("changed", "added", "lost", "newly held", "newly mapped")
@@ -70,8 +71,8 @@ class Sum:
 
 @dataclass(slots=True)
 class Tally:
-    """What was compared so far. `messages`: looked at; `touched`: stepped with both; `lines`: change → effects of
-    lines; `samples`: change → first messages; `causes`: of what is newly held → lines."""
+    """What was compared so far. `messages`: looked at; `touched`: those that the edit may change, stepped with both;
+    `lines`: change → effects of lines; `samples`: change → first messages; `causes`: of what is newly held → lines."""
 
     messages: int = 0
     touched: int = 0
@@ -114,14 +115,38 @@ class Tally:
             self.money[place].after += total.after
 
 
-def compare(
-    before: Release, after: Release, digester: Digester, inbound: Inbound, facts: Facts
-) -> list[Difference]:
-    """What an edit changes for one message, in the order of its lines."""
-    was, now = (made(release, digester, inbound, facts) for release in (before, after))
-    keys = {**dict.fromkeys(was), **dict.fromkeys(now)}
-    found = (_difference(was.get(key), now.get(key)) for key in keys)
-    return [difference for difference in found if difference is not None]
+class Comparer:
+    """Two releases, as far as an edit touches them: a channel that is the same in both is not stepped."""
+
+    def __init__(self, before: Release, after: Release, edit: Edit, digester: Digester) -> None:
+        self._before, self._after = (
+            replace(one, channels=tuple(part for part in one.channels if part.name in edit.channels))
+            for one in (before, after)
+        )
+        self._digester = digester
+        self._watch = Watch(self._before, self._after, edit.tables)
+        both = (self._before, self._after)
+        self._routes, self._remade = (
+            frozenset(routes(both, names)) for names in (edit.channels, edit.remade)
+        )
+
+    def takes(self, feed: str, kind: str) -> bool:
+        """Whether a channel that differs takes such messages."""
+        return (feed, kind) in self._routes
+
+    def compare(self, kind: str, inbound: Inbound, facts: Facts) -> list[Difference] | None:
+        """What the edit changes for one message that is taken, in the order of its lines. None: it is not touched."""
+        if (inbound.feed, kind) in self._remade:
+            was = made(self._before, self._digester, inbound, facts)
+        else:
+            self._watch.met = False
+            was = made(self._watch.release, self._digester, inbound, facts)
+            if not self._watch.met:
+                return None
+        now = made(self._after, self._digester, inbound, facts)
+        keys = {**dict.fromkeys(was), **dict.fromkeys(now)}
+        found = (_difference(was.get(key), now.get(key)) for key in keys)
+        return [difference for difference in found if difference is not None]
 
 
 def made(release: Release, digester: Digester, inbound: Inbound, facts: Facts) -> dict[Key, Seen]:
@@ -176,16 +201,3 @@ def _difference(before: Seen | None, after: Seen | None) -> Difference | None:
     if now:
         return Difference("newly mapped" if before is not None else "added", before, after)
     return None
-
-
-def touched_channels(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[str]:
-    """Channels whose digests differ, or that one of the two lacks."""
-    return frozenset(name for name in {*before, *after} if before.get(name) != after.get(name))
-
-
-def routes(releases: tuple[Release, Release], channels: frozenset[str]) -> Iterator[tuple[str, str]]:
-    """(feed, type) of the messages that these channels take."""
-    for release in releases:
-        for channel in release.channels:
-            if channel.name in channels:
-                yield from ((feed, trigger) for feed in channel.feeds for trigger in channel.reader.triggers)

@@ -12,24 +12,21 @@ from typing import NamedTuple
 
 from engine.activation import tables_after
 from engine.domain.ports import Reader
-from engine.domain.status import MessageState
-from engine.domain.views import MessageQuery, MessageView
+from engine.domain.views import MessageQuery
 from engine.errors import UsageError
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import kept_edition
 from engine.pipeline.record import unpack_facts
-from engine.preview.comparing import Tally, compare, routes, touched_channels
+from engine.preview.comparing import Comparer, Tally
+from engine.preview.touching import Edit, edit_of
 from engine.site.compile import compile_release, unpack_site
-from engine.site.digests import channel_digests
+from engine.site.digests import channel_parts
 from engine.site.files import Site
 from engine.site.sources import read_sources
 from engine.store.sqlite import SqliteReader
 
 RANGE = 2000
 """Messages that one process takes at once."""
-
-_TOLD = (MessageState.ROUTED, MessageState.FILTERED, MessageState.HELD)
-"""Duplicates, refused and superseded messages posted nothing, whatever the site says."""
 
 
 class Side(NamedTuple):
@@ -43,6 +40,7 @@ class Job(NamedTuple):
     store: Path
     before: Side
     after: Side
+    edit: Edit
 
 
 def preview(store: Path, site: Site, most: int, since_us: int | None, told: Callable[[int], None]) -> Tally:
@@ -65,8 +63,8 @@ def preview_between(
         first, last = asyncio.run(_range(reader, most, since_us))
     finally:
         reader.close()
-    tally, job = Tally(), Job(store, before, after)
-    if not _touched(job):
+    tally, job = Tally(), Job(store, before, after, edit_between(before, after))
+    if not job.edit.channels:
         tally.messages = last - first + 1
         return tally
     ranges = [(start, min(start + RANGE - 1, last)) for start in range(first, last + 1, RANGE)]
@@ -109,41 +107,33 @@ async def _range(reader: SqliteReader, most: int, since_us: int | None) -> tuple
     return max(1, last - most + 1, older[0].id + 1 if older else 1), last
 
 
-def _touched(job: Job) -> frozenset[str]:
-    digests = []
-    for side in (job.before, job.after):
+def edit_between(before: Side, after: Side) -> Edit:
+    """What differs, by channels and tables."""
+    parts = []
+    for side in (before, after):
         site = unpack_site(side.files)
-        digests.append(channel_digests(site, read_sources(site), side.tables))
-    return touched_channels(digests[0], digests[1])
+        parts.append(channel_parts(site, read_sources(site), side.tables))
+    return edit_of(*parts)
 
 
 class _Worker:
     """What one process has at hand."""
 
     def __init__(self, job: Job) -> None:
-        self.reader = SqliteReader(job.store)
-        self.digester = Digester(self.reader.hash_key)
-        self.before, self.after = (
+        self._reader = SqliteReader(job.store)
+        before, after = (
             compile_release(unpack_site(side.files), side.tables) for side in (job.before, job.after)
         )
-        self.routes = frozenset(routes((self.before, self.after), _touched(job)))
+        self._comparer = Comparer(before, after, job.edit, Digester(self._reader.hash_key))
 
     async def compare(self, first: int, last: int) -> Tally:
-        tally = Tally()
-        for view in await self._views(first, last):
-            tally.messages += 1
-            if (view.feed, view.type) not in self.routes or view.state not in _TOLD:
-                continue
-            inbound = await self.reader.inbound(view.id)
-            if inbound is None:
-                continue
-            facts = unpack_facts(await self.reader.record(view.id))
-            tally.add(view.id, compare(self.before, self.after, self.digester, inbound, facts))
+        tally = Tally(last - first + 1)
+        for kind, inbound, record in await self._reader.stepped(first, last):
+            if self._comparer.takes(inbound.feed, kind):
+                found = self._comparer.compare(kind, inbound, unpack_facts(record))
+                if found is not None:
+                    tally.add(inbound.id, found)
         return tally
-
-    async def _views(self, first: int, last: int) -> list[MessageView]:
-        found = await self.reader.messages(MessageQuery(before=last + 1, limit=last - first + 1))
-        return [view for view in reversed(found) if view.id >= first]
 
 
 _worker: _Worker | None = None

@@ -85,5 +85,11 @@ class Table:
         old = [dict(zip(sheet.header, record.cells, strict=True)) for record in sheet.records]
         return write_sheet(header, ([row.get(name, "").strip() for name in header] for row in [*old, *new]))
 
+    def has_row(self, row: Mapping[str, str]) -> bool:
+        """Whether a row says exactly this (column → text)."""
+        sheet = Sheet(self._source, self.file)
+        wanted = [row.get(name, "").strip() for name in sheet.header]
+        return any(list(record.cells) == wanted for record in sheet.records)
+
     def __repr__(self) -> str:
         return f"Table({self.name}, {len(self.rows)} rows)"

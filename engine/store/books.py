@@ -109,6 +109,11 @@ def held_messages(
     return [message for (message,) in ask(connection, "held_messages", owner, cause, after, limit)]
 
 
+def held_extent(connection: apsw.Connection, owner: str | None, cause: str | None) -> tuple[int, int]:
+    ((messages, last),) = ask(connection, "held_extent", owner, cause)
+    return messages, last
+
+
 def documents(connection: apsw.Connection, destination: str, after: int, limit: int) -> list[Any]:
     return ask(connection, "documents", destination, after, limit)
 

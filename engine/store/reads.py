@@ -27,6 +27,7 @@ from engine.domain.views import (
     EditionView,
     EffectView,
     HeldGroup,
+    HeldView,
     LateEffects,
     LineView,
     MessageQuery,
@@ -115,6 +116,15 @@ class SqliteReads:
     async def inbound(self, message: MessageId) -> Inbound | None:
         rows = self._rows("inbound", message)
         return Inbound(*rows[0]) if rows else None
+
+    async def inbounds(self, messages: Sequence[MessageId]) -> list[Inbound]:
+        rows = self._rows("inbounds", apsw.carray(array("q", messages))) if messages else []
+        return [Inbound(*row) for row in rows]
+
+    async def stepped(self, first: int, last: int) -> list[tuple[str, Inbound, bytes | None]]:
+        return [
+            (kind, Inbound(*inbound), record) for kind, record, *inbound in self._rows("stepped", first, last)
+        ]
 
     async def gather(self, keys: Sequence[FactKeys]) -> list[Facts]:
         try:
@@ -228,6 +238,21 @@ class SqliteReads:
     ) -> list[MessageId]:
         return await self._long(books.held_messages, owner, cause, after, limit)
 
+    async def held_extent(self, owner: str | None, cause: str | None) -> tuple[int, int]:
+        return await self._long(books.held_extent, owner, cause)
+
+    async def holding(self, messages: Sequence[MessageId]) -> dict[MessageId, list[HeldView]]:
+        found: dict[MessageId, list[HeldView]] = {}
+        rows = self._rows("holding", apsw.carray(array("q", messages))) if messages else []
+        for message, channel, number, name, action, state, cause, part, gone in rows:
+            held = found.setdefault(MessageId(message), [])
+            if channel is not None:
+                view = HeldView(
+                    channel, number, name, Action(action), EffectState(state), cause, part, bool(gone)
+                )
+                held.append(view)
+        return found
+
     async def message_counts(self) -> dict[tuple[str, str], int]:
         return await self._long(books.message_counts)
 
@@ -283,6 +308,9 @@ class SqliteReads:
 
     async def acts_on(self, verb: str, target: str) -> list[ActView]:
         return [_act(*row) for row in self._rows("acts_on", verb, target)]
+
+    async def acts_without(self, verb: str, ending: str) -> list[ActView]:
+        return [_act(*row) for row in self._rows("acts_without", verb, ending)]
 
     async def acts(self, limit: int) -> list[ActView]:
         return [_act(*row) for row in self._rows("acts", limit)]

@@ -25,7 +25,7 @@ from engine.store.faults import ENVIRONMENT, unavailable
 BATCH_WEIGHT = 150
 """Of one commit: enough to share the fsync, few enough to give the loop its turn every 5 ms."""
 
-_WEIGHTS: dict[type, int] = {Routed: 4, Released: 20}
+_WEIGHTS: dict[type, int] = {Routed: 4, Released: 6}
 """What a change costs the loop, in arrivals; any other: 1."""
 
 Results = list[list[Answered] | Exception]

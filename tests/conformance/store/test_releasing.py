@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.domain.changes import Conflict, Dropped
+from engine.domain.changes import Acted, Conflict, Dropped
 from engine.domain.posting import FactKeys, Measure, Priority
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
 from engine.domain.views import HeldGroup
@@ -118,6 +118,41 @@ async def test_held_messages_are_paged_by_id(store, make):
     assert await store.held_messages("supply-chain", None, 0, 2) == ids[:2]
     assert await store.held_messages(None, "items: code=X", ids[1], 2) == ids[2:]
     assert await store.held_messages("finance", None, 0, 10) == []
+
+
+async def test_how_much_a_release_is_about_is_known_before_it_begins(store, make):
+    ids = [(await make.post(store, make.holding(name)))[0] for name in "ab"]
+    assert await store.held_extent(None, "items: code=X") == (2, ids[1])
+    assert await store.held_extent("finance", None) == (0, 0)
+
+
+async def test_what_messages_hold_is_asked_for_many_at_once(store, make):
+    untold = make.holding("a", lines=(), effects=(), reason="unclaimed")
+    alone, _ = await make.post(store, untold)
+    held, _ = await make.post(store, make.holding("b"))
+    posted, _ = await make.post(store, make.posting("c"))
+    found = await store.holding([alone, held, posted])
+    assert found.keys() == {alone, held}
+    assert found[alone] == []
+    assert [(one.number, one.name, one.state) for one in found[held]] == [(1, "issue", EffectState.HELD)]
+    assert [one.id for one in await store.inbounds([posted, alone])] == [alone, posted]
+
+
+async def test_what_was_begun_and_has_no_end_is_found(store):
+    def act(verb: str, target: str, **detail: int) -> Acted:
+        return Acted("ann", verb, target, "", detail, 1)
+
+    first, second = await store.submit([act("begun", "a"), act("begun", "a")])
+    await store.submit([act("ended", "a", ends=first), act("ended", "b", ends=second)])
+    assert [one.id for one in await store.acts_without("begun", "ended")] == [second]
+
+
+async def test_messages_that_posted_something_or_would_have_are_read_by_range(store, make):
+    posted, _ = await make.post(store, make.posting("a"))
+    held, _ = await make.post(store, make.holding("b", record=b"{}"))
+    await make.post(store, make.posting("c"))
+    found = await store.stepped(posted, held)
+    assert [(inbound.id, record) for _, inbound, record in found] == [(posted, None), (held, b"{}")]
 
 
 async def test_a_release_makes_deliveries_of_what_was_held(store, make):

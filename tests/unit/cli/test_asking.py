@@ -54,6 +54,23 @@ def test_the_worklist_is_by_owner_with_what_is_at_stake(desk):
     assert "NOBODY-MAPPED" in desk.run("worklist").stdout
 
 
+def test_the_worklist_of_an_owner_has_nobody_else_s_holds(desk):
+    assert {group["owner"] for group in desk.json("worklist", "--owner", "supply-chain")} == {"supply-chain"}
+    assert "revenue-integrity" not in desk.run("worklist", "--owner", "supply-chain").stdout
+
+
+def test_the_worklist_says_since_when_and_which_rows_are_spelled_almost_alike(desk):
+    units = ["code=NOBODY-MAPED", "unit=EA", "--reason", "a slip"]
+    assert desk.run("tables", "add", "feed-units", *units).exit_code == 0
+    (group, *_) = desk.json("worklist")
+    assert group["first"] == group["last"] != ""
+    assert group["samples"] == [3]
+    assert group["nearest"][0] == {"code": "NOBODY-MAPED"}
+    text = desk.run("worklist").stdout
+    assert f"first seen {group['first']}, last {group['last']}; messages 3" in text
+    assert "spelled almost like it: code=NOBODY-MAPED" in text
+
+
 def test_the_account_closes(desk):
     account = desk.json("reconcile")
     assert account["messages"]["by_state"] == {"routed": 2, "held": 1}

@@ -148,6 +148,15 @@ def test_a_code_is_mapped_and_exactly_what_waited_for_it_goes(desk):
     assert not [one for one in desk.json("worklist") if one["cause"].startswith("charges: ")]
 
 
+def test_a_map_that_was_cut_short_goes_on_when_it_is_said_again(desk):
+    """The row is there, and what waits for it is not released yet."""
+    cause, cells = "MAP033 feed-units: code=NOBODY-MAPPED", ("unit=EA", "--reason", "new code")
+    assert desk.run("tables", "add", "feed-units", "code=NOBODY-MAPPED", *cells).exit_code == 0
+    told = desk.json("map", cause, *cells)
+    assert (told["version"], told["messages"], told["done"]) == (2, 1, True)
+    assert cause not in {group["cause"] for group in desk.json("worklist")}
+
+
 def test_a_cause_that_no_row_mends_is_told(desk):
     nothing = desk.run("map", "items: facility=NORTH code=NONE", "item=1")
     assert "CTL018" in nothing.stderr

@@ -39,6 +39,14 @@ def test_a_preview_tells_the_lines_and_the_money_that_an_edit_changes(desk):
     assert "altogether -4,200.00" in desk.run("diff", "--money").stdout
 
 
+def test_an_edit_of_rows_touches_only_messages_that_ask_for_one_of_them(desk):
+    table = desk.site / "mappings" / "tables" / "charges.csv"
+    table.write_text(table.read_text().replace("IMP-FEM-06,*,27810106", "IMP-FEM-06,*,27810107"))
+    told = desk.json("preview")
+    assert (told["messages"], told["touched"], told["differing"]) == (3, 1, 1)
+    assert told["samples"] == {"changed": [1]}
+
+
 def test_a_row_that_was_missing_shows_what_it_would_let_go(desk):
     table = desk.site / "mappings" / "tables" / "feed-units.csv"
     table.write_text(table.read_text() + "NOBODY-MAPPED,EA,,\n")

@@ -22,6 +22,7 @@ GROWS = {
     "doubt_under_way",
     "held_deliveries",
     "held_messages",
+    "held_extent",
     "kept",
     "known",
     "line_counts",

@@ -73,6 +73,10 @@ WHERE type = ?1 AND received_us >= ?2 AND account IS NOT NULL GROUP BY account O
 SELECT 1 FROM message m JOIN line l ON l.message_id = m.id
 WHERE m.account IN carray(?1) AND l.channel = ?2 LIMIT 1
 
+-- name: held_extent
+SELECT count(DISTINCT message_id), coalesce(max(message_id), 0) FROM held
+WHERE NOT refused AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR cause = ?2)
+
 -- name: held_messages
 SELECT DISTINCT message_id FROM held
 WHERE NOT refused AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR cause = ?2) AND message_id > ?3

@@ -25,3 +25,15 @@ SELECT m.id, m.feed, m.received_us, c.body, m.charset,
        CASE WHEN m.state = 6 OR (m.state = 4 AND m.stepped_us IS NULL) THEN NULL ELSE m.relates_to END,
        m.step_edition, m.step_to
 FROM message m JOIN content c ON c.id = m.content_id WHERE m.id = ?
+
+-- name: inbounds
+SELECT m.id, m.feed, m.received_us, c.body, m.charset,
+       CASE WHEN m.state = 6 OR (m.state = 4 AND m.stepped_us IS NULL) THEN NULL ELSE m.relates_to END,
+       m.step_edition, m.step_to
+FROM message m JOIN content c ON c.id = m.content_id WHERE m.id IN carray(?) ORDER BY m.id
+
+-- name: stepped
+-- What posted something, or would have: duplicates, refused and superseded messages did not, whatever the site says.
+SELECT m.type, r.body, m.id, m.feed, m.received_us, c.body, m.charset, m.relates_to, m.step_edition, m.step_to
+FROM message m JOIN content c ON c.id = m.content_id LEFT JOIN content r ON r.id = m.record_id
+WHERE m.id BETWEEN ? AND ? AND +m.state IN (1, 2, 3) ORDER BY m.id

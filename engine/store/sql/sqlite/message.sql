@@ -31,6 +31,14 @@ WHERE d.message_id = ? ORDER BY a.id
 -- name: posted_by
 SELECT id FROM effect WHERE message_id = ? AND action = 1 AND state IN (1, 2) AND (owns = 1 OR held_us IS NOT NULL)
 
+-- name: holding
+-- Effects that are held or wait; a message that is held without any has a row of nulls.
+SELECT m.id, l.channel, l.number, e.name, e.action, e.state, e.cause, e.part,
+       EXISTS (SELECT 1 FROM effect o WHERE o.message_id = m.id AND o.line_id = e.line_id AND o.name = e.name
+               AND o.action = e.action AND o.state = 1)
+FROM message m LEFT JOIN effect e ON e.message_id = m.id AND e.state IN (2, 5) LEFT JOIN line l ON l.id = e.line_id
+WHERE m.id IN carray(?) AND (e.id IS NOT NULL OR m.state = 3) ORDER BY m.id, e.id
+
 -- name: anything_waits
 SELECT 1 FROM effect WHERE state IN (2, 5) AND reverses IS NOT NULL LIMIT 1
 

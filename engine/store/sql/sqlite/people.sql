@@ -59,5 +59,11 @@ SELECT id, at_us, actor, verb, target, reason, detail FROM act WHERE id = ?
 -- name: acts_on
 SELECT id, at_us, actor, verb, target, reason, detail FROM act WHERE verb = ? AND target = ? ORDER BY id DESC
 
+-- name: acts_without
+SELECT b.id, b.at_us, b.actor, b.verb, b.target, b.reason, b.detail FROM act b
+WHERE b.verb = ?1 AND NOT EXISTS (
+    SELECT 1 FROM act e WHERE e.verb = ?2 AND e.target = b.target AND json_extract(e.detail, '$.ends') = b.id)
+ORDER BY b.id
+
 -- name: acts
 SELECT id, at_us, actor, verb, target, reason, detail FROM act ORDER BY id DESC LIMIT ?

@@ -1,0 +1,52 @@
+"""Causes of the worklist that a row of a table mends, and the keys of rows that are spelled almost like it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from engine.reference.table import Table
+
+COMPARED = 10_000
+"""Keys of rows that are compared for one worklist: the first groups have suggestions, and it comes at once."""
+
+_CAUSE = re.compile(r"(?:[A-Z]{3}[0-9]{3} )?(?P<table>[a-z][a-z0-9-]*): (?P<keys>.+)")
+_MISSING = "(missing)"
+"""How causes are written, and a key that a line does not have."""
+
+
+class Missing(NamedTuple):
+    """`key`: one text for each of the table's keys, '' for what the line does not have."""
+
+    table: Table
+    key: tuple[str, ...]
+
+    def cells(self) -> dict[str, str]:
+        """The cells that the row needs. A key that the line does not have is left out: whoever maps it says `*`, or
+        another."""
+        return {name: text for name, text in zip(self.table.spec.keys, self.key, strict=True) if text}
+
+
+def missing_row(cause: str, tables: Mapping[str, Table]) -> Missing | None:
+    """The row that `items: facility=NORTH code=X` asks for; None for a cause that no row mends."""
+    found = _CAUSE.fullmatch(cause)
+    table = tables.get(found["table"]) if found else None
+    if found is None or table is None:
+        return None
+    written = " ".join(f"{re.escape(name)}=(.+?)" for name in table.spec.keys)
+    values = re.fullmatch(written, found["keys"])
+    return values and Missing(table, tuple("" if value == _MISSING else value for value in values.groups()))
+
+
+def nearest(causes: Iterable[str], tables: Mapping[str, Table]) -> dict[str, list[dict[str, str]]]:
+    """Cause → keys of rows that are spelled almost like the missing one, the likest first."""
+    suggestions: dict[str, list[dict[str, str]]] = {}
+    left = COMPARED
+    for cause in dict.fromkeys(causes):
+        missing = missing_row(cause, tables)
+        if missing is not None and len(missing.table.rows) <= left:
+            left -= len(missing.table.rows)
+            keys = missing.table.nearest(missing.key)
+            suggestions[cause] = [dict(zip(missing.table.spec.keys, cells, strict=True)) for cells in keys]
+    return suggestions
