@@ -7,10 +7,11 @@ the store since then stay, unless the file changed too: then somebody must expor
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from engine.clock import Clock
-from engine.domain.changes import Acted, Activated, TableRecorded
+from engine.domain.changes import Acted, Activated, Change, TableRecorded
 from engine.domain.ports import Reader, Store
 from engine.domain.views import TableVersionView
 from engine.errors import Bug, Fault, SiteError, UsageError
@@ -100,22 +101,37 @@ async def go_back(
 
 
 async def record_table(
-    store: Store, site: Site, name: str, csv: bytes, clock: Clock, actor: str, reason: str, source: str
+    store: Store,
+    site: Site,
+    name: str,
+    csv: bytes,
+    clock: Clock,
+    actor: str,
+    reason: str,
+    source: str,
+    then: Callable[[int], Sequence[Change]] = lambda version: (),
 ) -> Edition:
-    """A new version of one table, and the edition that has it. `source`: worklist | import. Raises `SiteError` when
-    its rows do not fit."""
+    """A new version of one table, and the edition that has it. `source`: worklist | import. `then`: what becomes true
+    together with it. Raises `SiteError` when its rows do not fit."""
+    release = await release_with(store, site, name, csv)
     (current,) = await store.editions(1)
     versions = dict(current.tables)
-    csvs = {table: await _csv(store, table, version) for table, version in versions.items()}
-    release = await asyncio.to_thread(compile_release, site, {**csvs, name: csv})
     digest = sha256(csv).hexdigest()
     recorded = TableRecorded(name, digest, source, csv, clock.now_us(), actor, reason)
     (version,) = await store.submit((recorded,))
     assert isinstance(version, int)
     versions[name] = version
-    (edition,) = await store.submit((Activated(site.hash, site.pack(), versions, clock.now_us(), actor),))
+    activated = Activated(site.hash, site.pack(), versions, clock.now_us(), actor)
+    edition, *_ = await store.submit((activated, *then(version)))
     assert isinstance(edition, int)
     return Edition(edition, release)
+
+
+async def release_with(reader: Reader, site: Site, name: str, csv: bytes) -> Release:
+    """What would be in force with other rows in one table. Raises `SiteError` when they do not fit."""
+    (current,) = await reader.editions(1)
+    csvs = {table: await _csv(reader, table, version) for table, version in current.tables.items()}
+    return await asyncio.to_thread(compile_release, site, {**csvs, name: csv})
 
 
 def table_files(site: Site) -> dict[str, str]:
@@ -127,11 +143,17 @@ def table_files(site: Site) -> dict[str, str]:
     }
 
 
-async def current_csv(store: Store, name: str) -> bytes | None:
+async def current_csv(reader: Reader, name: str) -> bytes | None:
     """The rows that steps run with now, or None when there is no such table."""
-    editions = await store.editions(1)
+    current = await current_version(reader, name)
+    return None if current is None else current[1]
+
+
+async def current_version(reader: Reader, name: str) -> tuple[int, bytes] | None:
+    """(version, rows) that steps run with now, or None when there is no such table."""
+    editions = await reader.editions(1)
     version = editions[0].tables.get(name) if editions else None
-    return None if version is None else await store.table_csv(name, version)
+    return None if version is None else (version, await _csv(reader, name, version))
 
 
 async def _latest(store: Reader) -> dict[str, TableVersionView]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from engine.cli.approving import proposed_for
 from engine.cli.connect import reader_of, tell_engine
 from engine.cli.output import (
     NUMBER,
@@ -176,8 +177,15 @@ def _effect_line(effect: dict[str, Any]) -> str:
 def worklist(folder: Path, environment: str | None, owner: str | None, as_json: bool) -> None:
     """What is held, by owner and cause, most money first."""
     with reader_of(folder, environment) as reader:
-        groups = [group_json(group) for group in asyncio.run(reader.worklist(owner))]
+        groups = asyncio.run(_worklist(reader, owner))
     say(groups, as_json, worklist_lines)
+
+
+async def _worklist(reader: Any, owner: str | None) -> list[dict[str, Any]]:
+    """With the proposals that have a row for a cause, and wait for another person."""
+    groups = [group_json(group) for group in await reader.worklist(owner)]
+    proposed = await proposed_for(reader, [group["cause"] for group in groups])
+    return [{**group, "proposed": proposed.get(group["cause"], [])} for group in groups]
 
 
 def worklist_lines(groups: list[dict[str, Any]]) -> Iterator[str]:
@@ -190,9 +198,12 @@ def worklist_lines(groups: list[dict[str, Any]]) -> Iterator[str]:
         )
         unpriced = f", {group['unpriced']} unpriced" if group["unpriced"] else ""
         applied = f", {group['applied']} applied elsewhere" if group["applied"] else ""
+        waits = ", ".join(map(str, group.get("proposed", ())))
+        proposed = f", proposed ({waits})" if waits else ""
         yield (
             f"{group['owner']:<20} {group['cause']}: {counted(group['lines'], 'line')} in "
-            f"{counted(group['messages'], 'message')}, {money}{unpriced}{applied}; see message {group['samples'][0]}"
+            f"{counted(group['messages'], 'message')}, {money}{unpriced}{applied}{proposed}; "
+            f"see message {group['samples'][0]}"
         )
 
 

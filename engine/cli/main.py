@@ -6,6 +6,7 @@ import click
 
 from engine import __version__
 from engine.cli import (
+    approving,
     asking,
     checking,
     correcting,
@@ -48,6 +49,7 @@ MODULES = (
     replaying,
     correcting,
     tables,
+    approving,
     keeping,
     far_end,
     doctoring,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -77,6 +77,11 @@ def guarded(command: Callable[P, T]) -> Callable[P, T]:
 def counted(number: int, noun: str) -> str:
     """`1 line`, `2 lines`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def told_counts(counts: Mapping[str, int]) -> str:
+    """How many rows of a table differ."""
+    return f"{counted(counts['added'], 'row')} new, {counts['changed']} changed, {counts['gone']} gone"
 
 
 def when(us: int | None) -> str:

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from engine.cli.connect import place_of, reader_of, tell_engine
-from engine.cli.output import env_option, guarded, json_option, moment, say, site_option, when
+from engine.cli.output import env_option, guarded, json_option, moment, say, site_option, told_counts, when
 from engine.errors import UsageError
 from engine.reference.table import Row
 from engine.site.compile import compile_release
@@ -53,7 +54,18 @@ def add(
     """Add one row to a table: a new version, used from the next message on."""
     arguments = {"table": table, "rows": [cells_of(cells)], "reason": reason}
     answer = tell_engine(folder, environment, "add_row", arguments)
-    say(answer, as_json, lambda _: (f"{table}: version {answer['version']} has {answer['rows']} row more",))
+    say(answer, as_json, lambda _: (_added(table, answer),))
+
+
+def _added(table: str, answer: dict[str, Any]) -> str:
+    if "proposed" in answer:
+        return proposed_line(table, answer["proposed"])
+    return f"{table}: version {answer['version']} has {answer['rows']} row more"
+
+
+def proposed_line(table: str, proposal: int) -> str:
+    """What somebody is told whose change waits for another person."""
+    return f"proposed: another person puts it in force with `suture tables approve {table} {proposal}`"
 
 
 @tables.command("import")
@@ -76,15 +88,16 @@ def import_table(
         "shrinks": shrinks,
     }
     answer = tell_engine(folder, environment, "import_table", arguments)
-    word = "has" if answer["changed"] else "had already"
-    say(
-        answer,
-        as_json,
-        lambda _: (
-            f"{table}: version {answer['version']} {word} these {answer['rows']} rows: "
-            f"{answer['added']} new or changed, {answer['gone']} gone",
-        ),
-    )
+    say(answer, as_json, lambda _: _imported(table, answer))
+
+
+def _imported(table: str, answer: dict[str, Any]) -> Iterator[str]:
+    if "proposed" in answer:
+        yield f"{table}: {told_counts(answer)}"
+        yield proposed_line(table, answer["proposed"])
+        return
+    word = "had already" if answer["same"] else "has"
+    yield f"{table}: version {answer['version']} {word} these {answer['rows']} rows: {told_counts(answer)}"
 
 
 @tables.command()

@@ -29,6 +29,7 @@ class TableSpec:
 
     `columns`: value columns in their canonical order (keys, `valid_from` and `valid_to` are not among them).
     `default`: column → text as a CSV cell holds it; given exactly when `missing` is default.
+    `second_person`: another one approves what people change of its rows.
     """
 
     name: str
@@ -38,6 +39,7 @@ class TableSpec:
     missing: str = "hold"
     owner: str = ""
     default: Mapping[str, str] | None = None
+    second_person: bool = False
 
 
 class Row(dict[str, Cell]):

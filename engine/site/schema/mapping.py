@@ -15,6 +15,7 @@ FieldTypeName = Literal["text", "number", "money", "moment", "date", "flag"]
 ColumnTypeName = Literal["text", "number", "money", "ratio", "flag", "date"]
 AsOf = Literal["service", "posting", "received"]
 Missing = Literal["hold", "default", "skip"]
+Approval = Literal["none", "second person"]
 
 
 class FromFile(Model):
@@ -157,4 +158,9 @@ class TableFile(Model):
     owner: Text = setting("Whose worklist gets what no row is found for.", example="supply-chain")
     default: dict[Word, Text] | None = setting(
         "The row taken when none is found.", example='{factor: "1"}', default=None
+    )
+    approval: Approval = setting(
+        "Whether another person approves rows that are added, mapped or imported, before any step uses them.",
+        example="second person",
+        default="none",
     )

@@ -41,9 +41,9 @@ def test_a_table_is_imported_whole_and_exported_as_it_is(desk, tmp_path):
     csv = tmp_path / "new.csv"
     csv.write_text(path.read_text() + "NOBODY-MAPPED,*,27899999,yes,0278,1,,\n")
     told = desk.json("tables", "import", "charges", str(csv), "--reason", "new prices")
-    assert (told["version"], told["changed"]) == (2, True)
+    assert (told["version"], told["same"], told["added"]) == (2, False, 1)
     again = desk.json("tables", "import", "charges", str(csv))
-    assert (again["version"], again["changed"]) == (2, False)
+    assert (again["version"], again["same"]) == (2, True)
     assert desk.json("tables", "list")[0]["source"] == "import"
     assert desk.run("tables", "export", "charges").exit_code == 0
     assert path.read_text() == csv.read_text()

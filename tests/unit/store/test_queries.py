@@ -35,7 +35,9 @@ GROWS = {
     "worklist_samples",
     "worklist_stakes",
     "documents",
+    "edition_at",
     "editions",
+    "proposals",
     "acts",
     "waiting_in_vain",
 }
