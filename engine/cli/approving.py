@@ -135,4 +135,5 @@ def _new_rows(before: bytes, after: bytes, keys: Sequence[str]) -> list[dict[str
     return [row for row in Filed(after, keys).rows if frozenset(row.items()) not in seen]
 
 
-COMMANDS = ()
+COMMANDS: tuple[Any, ...] = ()
+"""All of them belong to `tables`."""
