@@ -121,7 +121,7 @@ async def proposed_for(reader: Reader, causes: Sequence[str]) -> dict[str, list[
         keys = declared[view.name].model.keys if view.name in declared else []
         was = await reader.table_csv(view.name, view.base) or b""
         rows = _new_rows(was, await reader.proposal_csv(view.id) or b"", keys)
-        for cause in causes:
+        for cause in dict.fromkeys(causes):  # it may stand with several owners
             table, values = lacking(cause) or ("", ())
             fits = table == view.name and len(values) == len(keys)
             if fits and any(mends(keys, row, values) for row in rows):

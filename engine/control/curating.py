@@ -119,13 +119,10 @@ class Curator:
             difference = row_difference(now.csv, rows, now.spec.keys)
             _refuse_shrinking(table, difference, shrinks)
             detail = {"rows": len(compiled.rows), **difference.counts()}
-            put = (
-                {"version": now.version}
-                if rows == now.csv
-                else await self._put(now, rows, actor, reason, "import")
-            )
+            same = not any(difference)
+            put = {"version": now.version} if same else await self._put(now, rows, actor, reason, "import")
         await audit(self._store, self._clock, actor, _verb("tables import", put), table, reason, detail)
-        return {"table": table, **put, "same": rows == now.csv, **detail}
+        return {"table": table, **put, "same": same, **detail}
 
     # A second person -----------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, StringConstraints, Tag
 
 from engine.site.schema.base import CommaList, ExpressionText, Model, Name, Path, Text, Texts, Word, setting
+from engine.site.schema.origin import OriginFile
 
 FieldTypeName = Literal["text", "number", "money", "moment", "date", "flag"]
 ColumnTypeName = Literal["text", "number", "money", "ratio", "flag", "date"]
@@ -163,4 +164,9 @@ class TableFile(Model):
         "Whether another person approves rows that are added, mapped or imported, before any step uses them.",
         example="second person",
         default="none",
+    )
+    source: OriginFile | None = setting(
+        "A far end that says some of its columns.",
+        example="{destination: erp, path: /items, columns: {item: number, description: description}, match: [item]}",
+        default=None,
     )
