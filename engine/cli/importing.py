@@ -171,6 +171,8 @@ async def _from_masters(table: str, destination: str, folder: Path, environment:
 
 def _told(destination: str, records: int, made: Updated) -> Iterator[str]:
     yield f"{destination} tells {counted(records, 'record')}, and nothing of {counted(made.unlisted, 'row')} here"
+    if made.nameless:
+        yield f"{counted(made.nameless, 'record')} left out: nothing stands there to be found by"
     if made.left:
         shown = "; ".join(made.left[:SHOWN]) + ("; …" if len(made.left) > SHOWN else "")
         yield (

@@ -40,11 +40,13 @@ class Origin(NamedTuple):
 
 
 class Updated(NamedTuple):
-    """`csv`: the table with what was said. `unlisted`: rows that no record speaks of. `left`: records, by what they
-    match, that are no row, since nobody says the columns of `lacking`."""
+    """`csv`: the table with what was said. `unlisted`: rows that no record speaks of. `nameless`: records that say
+    nothing to be found by. `left`: records, by what they match, that are no row, since nobody says the columns of
+    `lacking`."""
 
     csv: bytes
     unlisted: int
+    nameless: int
     left: tuple[str, ...]
     lacking: tuple[str, ...]
 
@@ -58,7 +60,7 @@ def with_masters(
 ) -> Updated:
     """Rows that have ended, and the keys of every row, stay as they were. Raises `SiteError` when records cannot be
     read; `where`: what faults name as their place."""
-    said = _said(origin, records, where)
+    said, nameless = _said(origin, records, where)
     sheet = Sheet(csv, spec.name)
     header = tuple(dict.fromkeys((*spec.keys, *spec.columns, FROM, TO)))
     rows = [dict(zip(sheet.header, record.cells, strict=True)) for record in sheet.records]
@@ -73,7 +75,7 @@ def with_masters(
         rows += [{**origin.new_rows, **cells} for cells in new.values()]
     out = write_sheet(header, ([row.get(name, "") for name in header] for row in rows))
     unlisted = sum(place not in said for place in places)
-    return Updated(out, unlisted, tuple(map(" ".join, new)) if lacking else (), tuple(lacking))
+    return Updated(out, unlisted, nameless, tuple(map(" ".join, new)) if lacking else (), tuple(lacking))
 
 
 def _others(spec: TableSpec, row: _Cells, said: _Cells) -> _Cells:
@@ -92,8 +94,11 @@ def _same(column: ColumnType, old: str, new: str) -> bool:
         return False
 
 
-def _said(origin: Origin, records: Sequence[Mapping[str, Any]], where: str) -> dict[tuple[str, ...], _Cells]:
-    """What a record matches → the cells that it says."""
+def _said(
+    origin: Origin, records: Sequence[Mapping[str, Any]], where: str
+) -> tuple[dict[tuple[str, ...], _Cells], int]:
+    """What a record matches → the cells that it says; and how many match nothing."""
+    nameless = 0
     faults = list(_never_said(origin, records, where))
     said: dict[tuple[str, ...], _Cells] = {}
     for number, record in enumerate(records, 1):
@@ -103,9 +108,8 @@ def _said(origin: Origin, records: Sequence[Mapping[str, Any]], where: str) -> d
             cells = {name: _text(name, taken, record) for name, taken in origin.columns.items()}
             place = _match(origin, {**origin.new_rows, **cells})
             if not all(place):
-                raise _Unsaid(
-                    "MST002", "it says nothing to be found by", "let `match` name columns that all fill"
-                )
+                nameless += 1
+                continue
             if place in said:
                 mend = "let `match` name columns that tell records apart"
                 raise _Unsaid("MST003", "an earlier record matches the same rows", mend)
@@ -114,7 +118,7 @@ def _said(origin: Origin, records: Sequence[Mapping[str, Any]], where: str) -> d
             faults.append(Fault(f"{where} record {number}", *unsaid.args))
     if faults:
         raise SiteError(faults)
-    return said
+    return said, nameless
 
 
 def _never_said(origin: Origin, records: Sequence[Mapping[str, Any]], where: str) -> Iterable[Fault]:

@@ -32,9 +32,8 @@ MASTERS = {
     "locations": "stock.location",
     "accounts": "account.account",
     "cost centers": "analytic_account.account",
-    "parties": "party.party",
 }
-"""What people call its masters → the ERP's model."""
+"""What people call its masters → the ERP's model. Parties are not among them: patients may be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Tag
 
 from engine.site.schema.base import Model, Name, Path, Text, Texts, Word, setting
 
-Masters = Literal["products", "units", "locations", "accounts", "cost centers", "parties"]
+Masters = Literal["products", "units", "locations", "accounts", "cost centers"]
 
 
 class TakenFile(Model):

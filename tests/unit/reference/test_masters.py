@@ -95,7 +95,6 @@ def test_a_constant_may_be_a_part_of_what_rows_are_matched_by():
 def test_what_cannot_be_taken_is_told_by_record_and_nothing_is_made():
     assert faults(record(), record("2", kind="assets")) == [("erp record 2", "MST002")]
     assert faults({**record(), "uom": {"symbol": ["EA"]}}) == [("erp record 1", "MST002")]
-    assert faults(record(None)) == [("erp record 1", "MST002")]
     assert faults(record(), record()) == [("erp record 2", "MST003")]
     assert len(faults(*(record(str(number), kind="?") for number in range(50)))) == 10
 
@@ -109,6 +108,11 @@ def test_truths_numbers_and_days_are_text_as_a_cell_has_it():
     origin = Origin({"item": Taken(("n",)), "unit": Taken(("d",)), "stocked": Taken(("s",))}, ("item",), {})
     told = {"n": 12, "d": date(2026, 1, 2), "s": False}
     assert rows_of(updated("N,A,12,,1.00,yes,,\n", told, origin=origin)) == ["N,A,12,2026-01-02,1.00,no,,"]
+
+
+def test_records_without_a_code_are_counted_and_left_out():
+    made = updated("N,A,1,EA,2.50,yes,,\n", record(None), record(""), record())
+    assert (made.nameless, made.unlisted, rows_of(made)) == (2, 0, ["N,A,1,EA,2.50,yes,,"])
 
 
 def test_no_records_change_nothing():
