@@ -7,7 +7,7 @@ the store since then stay, unless the file changed too: then somebody must expor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 from engine.clock import Clock
@@ -16,11 +16,16 @@ from engine.domain.ports import Reader, Store
 from engine.domain.views import TableVersionView
 from engine.errors import Bug, Fault, SiteError, UsageError
 from engine.pipeline.editions import Edition, Editions, kept_edition
+from engine.reference.difference import row_difference
+from engine.reference.sheet import Sheet
 from engine.site.compile import compile_release, unpack_site
 from engine.site.files import Site
 from engine.site.release import Release
 
 TABLES = "mappings/tables/"
+MANY_ROWS = 10
+"""Of fewer, most may go without a word."""
+
 _HOW = {"worklist": "added by hand", "import": "imported"}
 
 
@@ -28,15 +33,20 @@ ROLLBACK = "rollback"
 """The act of who went back; its target is the hash of the files that are not to come back by themselves."""
 
 
-async def activate(store: Store, site: Site, clock: Clock, actor: str, *, asked: bool = False) -> Edition:
+async def activate(
+    store: Store, site: Site, clock: Clock, actor: str, *, asked: bool = False, shrinks: bool = False
+) -> Edition:
     """Raises `SiteError` with every fault; then nothing has changed. The same files and tables: the same edition. Files
-    that were rolled back stay so until somebody asks for them, or changes them."""
+    that were rolled back stay so until somebody asks for them, or changes them. `shrinks`: tables may lose most of
+    their rows."""
     if not asked and (kept := await rolled_back(store, site)) is not None:
         return Edition(kept, await Editions(store).release(kept))
     csvs = {name: site.files[path] for name, path in table_files(site).items()}
     changed, versions = await _table_plan(store, csvs)
     recorded = {name: await _csv(store, name, version) for name, version in versions.items()}
     release = await asyncio.to_thread(compile_release, site, recorded)
+    if not shrinks and (faults := await _shrunk(store, release, {name: csvs[name] for name in changed})):
+        raise SiteError(faults)
     for name in sorted(changed):
         versions[name] = await _record(store, name, csvs[name], clock, actor)
     editions = await store.editions(1)
@@ -188,6 +198,20 @@ def _forgotten_rows(
         and _differs(csv, latest[name], [view for view in versions if view.name == name])
         and latest[name].hash != sha256(csv).hexdigest()
     ]
+
+
+async def _shrunk(reader: Reader, release: Release, changed: Mapping[str, bytes]) -> list[Fault]:
+    """Tables whose files lost most of their rows: cut off while they were saved or copied, more often than meant."""
+    latest, faults = await _latest(reader), []
+    for name in sorted(changed.keys() & latest.keys()):
+        before = await _csv(reader, name, latest[name].version)
+        gone = len(row_difference(before, changed[name], release.tables[name].spec.keys).gone)
+        rows = len(Sheet(before, name).records)
+        if rows >= MANY_ROWS and gone * 2 > rows:
+            what = f"the file lacks {gone} of the {rows} rows that table {name} has in the store"
+            mend = "mend the file, or say `suture reload --shrinks` when they are to go"
+            faults.append(Fault(f"{TABLES}{name}.csv:1:1", "ACT002", what, mend))
+    return faults
 
 
 async def _csv(store: Reader, name: str, version: int) -> bytes:

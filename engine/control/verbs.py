@@ -89,11 +89,11 @@ class Verbs:
                 raise
             raise UsageError("CTL002", f"{verb} does not take these arguments") from None
 
-    async def reload(self, *, actor: str) -> Answer:
-        """The site's files become the active release, or nothing changes."""
+    async def reload(self, *, actor: str, shrinks: bool = False) -> Answer:
+        """The site's files become the active release, or nothing changes. `shrinks`: tables may lose most rows."""
         site = self._load()
         async with self._stepper.lock:
-            edition = await activate(self._store, site, self._clock, actor, asked=True)
+            edition = await activate(self._store, site, self._clock, actor, asked=True, shrinks=shrinks)
             self._stepper.edition = edition
             self._site = site
         await audit(

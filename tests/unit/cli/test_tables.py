@@ -72,6 +72,16 @@ def test_an_import_never_drops_rows_without_a_word(desk):
     assert (told["added"], told["gone"]) == (0, 1)
 
 
+def test_a_reload_never_empties_a_table_without_a_word(desk):
+    path = desk.site / "mappings" / "tables" / "charges.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+    refused = desk.run("reload")
+    assert refused.exit_code == 1
+    assert "mappings/tables/charges.csv:1:1: ACT002" in refused.stderr
+    assert desk.run("diff").exit_code == 0  # what it would change can be looked at
+    assert desk.run("reload", "--shrinks").exit_code == 0
+
+
 def test_a_row_that_is_added_says_every_column(desk):
     result = desk.run("tables", "add", "items", "facility=NORTH", "code=NEW", "item=1")
     assert result.exit_code == 2
