@@ -5,64 +5,110 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from engine.cli.connect import reader_of, tell_engine
-from engine.cli.in_force import newest_edition, site_of, table_in_force
+from engine.cli.connect import place_of, reader_of, tell_engine
+from engine.cli.in_force import newest_edition, site_of
 from engine.cli.mending import reason_option
 from engine.cli.output import NUMBER, env_option, guarded, json_option, say, site_option, told_counts, when
+from engine.cli.previewing import money_option, preview_lines, preview_of_rows, preview_tree, side_now
 from engine.cli.tables import tables
 from engine.control.curating import lacking, mends
 from engine.domain.ports import Reader
 from engine.domain.views import ProposalView
-from engine.reference.difference import Filed, RowDifference, row_difference
-from engine.site.sources import read_sources
+from engine.preview.comparing import Tally
+from engine.reference.difference import Filed, RowDifference, merged, row_difference
+from engine.site.schema.mapping import TableFile
+from engine.site.sources import Source, read_sources
 
 proposal_argument = click.argument("proposal", type=NUMBER)
 
 
+class _Pending(NamedTuple):
+    """A proposal. `version`: in force now; None: the table is gone. `rows`: as they would be in force; None: they
+    cannot be. `difference`: from what it was made from."""
+
+    view: ProposalView
+    version: int | None
+    rows: bytes | None
+    difference: RowDifference
+
+
 @tables.command()
 @click.argument("table", required=False)
+@money_option
 @site_option
 @env_option
 @json_option
 @guarded
-def pending(table: str | None, folder: Path, environment: str | None, as_json: bool) -> None:
+def pending(table: str | None, money: bool, folder: Path, environment: str | None, as_json: bool) -> None:
     """What was proposed and waits for another person: who, when, why, and which rows it changes."""
+    _, place = place_of(folder, environment)
     with reader_of(folder, environment) as reader:
         found = asyncio.run(_pending(reader, table))
-    rows = [
-        {**view._asdict(), "proposed": when(view.proposed_us), "in_force": version, **difference.tree()}
-        for view, version, difference in found
+        before = asyncio.run(side_now(reader)) if found and money else None
+    tallies = [
+        preview_of_rows(place.store, before, one.view.name, one.rows)
+        if before and one.rows is not None
+        else None
+        for one in found
     ]
+    rows = [
+        {
+            **one.view._asdict(), "proposed": when(one.view.proposed_us), "in_force": one.version,
+            "conflicts": one.rows is None, **one.difference.tree(),
+            **({} if tally is None else {"preview": preview_tree(tally)}),
+        }
+        for one, tally in zip(found, tallies, strict=True)
+    ]  # fmt: skip
     say(rows, as_json, lambda _: (
-        *(line for one in found for line in _told(*one)),
+        *(line for one, tally in zip(found, tallies, strict=True) for line in _told(one, tally)),
         *(() if found else ("nothing waits for another person",)),
     ))  # fmt: skip
 
 
-async def _pending(reader: Reader, table: str | None) -> list[tuple[ProposalView, int, RowDifference]]:
-    """Each with the version in force and what it changes of the one that it was made from."""
+async def _pending(reader: Reader, table: str | None) -> list[_Pending]:
+    waiting = await reader.proposals(table)
+    if not waiting:
+        return []
+    edition, declared = await newest_edition(reader), await _declared(reader)
     found = []
-    for view in await reader.proposals(table):
-        now = await table_in_force(reader, view.name)
-        was = await reader.table_csv(view.name, view.base) or b""
-        rows = await reader.proposal_csv(view.id) or b""
-        found.append((view, now.version, row_difference(was, rows, now.spec.keys)))
+    for view in waiting:
+        keys = declared[view.name].model.keys if view.name in declared else ()
+        was, rows = await _sides(reader, view)
+        version = edition.tables.get(view.name)
+        now = await reader.table_csv(view.name, version) if version is not None else None
+        after = None if now is None else merged(was, rows, now, keys).csv
+        found.append(_Pending(view, version, after, row_difference(was, rows, keys)))
     return found
 
 
-def _told(view: ProposalView, version: int, difference: RowDifference) -> Iterator[str]:
-    why = f": {view.reason}" if view.reason else ""
+async def _declared(reader: Reader) -> dict[str, Source[TableFile]]:
+    """The tables in force, by name."""
+    return read_sources(await site_of(reader, await newest_edition(reader))).tables.sources
+
+
+async def _sides(reader: Reader, view: ProposalView) -> tuple[bytes, bytes]:
+    """(the rows that a proposal was made from, its own)."""
+    return await reader.table_csv(view.name, view.base) or b"", await reader.proposal_csv(view.id) or b""
+
+
+def _told(one: _Pending, tally: Tally | None) -> Iterator[str]:
+    view, why = one.view, f": {one.view.reason}" if one.view.reason else ""
     yield f"{view.name} {view.id}  {when(view.proposed_us)}  by {view.actor}{why}"
     if view.cause:
         yield f"  for what is held: {view.cause}"
-    if version != view.base:
-        yield f"  made from version {view.base}; version {version} is in force by now"
-    yield f"  {told_counts(difference.counts())}"
-    yield from (f"  {line}" for line in difference.lines())
+    if one.version is None:
+        yield "  there is no such table any more"
+    elif one.version != view.base:
+        yield f"  made from version {view.base}; version {one.version} is in force by now"
+        if one.rows is None:
+            yield "  its rows were changed there, too: it cannot be approved"
+    yield f"  {told_counts(one.difference.counts())}"
+    yield from (f"  {line}" for line in one.difference.lines())
+    yield from (f"  {line}" for line in (preview_lines(tally) if tally is not None else ()))
 
 
 @tables.command()
@@ -115,16 +161,15 @@ async def proposed_for(reader: Reader, causes: Sequence[str]) -> dict[str, list[
     waiting = await reader.proposals()
     if not waiting:
         return {}
-    declared = read_sources(await site_of(reader, await newest_edition(reader))).tables.sources
+    declared = await _declared(reader)
     found: dict[str, list[int]] = {}
     for view in waiting:
         keys = declared[view.name].model.keys if view.name in declared else []
-        was = await reader.table_csv(view.name, view.base) or b""
-        rows = _new_rows(was, await reader.proposal_csv(view.id) or b"", keys)
+        rows = _new_rows(*await _sides(reader, view), keys)
         for cause in dict.fromkeys(causes):  # it may stand with several owners
             table, values = lacking(cause) or ("", ())
             fits = table == view.name and len(values) == len(keys)
-            if fits and any(mends(keys, row, values) for row in rows):
+            if cause == view.cause or (fits and any(mends(keys, row, values) for row in rows)):
                 found.setdefault(cause, []).append(view.id)
     return found
 

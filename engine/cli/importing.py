@@ -15,10 +15,12 @@ from engine.cli.connect import place_of, reader_of, tell_engine
 from engine.cli.in_force import InForce, newest_edition, table_in_force
 from engine.cli.mending import reason_option
 from engine.cli.output import counted, env_option, guarded, json_option, say, site_option, told_counts
+from engine.cli.previewing import money_option, preview_lines, preview_of_rows, preview_tree, side_now
 from engine.cli.tables import proposed_line, tables
 from engine.errors import SiteError, UsageError
 from engine.far_ends import masters_of
 from engine.pipeline.editions import Editions
+from engine.preview.comparing import Tally
 from engine.reference.difference import row_difference
 from engine.reference.masters import SHOWN, Updated, with_masters
 from engine.reference.sheet import Sheet
@@ -32,6 +34,10 @@ sheet_option = click.option("--sheet", help="Of a workbook with several sheets."
 from_option = click.option(
     "--from", "destination", help="Instead of a FILE: the destination that the table names as its source."
 )
+
+
+MOST_BYTES = 48 * 1024 * 1024
+"""Of CSV: what a question to the engine has room for."""
 
 
 class _Rows(NamedTuple):
@@ -69,6 +75,8 @@ def import_table(
     It is used from the next message on. With --from, the columns that the far end says are taken from there.
     """
     rows = _rows(table, file, destination, sheet, folder, environment)
+    if len(rows.csv) > MOST_BYTES:
+        raise UsageError("XLS005", "the table is too large", "48 MiB of CSV are taken; take it apart")
     arguments = {
         "table": table,
         "csv": rows.csv.decode("utf-8-sig"),
@@ -95,6 +103,7 @@ def _imported(table: str, answer: dict[str, Any]) -> Iterator[str]:
 @file_argument
 @from_option
 @sheet_option
+@money_option
 @site_option
 @env_option
 @json_option
@@ -104,6 +113,7 @@ def diff(
     file: Path | None,
     destination: str | None,
     sheet: str | None,
+    money: bool,
     folder: Path,
     environment: str | None,
     as_json: bool,
@@ -113,11 +123,25 @@ def diff(
     now = _in_force(folder, environment, table)
     Table.compile(now.spec, rows.csv, file.name if file else f"{table}.csv")
     difference = row_difference(now.csv, rows.csv, now.spec.keys)
-    tree = {"table": table, "version": now.version, **difference.tree(), "told": list(rows.told)}
+    tree: dict[str, Any] = {
+        "table": table, "version": now.version, **difference.tree(), "told": list(rows.told)
+    }  # fmt: skip
+    tally = _preview(folder, environment, table, rows.csv) if money else None
+    if tally is not None:
+        tree["preview"] = preview_tree(tally)
     said = f"against version {now.version}: {told_counts(difference.counts())}"
-    say(tree, as_json, lambda _: (*rows.told, *difference.lines(), said))
+    say(tree, as_json, lambda _: (
+        *rows.told, *difference.lines(), said, *(preview_lines(tally) if tally is not None else ())
+    ))  # fmt: skip
     if any(difference):
         sys.exit(1)
+
+
+def _preview(folder: Path, environment: str | None, table: str, csv: bytes) -> Tally:
+    _, place = place_of(folder, environment)
+    with reader_of(folder, environment) as reader:
+        before = asyncio.run(side_now(reader))
+    return preview_of_rows(place.store, before, table, csv)
 
 
 def _in_force(folder: Path, environment: str | None, table: str) -> InForce:

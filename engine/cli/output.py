@@ -81,7 +81,7 @@ def counted(number: int, noun: str) -> str:
 
 def told_counts(counts: Mapping[str, int]) -> str:
     """How many rows of a table differ."""
-    return f"{counted(counts['added'], 'row')} new, {counts['changed']} changed, {counts['gone']} gone"
+    return f"{counts['added']} new, {counts['changed']} changed, {counts['gone']} gone"
 
 
 def when(us: int | None) -> str:

@@ -14,7 +14,7 @@ from engine.activation import TABLES
 from engine.cli.connect import place_of, reader_of, tell_engine
 from engine.cli.mending import reason_option
 from engine.cli.output import NUMBER, env_option, guarded, json_option, say, site_option, told_counts, when
-from engine.cli.previewing import MOST, preview_lines, preview_tree
+from engine.cli.previewing import MOST, money_option, preview_lines, preview_tree
 from engine.errors import UsageError
 from engine.preview.running import Side, preview_between, side_of_edition, side_of_files
 from engine.reference.difference import row_difference
@@ -58,9 +58,7 @@ def rollback(edition: int | None, reason: str, folder: Path, environment: str | 
 @click.command()
 @click.argument("before", type=NUMBER, required=False)
 @click.argument("after", type=NUMBER, required=False)
-@click.option(
-    "--money", is_flag=True, help="Also what it changes in the messages of the past, as `preview` says it."
-)
+@money_option
 @site_option
 @env_option
 @json_option

@@ -6,6 +6,7 @@ another person puts it in force. What happened to the table meanwhile is never o
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -115,8 +116,8 @@ class Curator:
             rows = csv.encode()
             if base is not None and base != now.version:
                 rows = await self._onto(now, base, rows)
-            compiled = Table.compile(now.spec, rows, f"{table}.csv")
-            difference = row_difference(now.csv, rows, now.spec.keys)
+            compiled = await asyncio.to_thread(Table.compile, now.spec, rows, f"{table}.csv")
+            difference = await asyncio.to_thread(row_difference, now.csv, rows, now.spec.keys)
             _refuse_shrinking(table, difference, shrinks)
             detail = {"rows": len(compiled.rows), **difference.counts()}
             same = not any(difference)
@@ -142,7 +143,7 @@ class Curator:
                 raise Bug(f"proposal {proposal} has lost its rows")
             if asked.base != now.version:
                 rows = await self._onto(now, asked.base, rows)
-            difference = row_difference(now.csv, rows, now.spec.keys)
+            difference = await asyncio.to_thread(row_difference, now.csv, rows, now.spec.keys)
 
             def decided(version: int) -> tuple[Change, ...]:
                 detail: dict[str, int | str] = {
@@ -181,7 +182,6 @@ class Curator:
         return {"table": table, "proposal": proposal, "state": "rejected"}
 
     async def _pending(self, table: str, proposal: int) -> ProposalView:
-        self._spec(table)
         found = await self._store.proposal(proposal)
         if found is None or found.name != table:
             what = f"there is no proposal {proposal} for table {table}"
@@ -196,7 +196,7 @@ class Curator:
         if was is None:
             what = f"there is no version {base} of table {now.spec.name}"
             raise UsageError("CTL005", what, "see `suture tables list`")
-        both = merged(was, rows, now.csv, now.spec.keys)
+        both = await asyncio.to_thread(merged, was, rows, now.csv, now.spec.keys)
         if both.csv is not None:
             return both.csv
         shown = "; ".join(both.conflicts[:SHOWN])

@@ -41,7 +41,7 @@ def test_a_row_is_used_only_when_another_person_approved_it(owned, monkeypatch):
     assert "APR001" in refused.stderr
     monkeypatch.setenv("LOGNAME", "bob")
     told = owned.run("tables", "approve", "charges", "1", "--reason", "seen").stdout
-    assert told == "charges: version 2 is in force: 1 row new, 0 changed, 0 gone\n"
+    assert told == "charges: version 2 is in force: 1 new, 0 changed, 0 gone\n"
     assert found(owned)
     newest = owned.json("tables", "list")[0]
     assert (newest["actor"], newest["reason"]) == ("ann", "new implant (approved by bob)")
@@ -123,6 +123,8 @@ def test_what_somebody_else_changed_meanwhile_is_never_overwritten(owned, tmp_pa
     assert "code=IMP-FEM-05 payer_class=*" in refused.stderr
     assert [one["id"] for one in owned.json("tables", "pending")] == [second]
     assert versions(owned) == [2, 1]
+    assert "its rows were changed there, too: it cannot be approved" in owned.run("tables", "pending").stdout
+    assert owned.json("tables", "pending")[0]["conflicts"]
 
 
 def test_a_proposal_that_does_not_fit_is_refused_at_once(owned, tmp_path):
@@ -137,6 +139,26 @@ def test_an_import_that_changes_nothing_asks_nobody(owned):
     told = owned.json("tables", "import", "charges", str(path))
     assert (told["version"], told["same"]) == (1, True)
     assert owned.json("tables", "pending") == []
+
+
+def test_the_money_that_a_proposal_would_change_is_told_before_it_is_approved(owned, tmp_path):
+    propose(owned, tmp_path, "IMP-FEM-06,*,27810106,yes", "IMP-FEM-06,*,27810106,no")
+    (told,) = owned.json("tables", "pending", "--money")
+    assert [one["difference"] for one in told["preview"]["money"]] == ["-4200.00"]
+    assert "  altogether -4,200.00" in owned.run("tables", "pending", "charges", "--money").stdout
+
+
+def test_a_proposal_for_a_table_that_is_gone_can_be_seen_and_rejected(owned, monkeypatch):
+    owned.run("tables", "add", "charges", *ROW)
+    folder = owned.site / "mappings" / "tables"
+    channels = owned.site / "channels"
+    for path in (*folder.glob("charges.*"), *channels.glob("*.yaml")):
+        path.unlink()
+    assert owned.run("reload").exit_code == 0
+    assert "there is no such table any more" in owned.run("tables", "pending").stdout
+    monkeypatch.setenv("LOGNAME", "bob")
+    assert "CTL005" in owned.run("tables", "approve", "charges", "1").stderr
+    assert owned.run("tables", "reject", "charges", "1", "--reason", "gone").exit_code == 0
 
 
 def test_no_preview_and_no_release_sees_a_proposal(owned):

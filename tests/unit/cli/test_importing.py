@@ -27,13 +27,22 @@ def test_a_diff_says_what_an_import_would_change_and_changes_nothing(desk, edite
         "+ code=NEW payer_class=* charge_code=27899999 billable=yes revenue_code=0278 factor=1",
         "~ code=IMP-FEM-06 payer_class=*: charge_code 27810106 → 27810107",
         "- code=IMP-FEM-05 payer_class=* charge_code=27810105 billable=yes revenue_code=0278 factor=1",
-        "against version 1: 1 row new, 1 changed, 1 gone",
+        "against version 1: 1 new, 1 changed, 1 gone",
     ]
     told = json.loads(desk.run("tables", "diff", "charges", str(edited), "--json").stdout)
     assert [len(told[part]) for part in ("added", "changed", "gone")] == [1, 1, 1]
     same = desk.site / "mappings" / "tables" / "charges.csv"
     assert desk.run("tables", "diff", "charges", str(same)).exit_code == 0
     assert len(desk.json("tables", "list")) == len(list((desk.site / "mappings" / "tables").glob("*.csv")))
+
+
+def test_a_diff_tells_the_money_that_an_import_would_change(desk, tmp_path):
+    text = (desk.site / "mappings" / "tables" / "charges.csv").read_text()
+    file = tmp_path / "free.csv"
+    file.write_text(text.replace(f"{WRONG},yes", f"{WRONG},no"))
+    result = desk.run("tables", "diff", "charges", str(file), "--money")
+    assert result.exit_code == 1
+    assert "  altogether -4,200.00" in result.stdout
 
 
 def test_a_diff_of_rows_that_do_not_fit_names_the_file(desk, tmp_path):
