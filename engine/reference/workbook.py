@@ -29,8 +29,10 @@ PACKED = 32 * 1024 * 1024
 UNPACKED = 256 * 1024 * 1024
 ROWS = 500_000
 COLUMNS = 256
+CELLS = 20_000_000
 """The most that is taken in: a small file may unpack to anything."""
 
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _BREAK = re.compile(r"\r\n|\r|\n")
 
 
@@ -100,9 +102,13 @@ class _Reading:
     def _rows(self, data: bytes, sheet: str | None) -> Iterator[tuple[int, list[str]]]:
         """(row of the sheet, texts) of each row that says anything, the header first."""
         header: list[str] = []
+        cells = 0
         for number, found in enumerate(self._cells(data, sheet), 1):
-            if number > ROWS:
-                raise self._refused("XLS005", f"the sheet has more than {ROWS} rows", "take it apart")
+            cells += len(found)  # a lone cell far to the right makes its row long
+            if number > ROWS or cells > CELLS:
+                raise self._refused(
+                    "XLS005", f"the sheet has more than {ROWS} rows, or {CELLS} cells", "take it apart"
+                )
             if not header:
                 header = [_plain(one.value) for one in found]
                 while header and not header[-1]:
@@ -121,19 +127,26 @@ class _Reading:
                 yield number, texts + [""] * (len(header) - len(texts))
 
     def _cells(self, data: bytes, sheet: str | None) -> Iterator[list[_Found]]:
-        """Values as Excel computed them beside what is written there: of a formula without a value, only the latter
-        tells."""
-        values = load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
-        written = load_workbook(BytesIO(data), read_only=True, data_only=False, keep_links=False)
-        self._title = self._sheet_of(values, sheet)
-        pages = values[self._title], written[self._title]
-        for page in pages:
-            page.reset_dimensions()  # a file may claim any size
-        for row, formulas in zip(*(page.iter_rows() for page in pages), strict=True):
+        """Values as Excel computed them, beside what is written there where any formula is: of one without a value only
+        that tells."""
+        book = load_workbook(BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        self._title = self._sheet_of(book, sheet)
+        values = self._page(book)
+        if not _any_formula(data):
+            for row in values:
+                yield [_Found(cell.value, cell.data_type == "e", False) for cell in row]
+            return
+        written = self._page(load_workbook(BytesIO(data), read_only=True, data_only=False, keep_links=False))
+        for row, formulas in zip(values, written, strict=True):
             yield [
                 _Found(cell.value, cell.data_type == "e", there.data_type == "f")
                 for cell, there in zip(row, formulas, strict=True)
             ]
+
+    def _page(self, book: Any) -> Iterator[Any]:
+        page = book[self._title]
+        page.reset_dimensions()  # a file may claim any size
+        return iter(page.iter_rows())
 
     def _sheet_of(self, book: Any, sheet: str | None) -> str:
         titles = [page.title for page in book.worksheets if sheet or page.sheet_state == "visible"]
@@ -213,6 +226,19 @@ class _Reading:
 
     def _refused(self, code: str, what: str, mend: str) -> SiteError:
         return SiteError([Fault(self._file, code, what, mend)])
+
+
+def _any_formula(data: bytes) -> bool:
+    """Of any sheet, wherever its part stands; asked since reading what is written costs as much again as the values."""
+    with ZipFile(BytesIO(data)) as packed:
+        for entry in packed.infolist():
+            tail = b""
+            with packed.open(entry) as part:
+                while chunk := part.read(1024 * 1024):
+                    if _FORMULA.search(tail + chunk):
+                        return True
+                    tail = chunk[-32:]
+    return False
 
 
 def _text_of(found: _Found, name: str, column: ColumnType | None) -> str:

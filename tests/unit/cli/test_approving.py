@@ -131,6 +131,8 @@ def test_a_proposal_that_does_not_fit_is_refused_at_once(owned, tmp_path):
     file = tmp_path / "bad.csv"
     file.write_text("code,payer\nA,B\n")
     assert owned.run("tables", "import", "charges", str(file)).exit_code == 1
+    wrong = ["billable=maybe" if cell == "billable=yes" else cell for cell in ROW]
+    assert "TBL006" in owned.run("tables", "add", "charges", *wrong).stderr
     assert owned.json("tables", "pending") == []
 
 

@@ -182,9 +182,11 @@ def test_more_rows_and_columns_than_a_table_has_are_refused(monkeypatch):
     assert faults(book([*HEADER, "more"])) == [("items.xlsx", "XLS005")]
 
 
-def test_a_sheet_that_claims_to_be_huge_is_read_as_it_is():
+def test_a_sheet_that_claims_to_be_huge_is_read_as_it_is(monkeypatch):
+    monkeypatch.setattr(workbook, "CELLS", 20)
     data = edited(book(HEADER, ["A", "1"]), '<dimension ref="A1:I2" />', '<dimension ref="A1:XFD1048576" />')
     assert read(data)[1].startswith("A,1,")
+    assert faults(book(HEADER, ["A", "1"], ["B", "2"], [*[None] * 30, "far"])) == [("items.xlsx", "XLS005")]
 
 
 def test_an_exported_workbook_holds_text_with_its_header_in_sight():
