@@ -81,7 +81,11 @@ async def _table(reader: Reader, table: str, at: str | None) -> tuple[Table, Edi
 
 
 async def _edition_at(reader: Reader, at: str) -> EditionView:
-    edition = await reader.edition_at(to_us(moment(at)))
+    then = moment(at)
+    second = (
+        0 if then.microsecond else 999_999
+    )  # moments are shown without their fraction: the whole second counts
+    edition = await reader.edition_at(to_us(then) + second)
     if edition is None:
         raise UsageError("CLI011", "nothing was activated here by then", "see `suture releases`")
     return edition

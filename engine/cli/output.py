@@ -6,7 +6,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -90,8 +90,10 @@ def when(us: int | None) -> str:
 
 
 def moment(text: str) -> datetime:
-    """An ISO date or moment that somebody typed; a date means its midnight, UTC."""
+    """An ISO date or moment that somebody typed, or copied from what `when` wrote; a date means its midnight. It is UTC
+    unless it says otherwise."""
     try:
-        return datetime.fromisoformat(text if "T" in text else f"{text}T00:00:00+00:00")
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
     except ValueError:
         raise UsageError("CLI001", "a date is not understood", "write it as 2026-11-20") from None

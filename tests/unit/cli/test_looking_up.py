@@ -56,6 +56,14 @@ def test_a_history_tells_who_changed_what_and_why(changed):
     assert "  ~ code=IMP-FEM-06 payer_class=*: charge_code 111 → 222" in said.splitlines()
 
 
+def test_a_moment_is_taken_as_it_is_shown(changed):
+    newest = changed.json("tables", "history", "charges", *KEY)[-1]
+    assert newest["recorded"].endswith("Z")
+    assert code_as_recorded(changed, newest["recorded"])[1] == 3
+    assert code_as_recorded(changed, newest["recorded"].rstrip("Z").replace(" ", "T"))[1] == 3
+    assert changed.run("tables", "find", "charges", *KEY, "--on", "2026-11-20").exit_code == 0
+
+
 def test_a_rollback_is_a_part_of_the_history_and_of_what_was_known(changed, monkeypatch):
     first = changed.json("releases")[-1]["id"]
     monkeypatch.setenv("LOGNAME", "ann")
