@@ -7,19 +7,25 @@ the store since then stay, unless the file changed too: then somebody must expor
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
 from engine.clock import Clock
-from engine.domain.changes import Acted, Activated, TableRecorded
+from engine.domain.changes import Acted, Activated, Change, TableRecorded
 from engine.domain.ports import Reader, Store
 from engine.domain.views import TableVersionView
 from engine.errors import Bug, Fault, SiteError, UsageError
 from engine.pipeline.editions import Edition, Editions, kept_edition
+from engine.reference.difference import row_difference
+from engine.reference.sheet import Sheet
 from engine.site.compile import compile_release, unpack_site
 from engine.site.files import Site
 from engine.site.release import Release
 
 TABLES = "mappings/tables/"
+MANY_ROWS = 10
+"""Of fewer, most may go without a word."""
+
 _HOW = {"worklist": "added by hand", "import": "imported"}
 
 
@@ -27,15 +33,20 @@ ROLLBACK = "rollback"
 """The act of who went back; its target is the hash of the files that are not to come back by themselves."""
 
 
-async def activate(store: Store, site: Site, clock: Clock, actor: str, *, asked: bool = False) -> Edition:
+async def activate(
+    store: Store, site: Site, clock: Clock, actor: str, *, asked: bool = False, shrinks: bool = False
+) -> Edition:
     """Raises `SiteError` with every fault; then nothing has changed. The same files and tables: the same edition. Files
-    that were rolled back stay so until somebody asks for them, or changes them."""
+    that were rolled back stay so until somebody asks for them, or changes them. `shrinks`: tables may lose most of
+    their rows."""
     if not asked and (kept := await rolled_back(store, site)) is not None:
         return Edition(kept, await Editions(store).release(kept))
     csvs = {name: site.files[path] for name, path in table_files(site).items()}
     changed, versions = await _table_plan(store, csvs)
     recorded = {name: await _csv(store, name, version) for name, version in versions.items()}
     release = await asyncio.to_thread(compile_release, site, recorded)
+    if not shrinks and (faults := await _shrunk(store, release, {name: csvs[name] for name in changed})):
+        raise SiteError(faults)
     for name in sorted(changed):
         versions[name] = await _record(store, name, csvs[name], clock, actor)
     editions = await store.editions(1)
@@ -100,22 +111,37 @@ async def go_back(
 
 
 async def record_table(
-    store: Store, site: Site, name: str, csv: bytes, clock: Clock, actor: str, reason: str, source: str
+    store: Store,
+    site: Site,
+    name: str,
+    csv: bytes,
+    clock: Clock,
+    actor: str,
+    reason: str,
+    source: str,
+    then: Callable[[int], Sequence[Change]] = lambda version: (),
 ) -> Edition:
-    """A new version of one table, and the edition that has it. `source`: worklist | import. Raises `SiteError` when
-    its rows do not fit."""
+    """A new version of one table, and the edition that has it. `source`: worklist | import. `then`: what becomes true
+    together with it. Raises `SiteError` when its rows do not fit."""
+    release = await release_with(store, site, name, csv)
     (current,) = await store.editions(1)
     versions = dict(current.tables)
-    csvs = {table: await _csv(store, table, version) for table, version in versions.items()}
-    release = await asyncio.to_thread(compile_release, site, {**csvs, name: csv})
     digest = sha256(csv).hexdigest()
     recorded = TableRecorded(name, digest, source, csv, clock.now_us(), actor, reason)
     (version,) = await store.submit((recorded,))
     assert isinstance(version, int)
     versions[name] = version
-    (edition,) = await store.submit((Activated(site.hash, site.pack(), versions, clock.now_us(), actor),))
+    activated = Activated(site.hash, site.pack(), versions, clock.now_us(), actor)
+    edition, *_ = await store.submit((activated, *then(version)))
     assert isinstance(edition, int)
     return Edition(edition, release)
+
+
+async def release_with(reader: Reader, site: Site, name: str, csv: bytes) -> Release:
+    """What would be in force with other rows in one table. Raises `SiteError` when they do not fit."""
+    (current,) = await reader.editions(1)
+    csvs = {table: await _csv(reader, table, version) for table, version in current.tables.items()}
+    return await asyncio.to_thread(compile_release, site, {**csvs, name: csv})
 
 
 def table_files(site: Site) -> dict[str, str]:
@@ -127,11 +153,17 @@ def table_files(site: Site) -> dict[str, str]:
     }
 
 
-async def current_csv(store: Store, name: str) -> bytes | None:
+async def current_csv(reader: Reader, name: str) -> bytes | None:
     """The rows that steps run with now, or None when there is no such table."""
-    editions = await store.editions(1)
+    current = await current_version(reader, name)
+    return None if current is None else current[1]
+
+
+async def current_version(reader: Reader, name: str) -> tuple[int, bytes] | None:
+    """(version, rows) that steps run with now, or None when there is no such table."""
+    editions = await reader.editions(1)
     version = editions[0].tables.get(name) if editions else None
-    return None if version is None else await store.table_csv(name, version)
+    return None if version is None else (version, await _csv(reader, name, version))
 
 
 async def _latest(store: Reader) -> dict[str, TableVersionView]:
@@ -166,6 +198,20 @@ def _forgotten_rows(
         and _differs(csv, latest[name], [view for view in versions if view.name == name])
         and latest[name].hash != sha256(csv).hexdigest()
     ]
+
+
+async def _shrunk(reader: Reader, release: Release, changed: Mapping[str, bytes]) -> list[Fault]:
+    """Tables whose files lost most of their rows: cut off while they were saved or copied, more often than meant."""
+    latest, faults = await _latest(reader), []
+    for name in sorted(changed.keys() & latest.keys()):
+        before = await _csv(reader, name, latest[name].version)
+        gone = len(row_difference(before, changed[name], release.tables[name].spec.keys).gone)
+        rows = len(Sheet(before, name).records)
+        if rows >= MANY_ROWS and gone * 2 > rows:
+            what = f"the file lacks {gone} of the {rows} rows that table {name} has in the store"
+            mend = "mend the file, or say `suture reload --shrinks` when they are to go"
+            faults.append(Fault(f"{TABLES}{name}.csv:1:1", "ACT002", what, mend))
+    return faults
 
 
 async def _csv(store: Reader, name: str, version: int) -> bytes:

@@ -1,19 +1,26 @@
-"""Adapters and lane policies of destinations, by their kind: what a site says of a far end, made to work."""
+"""Adapters, lane policies and masters of destinations, by their kind: what a site says of a far end, made to work."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from engine.adapters.file import FileAdapter, FileEndpoint
 from engine.adapters.http import HttpAdapter, HttpEndpoint
 from engine.adapters.mllp import MllpAdapter, MllpEndpoint
+from engine.adapters.transport import NotSent, Unanswered
 from engine.adapters.tryton.adapter import TrytonAdapter, TrytonEndpoint
+from engine.adapters.tryton.rest import Busy, Misled, Refused, Unclear
 from engine.delivery.retry import LanePolicy
 from engine.domain.ports import Adapter
+from engine.errors import UsageError
 from engine.site.release import DestinationPlace
 from engine.site.schema.destination import Destination, FolderFile, HttpFile, MllpFile, TrytonFile
+from engine.site.schema.origin import OriginFile, TakenFile
 
 
 def adapter_of(end: Destination, place: DestinationPlace) -> Adapter:
@@ -30,6 +37,44 @@ def adapter_of(end: Destination, place: DestinationPlace) -> Adapter:
             return FileAdapter(FileEndpoint(folder, end.suffix, end.control))
         case TrytonFile():
             return TrytonAdapter(_tryton(end, place))
+
+
+async def masters_of(end: Destination, place: DestinationPlace, source: OriginFile) -> list[dict[str, Any]]:
+    """The records that a far end tells of its masters. Raises `UsageError` when it does not."""
+    try:
+        if isinstance(end, TrytonFile):
+            return await _tryton_masters(TrytonAdapter(_tryton(end, place)), source)
+        assert isinstance(end, HttpFile)
+        return await _http_masters(HttpAdapter(_http(end, place)), source)
+    except (NotSent, Unanswered, Misled, Refused, Busy, Unclear) as why:
+        what = f"'{source.destination}' did not tell its masters: {why.args[0]}"
+        raise UsageError("MST004", what, "see `suture doctor`, and the names under `source`") from None
+
+
+async def _tryton_masters(adapter: TrytonAdapter, source: OriginFile) -> list[dict[str, Any]]:
+    fields = [taken.from_ if isinstance(taken, TakenFile) else taken for taken in source.columns.values()]
+    try:
+        return await adapter.masters(source.of or "", dict.fromkeys(fields))
+    finally:
+        await adapter.close()
+
+
+async def _http_masters(adapter: HttpAdapter, source: OriginFile) -> list[dict[str, Any]]:
+    try:
+        reply = await adapter.read(source.path or "/")
+    finally:
+        await adapter.close()
+    if reply.status != 200:
+        raise Unclear(f"HTTP {reply.status}")
+    try:
+        told = json.loads(reply.body, parse_float=Decimal)  # prices as they were written
+    except ValueError:
+        raise Unclear("no JSON") from None
+    for name in (source.list_ or "").split(".") if source.list_ else ():
+        told = told.get(name) if isinstance(told, dict) else None
+    if not isinstance(told, list) or not all(isinstance(record, dict) for record in told):
+        raise Unclear("no list of records")
+    return told
 
 
 def keys_target(name: str, end: Destination, place: DestinationPlace) -> str:

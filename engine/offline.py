@@ -16,10 +16,10 @@ from engine.domain.ports import Store
 from engine.domain.posting import Priority
 from engine.domain.views import Outgoing
 from engine.observe.logs import EngineLog
-from engine.pipeline.editions import Edition, Editions
+from engine.pipeline.editions import Edition, Editions, kept_edition
 from engine.pipeline.stepper import Stepper
 from engine.site.compile import compile_environment, load_site
-from engine.site.files import Site
+from engine.site.files import Site, unpack_site
 
 
 class _NoLanes:
@@ -57,7 +57,7 @@ async def offline_verbs(folder: Path, environment: str | None, clock: Clock) -> 
     store = open_store(site, compile_environment(site), clock)
     await store.start()
     try:
-        edition = await _in_force(store, site, clock)
+        edition, in_force = await _in_force(store, site, clock)
         lanes = _NoLanes(store, clock)
         log = EngineLog()
         stepper = Stepper(store, store, lanes, clock, edition, log)
@@ -69,7 +69,7 @@ async def offline_verbs(folder: Path, environment: str | None, clock: Clock) -> 
             lanes,
             clock,
             lambda: load_site(folder, environment),
-            site,
+            in_force,
             releases,
             running=False,
         )
@@ -77,9 +77,10 @@ async def offline_verbs(folder: Path, environment: str | None, clock: Clock) -> 
         await store.stop()
 
 
-async def _in_force(store: Store, site: Site, clock: Clock) -> Edition:
+async def _in_force(store: Store, site: Site, clock: Clock) -> tuple[Edition, Site]:
     """What the engine would go on with; edited files are activated by `reload` and `serve` alone."""
     editions = await store.editions(1)
     if not editions:
-        return await activate(store, site, clock, "engine")
-    return Edition(editions[0].id, await Editions(store).release(editions[0].id))
+        return await activate(store, site, clock, "engine"), site
+    kept = await kept_edition(store, editions[0].id)
+    return Edition(editions[0].id, await Editions(store).release(editions[0].id)), unpack_site(kept.files)

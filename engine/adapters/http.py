@@ -85,6 +85,12 @@ class HttpAdapter:
         reply = await self._exchange(f"GET {path} HTTP/1.1\r\n{self._common}\r\n".encode("ascii"))
         return reply if isinstance(reply, Outcome) else classify_probe(self._endpoint, reply)
 
+    async def read(self, path: str) -> Reply:
+        """What a GET answers. Raises `NotSent` and `Unanswered`."""
+        return await self._transport.request(
+            f"GET {self._base}{path} HTTP/1.1\r\n{self._common}\r\n".encode("ascii")
+        )
+
     def cut(self) -> None:
         self._transport.cut()
 

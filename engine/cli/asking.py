@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from engine.cli.approving import proposed_for
 from engine.cli.connect import reader_of, tell_engine
 from engine.cli.output import (
     NUMBER,
@@ -203,8 +204,11 @@ def _worklist_text(rows: list[dict[str, Any]]) -> Iterator[str]:
 async def _worklist(
     reader: Reader, owner: str | None
 ) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, str]]]]:
-    """Its groups, and by cause the likest keys of the tables in force."""
+    """Its groups, with the proposals that have a row for a cause and wait for another person; and by cause the likest
+    keys of the tables in force."""
     groups = [group_json(group) for group in await reader.worklist(owner)]
+    proposed = await proposed_for(reader, [group["cause"] for group in groups])
+    groups = [{**group, "proposed": proposed.get(group["cause"], [])} for group in groups]
     editions = await reader.editions(1)
     if not groups or not editions:
         return groups, {}
@@ -227,9 +231,12 @@ def worklist_line(group: dict[str, Any]) -> str:
     money = "no stated money" if group["at_stake"] is None else f"{Decimal(group['at_stake']):,.2f} at stake"
     unpriced = f", {group['unpriced']} unpriced" if group["unpriced"] else ""
     applied = f", {group['applied']} applied elsewhere" if group["applied"] else ""
+    waits = ", ".join(map(str, group.get("proposed", ())))
+    proposed = f", proposed ({waits})" if waits else ""
     return (
         f"{group['owner']:<20} {group['cause']}: {counted(group['lines'], 'line')} in "
-        f"{counted(group['messages'], 'message')}, {money}{unpriced}{applied}; see message {group['samples'][0]}"
+        f"{counted(group['messages'], 'message')}, {money}{unpriced}{applied}{proposed}; "
+        f"see message {group['samples'][0]}"
     )
 
 

@@ -7,6 +7,7 @@ import click
 from engine import __version__
 from engine.cli import (
     alerting,
+    approving,
     asking,
     capturing,
     checking,
@@ -14,8 +15,10 @@ from engine.cli import (
     doctoring,
     explaining,
     far_end,
+    importing,
     keeping,
     laying,
+    looking_up,
     mapping,
     mending,
     previewing,
@@ -58,6 +61,9 @@ MODULES = (
     replaying,
     correcting,
     tables,
+    looking_up,
+    importing,
+    approving,
     keeping,
     far_end,
     doctoring,

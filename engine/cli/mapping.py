@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
+from engine.cli.approving import released_line
 from engine.cli.connect import release_held
 from engine.cli.mending import reason_option
 from engine.cli.output import counted, env_option, guarded, json_option, say, site_option
-from engine.cli.tables import cells_of
+from engine.cli.tables import cells_of, proposed_line
 
 
 @click.command("map")
@@ -55,8 +56,12 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
         yield f"table {answer['table']} would get: {row}"
         yield f"waiting for it: {what}"
         return
+    if "proposed" in answer:
+        yield proposed_line(answer["table"], answer["proposed"])
+        yield f"waiting for it: {what}"
+        return
     yield f"{answer['table']}: version {answer['version']} has the row; waiting for it: {what}"
-    yield f"released: {answer['released']}, still held: {answer['still_held']}, not due: {answer['not_due']}"
+    yield released_line(answer)
 
 
 COMMANDS = (map_code,)

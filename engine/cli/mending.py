@@ -82,13 +82,14 @@ def drop(numbers: tuple[int, ...], reason: str, folder: Path, environment: str |
 
 
 @click.command()
+@click.option("--shrinks", is_flag=True, help="Tables whose files lost most of their rows are to lose them.")
 @site_option
 @env_option
 @json_option
 @guarded
-def reload(folder: Path, environment: str | None, as_json: bool) -> None:
+def reload(shrinks: bool, folder: Path, environment: str | None, as_json: bool) -> None:
     """Make the site's files the active release, whole, or not at all."""
-    say(tell_engine(folder, environment, "reload", {}), as_json, _words)
+    say(tell_engine(folder, environment, "reload", {"shrinks": shrinks}), as_json, _words)
 
 
 @click.command()

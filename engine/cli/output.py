@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -85,14 +85,21 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def told_counts(counts: Mapping[str, int]) -> str:
+    """How many rows of a table differ."""
+    return f"{counts['added']} new, {counts['changed']} changed, {counts['gone']} gone"
+
+
 def when(us: int | None) -> str:
     """A moment of the store for people, UTC."""
     return "" if us is None else f"{to_datetime(us):%Y-%m-%d %H:%M:%S}Z"
 
 
 def moment(text: str) -> datetime:
-    """An ISO date or moment that somebody typed; a date means its midnight, UTC."""
+    """An ISO date or moment that somebody typed, or copied from what `when` wrote; a date means its midnight. It is UTC
+    unless it says otherwise."""
     try:
-        return datetime.fromisoformat(text if "T" in text else f"{text}T00:00:00+00:00")
+        found = datetime.fromisoformat(text)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
     except ValueError:
         raise UsageError("CLI001", "a date is not understood", "write it as 2026-11-20") from None

@@ -10,9 +10,12 @@ from typing import Any
 import click
 
 from engine.cli.connect import place_of
+from engine.cli.in_force import newest_edition
 from engine.cli.output import counted, env_option, guarded, json_option, moment, say, site_option
 from engine.clock import to_us
+from engine.domain.ports import Reader
 from engine.preview.comparing import CHANGES, Tally
+from engine.preview.running import Side, preview_between, side_of_edition
 from engine.preview.running import preview as run_preview
 
 MOST = 100_000
@@ -37,6 +40,24 @@ def preview(folder: Path, environment: str | None, since: str | None, last: int,
     since_us = to_us(moment(since)) if since else None
     tally = run_preview(place.store, site, last, since_us, lambda done: click.echo(f"{done} …", err=True))
     say(preview_tree(tally), as_json, lambda _: preview_lines(tally))
+
+
+money_option = click.option(
+    "--money",
+    is_flag=True,
+    help="Also what it would change in the messages of the past, as `preview` says it.",
+)
+
+
+async def side_now(reader: Reader) -> Side:
+    """What is in force."""
+    return await side_of_edition(reader, (await newest_edition(reader)).id)
+
+
+def preview_of_rows(store: Path, before: Side, table: str, csv: bytes) -> Tally:
+    """What other rows of one table would change."""
+    after = before._replace(tables={**before.tables, table: csv})
+    return preview_between(store, before, after, MOST, None, lambda _: None)
 
 
 def preview_tree(tally: Tally) -> dict[str, Any]:

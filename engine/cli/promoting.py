@@ -81,13 +81,10 @@ def _check_rows(site: Site, there: Site, side: Side, tested: str) -> None:
     """What was tested is what the tables said there, rows that people added by hand among them."""
     for name, source in read_sources(there).tables.sources.items():
         file = source.document.file.removesuffix(".yaml") + ".csv"
-        ours, theirs = (
-            data.decode("utf-8-sig") for data in (site.files.get(file, b""), side.tables.get(name, b""))
-        )
+        ours, theirs = site.files.get(file, b""), side.tables.get(name, b"")
         found = row_difference(ours, theirs, source.model.keys)
-        if found.added or found.gone:
-            rows = [*(f"+ {row}" for row in found.added), *(f"- {row}" for row in found.gone)]
-            what = f"table {name} has other rows in '{tested}' than {file}: {_some(rows, '; ')}"
+        if any(found):
+            what = f"table {name} has other rows in '{tested}' than {file}: {_some([*found.lines()], '; ')}"
             mend = (
                 f"suture tables export {name} --env {tested}, suture reload --env {tested}, and promote again"
             )

@@ -13,8 +13,8 @@ import click
 from engine.activation import TABLES
 from engine.cli.connect import place_of, reader_of, tell_engine
 from engine.cli.mending import reason_option
-from engine.cli.output import NUMBER, counted, env_option, guarded, json_option, say, site_option, when
-from engine.cli.previewing import MOST, preview_lines, preview_tree
+from engine.cli.output import NUMBER, env_option, guarded, json_option, say, site_option, told_counts, when
+from engine.cli.previewing import MOST, money_option, preview_lines, preview_tree
 from engine.errors import UsageError
 from engine.preview.running import Side, preview_between, side_of_edition, side_of_files
 from engine.reference.difference import row_difference
@@ -58,9 +58,7 @@ def rollback(edition: int | None, reason: str, folder: Path, environment: str | 
 @click.command()
 @click.argument("before", type=NUMBER, required=False)
 @click.argument("after", type=NUMBER, required=False)
-@click.option(
-    "--money", is_flag=True, help="Also what it changes in the messages of the past, as `preview` says it."
-)
+@money_option
 @site_option
 @env_option
 @json_option
@@ -105,12 +103,9 @@ def _changes(old: Side, new: Side) -> Iterator[tuple[str, list[str]]]:
             yield file, lines
     keys = {**_keys(sites[0]), **_keys(sites[1])}
     for table in sorted({*old.tables, *new.tables}):
-        was_rows, now_rows = (side.tables.get(table, b"").decode("utf-8-sig") for side in (old, new))
-        found = row_difference(was_rows, now_rows, keys.get(table, ()))
-        if found.added or found.gone:
-            said = f"{counted(len(found.added), 'row')} new or changed, {len(found.gone)} gone"
-            rows = [*(f"+ {row}" for row in found.added), *(f"- {row}" for row in found.gone)]
-            yield f"table {table}", [said, *rows]
+        found = row_difference(old.tables.get(table, b""), new.tables.get(table, b""), keys.get(table, ()))
+        if any(found):
+            yield f"table {table}", [told_counts(found.counts()), *found.lines()]
 
 
 def _keys(site: Site) -> dict[str, list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from engine.reference.table import Table
@@ -32,11 +32,17 @@ def missing_row(cause: str, tables: Mapping[str, Table]) -> Missing | None:
     """The row that `items: facility=NORTH code=X` asks for; None for a cause that no row mends."""
     found = _CAUSE.fullmatch(cause)
     table = tables.get(found["table"]) if found else None
-    if found is None or table is None:
+    key = lacking(cause, table.name, table.spec.keys) if table else None
+    return Missing(table, key) if table and key is not None else None
+
+
+def lacking(cause: str, table: str, keys: Sequence[str]) -> tuple[str, ...] | None:
+    """One text for each key of a table, '' for what the line does not have, when the cause asks for a row of it."""
+    found = _CAUSE.fullmatch(cause)
+    if found is None or found["table"] != table:
         return None
-    written = " ".join(f"{re.escape(name)}=(.+?)" for name in table.spec.keys)
-    values = re.fullmatch(written, found["keys"])
-    return values and Missing(table, tuple("" if value == _MISSING else value for value in values.groups()))
+    values = re.fullmatch(" ".join(f"{re.escape(key)}=(.+?)" for key in keys), found["keys"])
+    return values and tuple("" if value == _MISSING else value for value in values.groups())
 
 
 def nearest(causes: Iterable[str], tables: Mapping[str, Table]) -> dict[str, list[dict[str, str]]]:

@@ -16,7 +16,8 @@ import orjson
 from engine.control.verbs import Verbs
 from engine.errors import Fault, SiteError, StoreError, SutureError, UsageError
 
-LINE_LIMIT = 4 * 1024 * 1024
+LINE_LIMIT = 64 * 1024 * 1024
+"""Of a question: a table's file fits in."""
 
 
 class ControlServer:

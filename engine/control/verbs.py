@@ -6,13 +6,13 @@ Every act of a person has an actor and is written to the audit.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from engine.activation import activate, current_csv, go_back, record_table
+from engine.activation import activate, go_back
 from engine.clock import Clock
 from engine.control.acts import KEYS_TRIED, Answer, audit, named, selected
-from engine.control.causes import missing_row
+from engine.control.curating import Curator
 from engine.control.mending import Mender
 from engine.control.releases import Releases
 from engine.control.replaying import Replayer
@@ -20,8 +20,6 @@ from engine.domain.changes import Recovered
 from engine.domain.ports import Store
 from engine.errors import UsageError
 from engine.pipeline.stepper import Outbox, Stepper
-from engine.reference.difference import row_difference
-from engine.reference.table import Table
 from engine.site.files import Site
 
 
@@ -36,9 +34,6 @@ class Lanes(Protocol):
 
     def recovered(self) -> None: ...
 
-
-SHOWN = 5
-"""Rows that a fault names."""
 
 MANY = 1000
 """Editions that are looked through."""
@@ -71,12 +66,11 @@ class Verbs:
         self._load = load
         self._site = site
         self._releases = releases
+        mender = Mender(store, stepper, outbox, clock, releases, look)
         self._verbs: dict[str, Callable[..., Awaitable[Answer]]] = {
-            **Mender(store, stepper, outbox, clock, releases, look).verbs(),
+            **mender.verbs(),
             **Replayer(store, stepper, outbox, clock).verbs(),
-            "add_row": self.add_row,
-            "map_code": self.map_code,
-            "import_table": self.import_table,
+            **Curator(store, stepper, clock, lambda: self._site, mender.release).verbs(),
             "reload": self.reload,
             "capture": self.capture,
             "rollback": self.rollback,
@@ -99,99 +93,11 @@ class Verbs:
                 raise
             raise UsageError("CTL002", f"{verb} does not take these arguments") from None
 
-    async def add_row(
-        self, *, actor: str, table: str, rows: list[dict[str, str]], reason: str = ""
-    ) -> Answer:
-        """Rows for a code table: a new version of it, used from the next message on."""
-        csv = await self._csv_of(table)
-        spec = self._stepper.edition.release.tables[table].spec
-        _whole(table, self._columns(table), rows)
-        added = Table.compile(spec, csv, f"{table}.csv").with_rows(rows)
-        version = await self._record(table, added, actor, reason, "worklist")
-        await audit(self._store, self._clock, actor, "tables add", table, reason, {"rows": len(rows)})
-        return {"table": table, "version": version, "rows": len(rows)}
-
-    async def map_code(
-        self, *, actor: str, cause: str, cells: dict[str, str], reason: str = "", dry_run: bool = False
-    ) -> Answer:
-        """The row that a cause of the worklist lacks is added, and what waited for it goes: exactly those lines. Where
-        a crash cut it short in between, the same again goes on."""
-        groups = [group for group in await self._store.worklist() if group.cause == cause]
-        if not groups:
-            raise UsageError(
-                "CTL018", "nothing is held for that cause", "write it as `suture worklist` shows it"
-            )
-        table, row = self._missing_row(cause)
-        row |= cells
-        waiting = {
-            "effects": sum(group.effects for group in groups),
-            "lines": max(group.lines for group in groups),
-            "at_stake": str(
-                max((group.at_stake for group in groups if group.at_stake is not None), default="none")
-            ),
-        }
-        if dry_run:
-            _whole(table, self._columns(table), [row])
-            return {"table": table, "row": row, "waiting": waiting}
-        if not self._stepper.edition.release.tables[table].has_row(row):
-            await self.add_row(actor=actor, table=table, rows=[row], reason=reason)
-        (view, *_) = await self._store.table_versions(table)
-        released = await self._verbs["release"](actor=actor, cause=cause, reason=reason)
-        return {"table": table, "version": view.version, "waiting": waiting, **released}
-
-    def _missing_row(self, cause: str) -> tuple[str, dict[str, str]]:
-        """(table, the keys that it lacks a row for)."""
-        missing = missing_row(cause, self._stepper.edition.release.tables)
-        if missing is None:
-            raise UsageError("CTL022", "that cause is mended by no row of a table", "see `suture worklist`")
-        return missing.table.name, missing.cells()
-
-    def _columns(self, table: str) -> list[str]:
-        spec = self._stepper.edition.release.tables[table].spec
-        return [*spec.keys, *spec.columns]
-
-    async def import_table(
-        self, *, actor: str, table: str, csv: str, reason: str = "", shrinks: bool = False
-    ) -> Answer:
-        """All rows of a code table: a new version of it, used from the next message on. A table that is what it was
-        keeps its version. `shrinks`: rows may be gone."""
-        before = await self._csv_of(table)
-        spec = self._stepper.edition.release.tables[table].spec
-        Table.compile(spec, csv.encode(), f"{table}.csv")
-        difference = row_difference(before.decode(), csv, (*spec.keys, *spec.many))
-        if difference.gone and not shrinks:
-            shown = "; ".join(difference.gone[:SHOWN])
-            mend = "export it and merge, or say --shrinks when they are to go"
-            raise UsageError(
-                "CTL021", f"{len(difference.gone)} rows of table {table} would be gone: {shown}", mend
-            )
-        version = await self._record(table, csv.encode(), actor, reason, "import")
-        rows = len(self._stepper.edition.release.tables[table].rows)
-        detail = {"rows": rows, **difference.counts()}
-        await audit(self._store, self._clock, actor, "tables import", table, reason, detail)
-        return {"table": table, "version": version, "changed": before != csv.encode(), **detail}
-
-    async def _csv_of(self, table: str) -> bytes:
-        csv = await current_csv(self._store, table)
-        if csv is None:
-            known = ", ".join(sorted(self._stepper.edition.release.tables))
-            raise UsageError("CTL005", f"there is no table '{table}'", f"tables are {known}")
-        return csv
-
-    async def _record(self, table: str, csv: bytes, actor: str, reason: str, source: str) -> int:
-        """The version that steps run with from here on."""
-        async with self._stepper.lock:
-            self._stepper.edition = await record_table(
-                self._store, self._site, table, csv, self._clock, actor, reason, source
-            )
-        (view, *_) = await self._store.table_versions(table)
-        return view.version
-
-    async def reload(self, *, actor: str) -> Answer:
-        """The site's files become the active release, or nothing changes."""
+    async def reload(self, *, actor: str, shrinks: bool = False) -> Answer:
+        """The site's files become the active release, or nothing changes. `shrinks`: tables may lose most rows."""
         site = self._load()
         async with self._stepper.lock:
-            edition = await activate(self._store, site, self._clock, actor, asked=True)
+            edition = await activate(self._store, site, self._clock, actor, asked=True, shrinks=shrinks)
             self._stepper.edition = edition
             self._site = site
         await audit(
@@ -275,13 +181,3 @@ class Verbs:
         return await self.keys_tried(
             actor=actor, target=target, honoured=True, acknowledged=True, reason=reason
         )
-
-
-def _whole(table: str, columns: Sequence[str], rows: Sequence[dict[str, str]]) -> None:
-    """An empty cell may decide that a line is not stocked, or not charged: it is said, not forgotten."""
-    missing = sorted({column for row in rows for column in columns if column not in row})
-    if missing:
-        mend = (
-            f"say them too: {' '.join(f'{column}=' for column in missing)}, empty where nothing belongs there"
-        )
-        raise UsageError("CTL020", f"a row of table {table} lacks {', '.join(missing)}", mend)

@@ -214,6 +214,30 @@ class TableRecorded(NamedTuple):
     reason: str
 
 
+class TableProposed(NamedTuple):
+    """A version of a code table that waits for a second person. `base`: the version that it was made from; `cause`: of
+    the worklist, what its approval releases. Answer: the proposal's number."""
+
+    name: str
+    base: int
+    source: str
+    csv: bytes
+    cause: str
+    at_us: int
+    actor: str
+    reason: str
+
+
+class ProposalDecided(NamedTuple):
+    """A pending proposal is approved or rejected; a decided one stays as it is. Answer: None."""
+
+    proposal: int
+    approved: bool
+    at_us: int
+    actor: str
+    reason: str
+
+
 class Activated(NamedTuple):
     """A release with table versions is what steps run with from here. Answer: the edition's id."""
 
@@ -249,6 +273,8 @@ Change = (
     | Dropped
     | Stopped
     | TableRecorded
+    | TableProposed
+    | ProposalDecided
     | Activated
     | Acted
 )

@@ -25,6 +25,7 @@ from engine.domain.views import (
     MessageView,
     Outgoing,
     ParkedLane,
+    ProposalView,
     TableVersionView,
 )
 
@@ -221,6 +222,10 @@ class Reader(Protocol):
 
     async def edition(self, edition: int) -> EditionView | None: ...
 
+    async def edition_at(self, at_us: int) -> EditionView | None:
+        """What was active at a moment."""
+        ...
+
     async def release_files(self, release_hash: str) -> bytes | None: ...
 
     async def table_versions(self, name: str | None = None) -> list[TableVersionView]:
@@ -228,6 +233,14 @@ class Reader(Protocol):
         ...
 
     async def table_csv(self, name: str, version: int) -> bytes | None: ...
+
+    async def proposals(self, name: str | None = None) -> list[ProposalView]:
+        """Those that wait, of one table or of all, oldest first."""
+        ...
+
+    async def proposal(self, proposal: int) -> ProposalView | None: ...
+
+    async def proposal_csv(self, proposal: int) -> bytes | None: ...
 
     async def acts(self, limit: int) -> list[ActView]:
         """Newest first."""

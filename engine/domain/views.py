@@ -187,6 +187,23 @@ class TableVersionView(NamedTuple):
     reason: str
 
 
+class ProposalView(NamedTuple):
+    """A version of a table that waits, or waited, for a second person. `state`: pending | approved | rejected."""
+
+    id: int
+    name: str
+    base: int
+    source: str
+    cause: str
+    proposed_us: int
+    actor: str
+    reason: str
+    state: str
+    decided_us: int | None
+    decided_by: str
+    decision: str
+
+
 class EditionView(NamedTuple):
     id: int
     release_hash: str

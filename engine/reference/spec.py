@@ -19,7 +19,8 @@ class TableSpec:
     `columns`: value columns in their canonical order (keys, `valid_from` and `valid_to` are not among them).
     `ranges`: key columns whose cells are ranges, with what they are ranges of: number | text. `many`: value columns
     that tell the rows of one key apart, where a key may have several at once (the parts of a kit); else empty.
-    `default`: column → text as a CSV cell holds it; given exactly when `missing` is default.
+    `default`: column → text as a CSV cell holds it; given exactly when `missing` is default. `second_person`: another
+    one approves what people change of its rows.
     """
 
     name: str
@@ -31,6 +32,7 @@ class TableSpec:
     default: Mapping[str, str] | None = None
     ranges: Mapping[str, ColumnType] = field(default_factory=dict)
     many: tuple[str, ...] = ()
+    second_person: bool = False
 
 
 class Row(dict[str, Cell]):

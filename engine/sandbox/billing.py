@@ -31,7 +31,7 @@ ACCOUNT_MERGE = Kind("account-merge", "AM", "code", "amount")
 
 
 class Billing:
-    """One billing system with its books. `endpoints`: what can be posted to it."""
+    """One billing system with its books. `endpoints`: what can be posted to it; `lists`: of its masters."""
 
     name = "billing"
 
@@ -43,6 +43,9 @@ class Billing:
         self.codes: defaultdict[str, Account] = defaultdict(Account)
         self._remainders = Remainders()
         self._prices = {charge.code: charge.price for charge in masters.charges}
+        self.lists: Mapping[str, list[dict[str, object]]] = {
+            "/charge-codes": [charge.model_dump(mode="json") for charge in masters.charges]
+        }
         self.endpoints: Mapping[str, Endpoint] = {
             "/charges": Endpoint(CHARGE, forms.ChargeForm.read, self.charge),
             "/credits": Endpoint(CREDIT, forms.CreditForm.read, self.credit),

@@ -36,6 +36,7 @@ class Bookkeeping(Protocol):
     currency: str
     register: Register
     endpoints: Mapping[str, Endpoint]
+    lists: Mapping[str, list[dict[str, object]]]
 
     def tree(self) -> dict[str, object]: ...
 

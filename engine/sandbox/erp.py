@@ -43,7 +43,7 @@ Undoing = forms.GoodsReturn | forms.BillOnlyCancellation | forms.CostReversal
 
 
 class Erp:
-    """One ERP with its books. `endpoints`: what can be posted to it."""
+    """One ERP with its books. `endpoints`: what can be posted to it; `lists`: of its masters."""
 
     name = "erp"
 
@@ -60,6 +60,12 @@ class Erp:
         self._centers = {center.code for center in masters.cost_centers}
         self._suppliers = {supplier.code for supplier in masters.suppliers}
         self._open_stock(masters)
+        self.lists: Mapping[str, list[dict[str, object]]] = {
+            "/items": [
+                item.model_dump(include={"number", "description", "unit", "stocked"})
+                for item in masters.items
+            ]
+        }
         self.endpoints: Mapping[str, Endpoint] = {
             "/goods-issues": Endpoint(GOODS_ISSUE, forms.GoodsIssue.read, self.issue),
             "/goods-returns": Endpoint(GOODS_RETURN, forms.GoodsReturn.read, self.give_back),

@@ -2,6 +2,7 @@
 
     POST /<document>            book one document (the addresses stand in `erp` and `billing`)
     POST /batch                 book several, each answered for itself, in order
+    GET  /items, /charge-codes  the ERP's items, billing's charge codes, as JSON lists
     GET  /documents/REFERENCE   what is booked under a reference
     GET  /books                 the books; /books/documents?after=N&limit=M every document, in pages
     GET  /health, /settings, /moods;  POST /settings, /moods;  DELETE /moods
@@ -108,6 +109,7 @@ class Side:
             ("POST", "/moods"): self._tell,
             ("DELETE", "/moods"): self._clear,
             **{("POST", path): self._post for path in books.endpoints},
+            **{("GET", path): self._list for path in books.lists},
         }
 
     def books(self) -> dict[str, object]:
@@ -163,6 +165,9 @@ class Side:
             answer = mood.answer() if mood else self._desk.post(entry.path, entry.body, key, self._now())
             results.append({"reference": reference, "status": answer.status, "body": answer.tree})
         return Answer(200, {"results": results})
+
+    def _list(self, asked: Asked) -> Answer:
+        return Answer(200, self._books.lists[asked.path])
 
     def _probe(self, reference: str) -> Answer:
         found = self._books.register.find(reference)

@@ -20,6 +20,7 @@ from engine.site.channels import compile_channel
 from engine.site.files import SITE_FILE, Site, load_site, unpack_site
 from engine.site.lint import lint
 from engine.site.maps import Maps, compile_maps
+from engine.site.origins import origin_faults
 from engine.site.release import (
     Channel,
     ChannelTest,
@@ -104,7 +105,7 @@ def _compile(
 ) -> tuple[Maps, list[Channel], list[Fault]]:
     maps = compile_maps(site, sources, table_csv)
     channels: list[Channel] = []
-    faults = [*sources.faults, *maps.faults]
+    faults = [*sources.faults, *maps.faults, *origin_faults(sources)]
     faults += row_faults(site, sources, maps, table_csv)
     for source in sources.channels.sources.values():
         channel, wrong = compile_channel(source, sources, maps)

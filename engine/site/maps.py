@@ -67,9 +67,10 @@ def csv_file(source: Source[TableFile]) -> str:
     return source.document.file.removesuffix(".yaml") + ".csv"
 
 
-def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv: Mapping[str, bytes]) -> None:
+def table_spec(source: Source[TableFile]) -> TableSpec:
+    """How a table is declared."""
     model = source.model
-    spec = TableSpec(
+    return TableSpec(
         name=source.name,
         keys=tuple(model.keys),
         columns={name: ColumnType(kind) for name, kind in model.columns.items()},
@@ -79,7 +80,12 @@ def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv:
         default=model.default,
         ranges={name: ColumnType(kind) for name, kind in model.ranges.items()},
         many=tuple(model.many or ()),
+        second_person=model.approval == "second person",
     )
+
+
+def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv: Mapping[str, bytes]) -> None:
+    spec = table_spec(source)
     maps.specs[source.name] = spec
     declared = spec_faults(spec)
     for fault in declared:

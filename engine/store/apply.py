@@ -13,6 +13,7 @@ from engine.domain.changes import (
     Corrected,
     Doubted,
     Dropped,
+    ProposalDecided,
     Received,
     Recovered,
     Released,
@@ -21,12 +22,20 @@ from engine.domain.changes import (
     Sending,
     Settled,
     Stopped,
+    TableProposed,
     TableRecorded,
     Withdrawn,
 )
 from engine.store.apply_inbox import received
 from engine.store.apply_outbox import contested_again, doubted, requeued, sending, settled, stopped, withdrawn
-from engine.store.apply_people import acted, activated, recovered, table_recorded
+from engine.store.apply_people import (
+    acted,
+    activated,
+    proposal_decided,
+    recovered,
+    table_proposed,
+    table_recorded,
+)
 from engine.store.apply_release import corrected, dropped, released
 from engine.store.apply_step import contested, routed
 from engine.store.batch import Batch
@@ -45,6 +54,8 @@ _WRITES: dict[type, Callable[[Batch, Any], Answered]] = {
     Dropped: dropped,
     Stopped: stopped,
     TableRecorded: table_recorded,
+    TableProposed: table_proposed,
+    ProposalDecided: proposal_decided,
     Activated: activated,
     Acted: acted,
 }

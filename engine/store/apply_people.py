@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from engine.domain.changes import Acted, Activated, Recovered, TableRecorded
+from engine.domain.changes import Acted, Activated, ProposalDecided, Recovered, TableProposed, TableRecorded
 from engine.store.batch import Batch
 from engine.store.rows import ContentKind
 
@@ -31,6 +31,18 @@ def table_recorded(batch: Batch, change: TableRecorded) -> int:
         change.reason,
     )
     return version
+
+
+def table_proposed(batch: Batch, change: TableProposed) -> int:
+    content = batch.keep(ContentKind.TABLE, change.csv)
+    said = (change.name, change.base, change.source, content, change.cause)
+    ((number,),) = batch.ask("insert_proposal", *said, change.at_us, change.actor, change.reason)
+    return int(number)
+
+
+def proposal_decided(batch: Batch, change: ProposalDecided) -> None:
+    state = "approved" if change.approved else "rejected"
+    batch.do("decide_proposal", state, change.at_us, change.actor, change.reason, change.proposal)
 
 
 def activated(batch: Batch, change: Activated) -> int:

@@ -34,6 +34,7 @@ from engine.domain.views import (
     MessageView,
     Outgoing,
     ParkedLane,
+    ProposalView,
     TableVersionView,
 )
 from engine.errors import StoreUnavailable
@@ -281,17 +282,15 @@ class SqliteReads:
     # What the site was, and what people did ------------------------------------------------------------------
 
     async def editions(self, limit: int) -> list[EditionView]:
-        return [
-            EditionView(edition, release, orjson.loads(tables), activated_us, actor)
-            for edition, release, tables, activated_us, actor in self._rows("editions", limit)
-        ]
+        return [_edition(*row) for row in self._rows("editions", limit)]
 
     async def edition(self, edition: int) -> EditionView | None:
         rows = self._rows("edition", edition)
-        if not rows:
-            return None
-        (number, release, tables, activated_us, actor) = rows[0]
-        return EditionView(number, release, orjson.loads(tables), activated_us, actor)
+        return _edition(*rows[0]) if rows else None
+
+    async def edition_at(self, at_us: int) -> EditionView | None:
+        rows = self._rows("edition_at", at_us)
+        return _edition(*rows[0]) if rows else None
 
     async def release_files(self, release_hash: str) -> bytes | None:
         return self._body("release_files", release_hash)
@@ -301,6 +300,16 @@ class SqliteReads:
 
     async def table_csv(self, name: str, version: int) -> bytes | None:
         return self._body("table_csv", name, version)
+
+    async def proposals(self, name: str | None = None) -> list[ProposalView]:
+        return [ProposalView(*row) for row in self._rows("proposals", name)]
+
+    async def proposal(self, proposal: int) -> ProposalView | None:
+        rows = self._rows("proposal", proposal)
+        return ProposalView(*rows[0]) if rows else None
+
+    async def proposal_csv(self, proposal: int) -> bytes | None:
+        return self._body("proposal_csv", proposal)
 
     async def act(self, act: int) -> ActView | None:
         rows = self._rows("act", act)
@@ -322,6 +331,10 @@ def connect(path: Path, cache_kib: int) -> apsw.Connection:
     connection.set_busy_timeout(_BUSY_MS)
     connection.execute(f"PRAGMA cache_size = -{cache_kib}")
     return connection
+
+
+def _edition(number: int, release: str, tables: str, activated_us: int, actor: str) -> EditionView:
+    return EditionView(number, release, orjson.loads(tables), activated_us, actor)
 
 
 def _outgoing(

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import re
+import signal
 import time
 
 import pytest
@@ -272,6 +273,45 @@ async def test_another_person_approves_where_the_site_asks(quick, far):
     assert net(far)["charges"] == {}
     undone = [act for act in done(quick, "acts") if act["verb"] == "undo"]
     assert [act["reason"] for act in undone] == ["never used (approved by another)"]
+
+
+async def test_a_row_that_two_persons_agree_on_lets_go_what_waited_for_it_and_no_more(
+    quick, far, monkeypatch
+):
+    """Proposed by one, approved by another, beside a running engine that is killed in between."""
+    edit(quick, "mappings/tables/feed-units.yaml", "owner:", "approval: second person\nowner:")
+    unmapped = [use(number, 1, code) for number, code in ((1, "NEW-1"), (2, "NEW-2"))]
+    quick.start()
+    await send(quick, *unmapped)
+    first, second = "MAP033 feed-units: code=NEW-1", "MAP033 feed-units: code=NEW-2"
+    until(quick, 20, lambda account: {group["cause"] for group in account["worklist"]} == {first, second})
+    monkeypatch.setenv("LOGNAME", "ann")
+    done(quick, "tables", "add", "feed-units", "code=NEW-1", "unit=EA", "--reason", "new")
+    done(quick, "map", second, "unit=EA", "--reason", "new")
+    proposed = {group["cause"]: group["proposed"] for group in done(quick, "worklist")}
+    assert proposed == {first: [1], second: [2]}
+    assert "APR001" in quick.ask("tables", "approve", "feed-units", "1").stderr
+    done(quick, "release", "--all", "--reason", "nothing is in force yet")
+    assert causes_of(quick) == {first, second}
+    quick.stop(signal.SIGKILL)
+    quick.start()
+    monkeypatch.setenv("LOGNAME", "bob")
+    assert done(quick, "tables", "approve", "feed-units", "1", "--reason", "seen")["version"] == 2
+    assert causes_of(quick) == {first, second}  # a row that was only added releases nothing
+    assert done(quick, "tables", "approve", "feed-units", "2")["version"] == 3
+    assert first in causes_of(quick)  # what waits for another row is not touched, though it could go
+    assert second not in causes_of(quick)
+    assert any("code=NEW-2" in cause for cause in causes_of(quick))  # its item is missing, too
+    done(quick, "release", "--cause", first)
+    assert not any("feed-units" in cause for cause in causes_of(quick))
+    assert net(far)["charges"] == {}
+    acts = [(act["actor"], act["verb"]) for act in done(quick, "acts")]
+    assert acts.count(("ann", "tables add proposed")) == 2
+    assert acts.count(("bob", "tables approve")) == 2
+
+
+def causes_of(suture) -> set[str]:
+    return {group["cause"] for group in done(suture, "worklist")}
 
 
 @pytest.mark.parametrize(("says", "returns"), [("hold", 0), ("undo others", 1)])

@@ -132,3 +132,36 @@ async def test_going_back_to_a_destination_that_is_gone_changes_nothing(parts):
     assert caught.value.fault.code == "CTL010"
     assert len(await store.editions(10)) == 1
     assert await store.acts(10) == []
+
+
+def cut(folder, rows: int) -> None:
+    lines = (folder / CHARGES).read_text().splitlines()
+    (folder / CHARGES).write_text("\n".join(lines[: rows + 1]) + "\n")
+
+
+async def test_a_file_that_lost_most_of_its_rows_is_not_taken_without_a_word(parts):
+    folder, store, clock = parts
+    first = await activate(store, load_site(folder), clock, "ann")
+    rows = len(first.release.tables["charges"].rows)
+    cut(folder, rows // 2 - 1)
+    with pytest.raises(SiteError) as caught:
+        await activate(store, load_site(folder), clock, "ann")
+    (fault,) = caught.value.faults
+    assert (fault.code, fault.where) == ("ACT002", f"{CHARGES}:1:1")
+    assert {view.version for view in await store.table_versions()} == {1}
+    assert len(await store.editions(10)) == 1
+    edition = await activate(store, load_site(folder), clock, "ann", shrinks=True)
+    assert len(edition.release.tables["charges"].rows) == rows // 2 - 1
+    assert (await activate(store, load_site(folder), clock, "engine")).id == edition.id
+
+
+async def test_a_file_that_lost_some_rows_or_changed_them_all_is_taken(parts):
+    folder, store, clock = parts
+    first = await activate(store, load_site(folder), clock, "ann")
+    rows = len(first.release.tables["charges"].rows)
+    cut(folder, rows - rows // 2)
+    await activate(store, load_site(folder), clock, "ann")
+    (folder / CHARGES).write_text((folder / CHARGES).read_text().replace(",yes,", ",no,"))
+    edition = await activate(store, load_site(folder), clock, "ann")
+    assert (await store.editions(1))[0].tables["charges"] == 3
+    assert len(edition.release.tables["charges"].rows) == rows - rows // 2

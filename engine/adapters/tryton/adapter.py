@@ -7,7 +7,7 @@ two documents meet at one item and location, so these wait for one another here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +20,20 @@ from engine.adapters.tryton.codes import Codes
 from engine.adapters.tryton.invoices import Invoices
 from engine.adapters.tryton.journals import Journals
 from engine.adapters.tryton.purchases import Purchases
-from engine.adapters.tryton.rest import Busy, Misled, Refused, Rest, Unclear, begin, begun
+from engine.adapters.tryton.rest import Busy, Misled, Record, Refused, Rest, Unclear, begin, begun
 from engine.adapters.tryton.shipments import Shipments
 from engine.domain.erp import BadDocument, Form, InternalShipment, Purchase, read_form
 from engine.domain.outcome import Outcome, Verdict
 from engine.domain.views import Outgoing
+
+MASTERS = {
+    "products": "product.product",
+    "units": "product.uom",
+    "locations": "stock.location",
+    "accounts": "account.account",
+    "cost centers": "analytic_account.account",
+}
+"""What people call its masters → the ERP's model. Parties are not among them: patients may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,11 @@ class TrytonAdapter:
         except Refused as refused:
             return refused.told or refused.code
         return ""
+
+    async def masters(self, of: str, fields: Iterable[str]) -> list[Record]:
+        """Every record of some masters, as the company sees them. Raises as `Rest` does."""
+        await self._bookings()
+        return await self._rest.find_all(MASTERS[of], fields)
 
     def cut(self) -> None:
         self._transport.cut()

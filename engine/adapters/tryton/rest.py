@@ -20,6 +20,9 @@ from engine.adapters.transport import Reply, Transport
 Record = dict[str, Any]
 Domain = Sequence[object]
 
+PAGE = 1000
+"""Records of one reply, where all are asked for."""
+
 _WRONG_DOOR = (401, 403, 404, 405)
 _REFUSED = (400, 413, 414, 422)
 
@@ -85,6 +88,18 @@ class Rest:
         if not isinstance(found, list):
             raise Unclear("reply not understood")
         return found
+
+    async def find_all(self, model: str, fields: Iterable[str]) -> list[Record]:
+        """Every record of a model, page by page: a reply has its limit."""
+        found: list[Record] = []
+        while True:
+            turn = f"&o={_packed([['id', 'ASC']])}&s={PAGE}&p={len(found)}"
+            page = await self._call("GET", f"{model}?d={_packed([])}{turn}{_asked(fields, '&')}", None)
+            if not isinstance(page, list):
+                raise Unclear("reply not understood")
+            found += page
+            if len(page) < PAGE:
+                return found
 
     async def create(self, model: str, values: Record, fields: Iterable[str] = ()) -> Record:
         return self._record(await self._call("POST", f"{model}{_asked(fields)}", values))

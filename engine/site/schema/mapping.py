@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, StringConstraints, Tag
 
 from engine.site.schema.base import CommaList, ExpressionText, Model, Name, Path, Text, Texts, Word, setting
+from engine.site.schema.origin import OriginFile
 
 FieldTypeName = Literal["text", "number", "money", "moment", "date", "flag"]
 Version = Literal[
@@ -18,6 +19,7 @@ Version = Literal[
 ColumnTypeName = Literal["text", "number", "money", "ratio", "flag", "date"]
 AsOf = Literal["service", "posting", "received"]
 Missing = Literal["hold", "default", "skip"]
+Approval = Literal["none", "second person"]
 
 
 class FromFile(Model):
@@ -203,5 +205,15 @@ class TableFile(Model):
     converts: ConvertsFile | None = setting(
         "That rows convert units: those that contradict each other are faults.",
         example="{from: unit, to: stock_unit, by: factor}",
+        default=None,
+    )
+    approval: Approval = setting(
+        "Whether another person approves rows that are added, mapped or imported, before any step uses them.",
+        example="second person",
+        default="none",
+    )
+    source: OriginFile | None = setting(
+        "A far end that says some of its columns.",
+        example="{destination: erp, path: /items, columns: {item: number, description: description}, match: [item]}",
         default=None,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.domain.changes import Acted, Activated, TableRecorded
-from engine.domain.views import ActView, EditionView, TableVersionView
+from engine.domain.changes import Acted, Activated, ProposalDecided, TableProposed, TableRecorded
+from engine.domain.views import ActView, EditionView, ProposalView, TableVersionView
 
 
 def table(csv: bytes, **fields) -> TableRecorded:
@@ -49,3 +49,34 @@ async def test_what_people_did_is_told_newest_first(store):
     assert (await store.act(1), await store.act(3)) == (first, None)
     assert await store.acts_on("release", "items") == [first]
     assert await store.acts_on("release", "charges") == []
+
+
+async def test_a_proposal_stands_apart_from_versions_until_it_is_decided(store):
+    await store.submit([table(b"one")])
+    asked = TableProposed("items", 1, "worklist", b"two", "items: code=X", 30, "ann", "new")
+    first, second = await store.submit([asked, asked._replace(name="charges", cause="")])
+    waiting = ProposalView(
+        first, "items", 1, "worklist", "items: code=X", 30, "ann", "new", "pending", None, "", ""
+    )
+    assert await store.proposals("items") == [waiting]
+    assert [view.id for view in await store.proposals()] == [first, second]
+    assert await store.proposal_csv(first) == b"two"
+    assert [view.version for view in await store.table_versions("items")] == [1]
+    await store.submit(
+        [ProposalDecided(first, True, 40, "bob", "seen"), ProposalDecided(first, False, 50, "eve", "")]
+    )
+    decided = waiting._replace(state="approved", decided_us=40, decided_by="bob", decision="seen")
+    assert await store.proposal(first) == decided
+    assert [view.id for view in await store.proposals()] == [second]
+    assert (await store.proposal(9), await store.proposal_csv(9)) == (None, None)
+
+
+async def test_what_was_active_at_a_moment_is_known(store):
+    (first,) = await store.submit([activated({"items": 1})])
+    (second,) = await store.submit([activated({"items": 2}, at_us=30)])
+    assert [await store.edition_at(at) for at in (19, 20, 29, 30)] == [
+        None,
+        await store.edition(first),
+        await store.edition(first),
+        await store.edition(second),
+    ]

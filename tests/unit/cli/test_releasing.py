@@ -24,7 +24,7 @@ def test_a_diff_says_which_lines_and_rows_are_others(desk):
     assert "channels/ehr-usage.yaml" in said
     assert "+  - {when: code == 'IMP-FEM-07', because: recalled}" in said
     assert "table charges" in said
-    assert "+ code=IMP-FEM-06 payer_class=* charge_code=27810107" in said
+    assert "~ code=IMP-FEM-06 payer_class=*: charge_code 27810106 → 27810107" in said
 
 
 def test_a_preview_tells_the_lines_and_the_money_that_an_edit_changes(desk):

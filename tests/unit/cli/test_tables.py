@@ -41,9 +41,9 @@ def test_a_table_is_imported_whole_and_exported_as_it_is(desk, tmp_path):
     csv = tmp_path / "new.csv"
     csv.write_text(path.read_text() + "NOBODY-MAPPED,*,27899999,yes,0278,1,,\n")
     told = desk.json("tables", "import", "charges", str(csv), "--reason", "new prices")
-    assert (told["version"], told["changed"]) == (2, True)
+    assert (told["version"], told["same"], told["added"]) == (2, False, 1)
     again = desk.json("tables", "import", "charges", str(csv))
-    assert (again["version"], again["changed"]) == (2, False)
+    assert (again["version"], again["same"]) == (2, True)
     assert desk.json("tables", "list")[0]["source"] == "import"
     assert desk.run("tables", "export", "charges").exit_code == 0
     assert path.read_text() == csv.read_text()
@@ -70,6 +70,16 @@ def test_an_import_never_drops_rows_without_a_word(desk):
     assert "CTL021 1 rows of table charges would be gone: code=NOBODY-MAPPED" in refused.stderr
     told = desk.json("tables", "import", "charges", str(path), "--shrinks", "--reason", "it was wrong")
     assert (told["added"], told["gone"]) == (0, 1)
+
+
+def test_a_reload_never_empties_a_table_without_a_word(desk):
+    path = desk.site / "mappings" / "tables" / "charges.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+    refused = desk.run("reload")
+    assert refused.exit_code == 1
+    assert "mappings/tables/charges.csv:1:1: ACT002" in refused.stderr
+    assert desk.run("diff").exit_code == 0  # what it would change can be looked at
+    assert desk.run("reload", "--shrinks").exit_code == 0
 
 
 def test_a_row_that_is_added_says_every_column(desk):

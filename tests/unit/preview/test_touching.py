@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.preview.touching import Edit, Watch, edit_of
-from engine.reference.table import Table, TableSpec
+from engine.reference.spec import TableSpec
+from engine.reference.table import Table
 from engine.reference.values import ColumnType
 from engine.site.compile import compile_release, load_site
 from engine.site.digests import Parts

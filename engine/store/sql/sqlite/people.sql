@@ -53,6 +53,28 @@ WHERE ?1 IS NULL OR name = ?1 ORDER BY id DESC
 -- name: table_csv
 SELECT c.body FROM table_version t JOIN content c ON c.id = t.content_id WHERE t.name = ? AND t.version = ?
 
+-- name: edition_at
+SELECT e.id, r.hash, e.tables, e.activated_us, e.actor FROM edition e JOIN release r ON r.id = e.release_id
+WHERE e.activated_us <= ? ORDER BY e.id DESC LIMIT 1
+
+-- name: insert_proposal
+INSERT INTO proposal (name, base, source, content_id, cause, proposed_us, actor, reason)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+
+-- name: decide_proposal
+UPDATE proposal SET state = ?, decided_us = ?, decided_by = ?, decision = ? WHERE id = ? AND state = 'pending'
+
+-- name: proposals
+SELECT id, name, base, source, cause, proposed_us, actor, reason, state, decided_us, decided_by, decision
+FROM proposal WHERE state = 'pending' AND (?1 IS NULL OR name = ?1) ORDER BY id
+
+-- name: proposal
+SELECT id, name, base, source, cause, proposed_us, actor, reason, state, decided_us, decided_by, decision
+FROM proposal WHERE id = ?
+
+-- name: proposal_csv
+SELECT c.body FROM proposal p JOIN content c ON c.id = p.content_id WHERE p.id = ?
+
 -- name: act
 SELECT id, at_us, actor, verb, target, reason, detail FROM act WHERE id = ?
 
