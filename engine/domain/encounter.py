@@ -129,6 +129,6 @@ def _changes(standing: Iterable[Told]) -> Iterable[tuple[int, dict[str, str]]]:
             yield at_us, changed
 
 
-def _place(one: Told) -> tuple[int, int, str, str]:
+def _place(one: Told) -> tuple[int, int, str, str, str]:
     rank = _LAST + _AFTER[one.event] if one.event in _AFTER else _ORDER.get(one.event, _LAST)
-    return one.at_us, rank, one.sent, str(sorted(one.fields.items()))
+    return one.at_us, rank, one.sent, one.event, str(sorted(one.fields.items()))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import SystemClock
-from engine.control.curating import lacking, mends
+from engine.control.curating import mends
 from engine.domain.ports import Reader
 from engine.errors import UsageError
 from engine.offline import offline_verbs
@@ -79,20 +79,7 @@ async def test_a_row_that_is_added_beside_a_stopped_engine_activates_no_edited_f
         assert (await verbs._store.editions(1))[0].release_hash == before
 
 
-@pytest.mark.parametrize(
-    ("cause", "lacks"),
-    [
-        ("items: facility=NORTH code=X", ("items", ("NORTH", "X"))),
-        ("MAP033 charges: code=X payer_class=(missing)", ("charges", ("X", "(missing)"))),
-        ("refused: unknown item", ("refused", ())),
-        ("suspected duplicate", None),
-    ],
-)
-def test_a_cause_says_which_row_is_missing(cause, lacks):
-    assert lacking(cause) == lacks
-
-
 def test_a_row_is_one_for_a_cause_when_every_key_is_its_own_or_any():
-    assert mends(("code", "class"), {"code": "X", "class": "*"}, ("X", "(missing)"))
-    assert not mends(("code", "class"), {"code": "X", "class": "COM"}, ("X", "(missing)"))
-    assert not mends(("code", "class"), {"class": "*"}, ("X", "(missing)"))
+    assert mends(("code", "class"), {"code": "X", "class": "*"}, ("X", ""))
+    assert not mends(("code", "class"), {"code": "X", "class": "COM"}, ("X", ""))
+    assert not mends(("code", "class"), {"class": "*"}, ("X", ""))

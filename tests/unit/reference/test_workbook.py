@@ -109,7 +109,7 @@ def test_formulas_without_a_value_and_errors_are_told():
 
 
 def test_a_formula_that_excel_has_computed_has_its_value():
-    data = edited(book(HEADER, ["A", "1", "=1+1"]), "<f>1+1</f><v />", "<f>1+1</f><v>2</v>")
+    data = edited(book(HEADER, ["A", "1", "=1+1"]), "<f>1+1</f><v/>", "<f>1+1</f><v>2</v>")
     assert read(data)[1].startswith("A,1,2.00,")
 
 
@@ -120,6 +120,7 @@ def edited(data: bytes, old: str, new: str) -> bytes:
         for entry in source.infolist():
             body = source.read(entry)
             if entry.filename == "xl/worksheets/sheet1.xml":
+                body = body.replace(b" />", b"/>").replace(b"<v></v>", b"<v/>")  # as it is written with lxml, or without
                 assert old in body.decode()
                 body = body.decode().replace(old, new).encode()
             target.writestr(entry.filename, body)
@@ -184,7 +185,7 @@ def test_more_rows_and_columns_than_a_table_has_are_refused(monkeypatch):
 
 def test_a_sheet_that_claims_to_be_huge_is_read_as_it_is(monkeypatch):
     monkeypatch.setattr(workbook, "CELLS", 20)
-    data = edited(book(HEADER, ["A", "1"]), '<dimension ref="A1:I2" />', '<dimension ref="A1:XFD1048576" />')
+    data = edited(book(HEADER, ["A", "1"]), '<dimension ref="A1:I2"/>', '<dimension ref="A1:XFD1048576"/>')
     assert read(data)[1].startswith("A,1,")
     assert faults(book(HEADER, ["A", "1"], ["B", "2"], [*[None] * 30, "far"])) == [("items.xlsx", "XLS005")]
 
