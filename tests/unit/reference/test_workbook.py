@@ -120,7 +120,7 @@ def edited(data: bytes, old: str, new: str) -> bytes:
         for entry in source.infolist():
             body = source.read(entry)
             if entry.filename == "xl/worksheets/sheet1.xml":
-                body = body.replace(b" />", b"/>").replace(b"<v></v>", b"<v/>")  # as it is written with lxml, or without
+                body = body.replace(b" />", b"/>").replace(b"<v></v>", b"<v/>")  # with lxml, or without
                 assert old in body.decode()
                 body = body.decode().replace(old, new).encode()
             target.writestr(entry.filename, body)
