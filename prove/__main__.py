@@ -37,7 +37,7 @@ ONCE = (
     "model",
     "tryton",
 )
-DESK = ("explain", "preview", "deidentify", "check", "worklist")
+DESK = ("explain", "preview", "deidentify", "check", "tables", "worklist")
 
 
 def main() -> None:
