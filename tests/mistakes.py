@@ -11,7 +11,6 @@ SITE = "config/suture.yaml"
 DEMO = "config/env/demo.yaml"
 USAGE = "channels/ehr-usage.yaml"
 VENDS = "channels/cabinet-vends.yaml"
-ADT = "channels/adt.yaml"
 DFT = "mappings/hl7/ehr-dft.yaml"
 ISSUE = "mappings/erp/goods-issue.yaml"
 CANCEL = "mappings/erp/bill-only-cancellation.yaml"
@@ -250,14 +249,12 @@ MISTAKES = [
         "same_line:",
     ),
     Mistake(
-        ADT,
-        "tests:",
-        "deliver: {x: {to: billing, map: billing/charge, money: quantity only}}\ntests:",
-        "SIT041",
-        "adt",
-        "[account, event, occurred_at]",
+        "channels/adt-merge-accounts.yaml",
+        "same_line: {by: [account, merged_account, occurred_at]}\n",
         "",
-        "SIT027",
+        "SIT041",
+        "adt-merge-accounts",
+        "[account, merged_account, occurred_at]",
     ),
     # tables
     Mistake(f"{ITEMS}.csv", "IMP-FEM-05,1000105", "IMP-FEM-06,1000105", "TBL009", "NORTH,IMP-FEM-06,1000106"),

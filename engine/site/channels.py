@@ -24,6 +24,13 @@ from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
 
 _POSTING = (Kind.USAGE, Kind.CHARGE)
+_SAME = {
+    Kind.USAGE: "source_id",
+    Kind.CHARGE: "source_id",
+    Kind.ENCOUNTER: "[account, event, occurred_at]",
+    Kind.MERGE: "[account, merged_account, occurred_at]",
+}
+"""What usually makes two of a kind the same one."""
 
 
 @dataclass(slots=True)
@@ -153,8 +160,7 @@ def _check_kind(draft: Draft) -> None:
         draft.faults.append(draft.source.warning(("channel",), "SIT042", what, mend))
     elif model.same_line is None:
         what = "the channel delivers, but does not say what makes a line the same line twice"
-        by = "source_id" if kind in _POSTING else "[account, event, occurred_at]"
-        draft.fault(("channel",), "SIT041", what, f"add it: same_line: {{by: {by}}}")
+        draft.fault(("channel",), "SIT041", what, f"add it: same_line: {{by: {_SAME[kind]}}}")
     if "lane" in model.model_fields_set and model.lane not in draft.reader.fields:
         mend = f"add {model.lane} to fields of mappings/{draft.reader.name}.yaml"
         draft.fault(("lane",), "SIT026", f"'{model.lane}' is not read", mend)
