@@ -93,9 +93,13 @@ class Verbs:
                 raise
             raise UsageError("CTL002", f"{verb} does not take these arguments") from None
 
-    async def reload(self, *, actor: str, shrinks: bool = False) -> Answer:
-        """The site's files become the active release, or nothing changes. `shrinks`: tables may lose most rows."""
+    async def reload(self, *, actor: str, shrinks: bool = False, only: str | None = None) -> Answer:
+        """The site's files become the active release, or nothing changes. `shrinks`: tables may lose most rows. `only`:
+        the hash of the release that they must be."""
         site = self._load()
+        if only not in (None, site.hash):
+            what = f"the files changed meanwhile: they are release {site.hash}"
+            raise UsageError("CTL023", what, "look at them, and say it again")
         async with self._stepper.lock:
             edition = await activate(self._store, site, self._clock, actor, asked=True, shrinks=shrinks)
             self._stepper.edition = edition

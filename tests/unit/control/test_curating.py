@@ -83,3 +83,13 @@ def test_a_row_is_one_for_a_cause_when_every_key_is_its_own_or_any():
     assert mends(("code", "class"), {"code": "X", "class": "*"}, ("X", ""))
     assert not mends(("code", "class"), {"code": "X", "class": "COM"}, ("X", ""))
     assert not mends(("code", "class"), {"class": "*"}, ("X", ""))
+
+
+async def test_a_reload_of_a_release_that_the_files_are_not_any_more_changes_nothing(site):
+    async with offline_verbs(site, None, SystemClock()) as verbs:
+        before = (await verbs._store.editions(1))[0]
+        channel = site / "channels" / "ehr-usage.yaml"
+        channel.write_text(channel.read_text() + "# saved meanwhile\n")
+        with pytest.raises(UsageError, match="CTL023"):
+            await verbs.call("reload", {"only": before.release_hash}, "ann")
+        assert (await verbs._store.editions(1))[0] == before
