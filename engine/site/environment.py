@@ -83,6 +83,7 @@ def compile_environment(site: Site, sources: Sources) -> Environment:
             name: _destination_place(vault, site.folder, name, place)
             for name, place in model.destinations.items()
         },
+        owners={owner: tuple(people) for owner, people in model.owners.items()},
     )
     faults += vault.faults
     if faults:

@@ -213,13 +213,19 @@ class DestinationPlace:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One place the release runs in. `store`: SQLite file. `control`: local socket, beside the store."""
+    """One place the release runs in. `store`: SQLite file. `control`: local socket, beside the store. `owners`: owner of
+    held lines → login names of who works them."""
 
     name: str
     store: Path
     control: Path
     listeners: dict[str, ListenerPlace]
     destinations: dict[str, DestinationPlace]
+    owners: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def owned_by(self, person: str) -> frozenset[str]:
+        """The owners whose lists somebody works."""
+        return frozenset(owner for owner, people in self.owners.items() if person in people)
 
 
 @dataclass(frozen=True, slots=True)

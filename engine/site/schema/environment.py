@@ -100,6 +100,11 @@ class EnvironmentFile(Model):
         example="refused",
         default="refused",
     )
+    owners: dict[Text, list[Text]] = setting(
+        "Who works which owner's list, by login name: whoever stands here sees that list, and others on asking.",
+        example="{supply-chain: [ann, bob]}",
+        default={},
+    )
     listeners: dict[Name, ListenerPlaceFile] = setting(
         "Place of each listener.", example="{ehr: {port: 2575}}"
     )
