@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
@@ -12,7 +13,7 @@ from typing import Any
 import click
 
 from engine.cli.approving import proposed_for
-from engine.cli.connect import reader_of, tell_engine
+from engine.cli.connect import place_of, reader_of, tell_engine
 from engine.cli.output import (
     NUMBER,
     counted,
@@ -176,12 +177,17 @@ def _effect_line(effect: dict[str, Any]) -> str:
 @site_option
 @env_option
 @click.option("--owner", help="Only what this owner mends: supply-chain sees no charge holds.")
+@click.option(
+    "--all", "everyone", is_flag=True, help="Of all owners, also where the environment says which are yours."
+)
 @json_option
 @guarded
-def worklist(folder: Path, environment: str | None, owner: str | None, as_json: bool) -> None:
+def worklist(folder: Path, environment: str | None, owner: str | None, everyone: bool, as_json: bool) -> None:
     """What is held, by owner and cause, most money first; keys of rows that are spelled almost like a missing one."""
+    _, place = place_of(folder, environment)
+    mine = frozenset[str]() if owner or everyone else place.owned_by(getpass.getuser())
     with reader_of(folder, environment) as reader:
-        groups, near = asyncio.run(_worklist(reader, owner))
+        groups, near = asyncio.run(_worklist(reader, owner, mine))
     rows = [
         {
             **group,
@@ -202,11 +208,12 @@ def _worklist_text(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 async def _worklist(
-    reader: Reader, owner: str | None
+    reader: Reader, owner: str | None, mine: frozenset[str]
 ) -> tuple[list[dict[str, Any]], dict[str, list[dict[str, str]]]]:
     """Its groups, with the proposals that have a row for a cause and wait for another person; and by cause the likest
-    keys of the tables in force."""
-    groups = [group_json(group) for group in await reader.worklist(owner)]
+    keys of the tables in force. `mine`: only of these owners; empty: of all."""
+    found = await reader.worklist(owner)
+    groups = [group_json(group) for group in found if not mine or group.owner in mine]
     proposed = await proposed_for(reader, [group["cause"] for group in groups])
     groups = [{**group, "proposed": proposed.get(group["cause"], [])} for group in groups]
     editions = await reader.editions(1)

@@ -213,8 +213,8 @@ class DestinationPlace:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One place the release runs in. `store`: SQLite file. `control`: local socket, beside the store. `owners`: owner of
-    held lines → login names of who works them."""
+    """One place the release runs in. `store`: SQLite file. `control`: local socket, beside the store. `owners`: owner
+    of held lines → login names of who works them."""
 
     name: str
     store: Path

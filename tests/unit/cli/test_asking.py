@@ -59,6 +59,17 @@ def test_the_worklist_of_an_owner_has_nobody_else_s_holds(desk):
     assert "revenue-integrity" not in desk.run("worklist", "--owner", "supply-chain").stdout
 
 
+def test_who_works_one_owner_s_list_sees_others_only_on_asking(desk, monkeypatch):
+    place = desk.site / "config" / "env" / "demo.yaml"
+    place.write_text(place.read_text() + "owners: {supply-chain: [ann]}\n")
+    everyone = {group["owner"] for group in desk.json("worklist")}
+    monkeypatch.setenv("LOGNAME", "ann")
+    assert {group["owner"] for group in desk.json("worklist")} == {"supply-chain"} < everyone
+    assert {group["owner"] for group in desk.json("worklist", "--all")} == everyone
+    asked = desk.json("worklist", "--owner", "revenue-integrity")
+    assert {group["owner"] for group in asked} == {"revenue-integrity"}
+
+
 def test_the_worklist_says_since_when_and_which_rows_are_spelled_almost_alike(desk):
     units = ["code=NOBODY-MAPED", "unit=EA", "--reason", "a slip"]
     assert desk.run("tables", "add", "feed-units", *units).exit_code == 0
