@@ -130,7 +130,7 @@ class House:
     def books(self) -> Books:
         books = Books()
         for document in self.documents("billing"):
-            for line in document["lines"]:
+            for line in document["lines"] if document["kind"] == "charge" else ():
                 number = int(Decimal(line["stated_amount"]) * 100)
                 books.by_account[document["account"]].append(number)
         books.issues = sum(document["kind"] == "goods-issue" for document in self.documents("erp"))
