@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from engine.cli.connect import place_of, reader_of
+from engine.cli.connect import reader_of
+from engine.cli.in_force import newest_edition
 from engine.cli.output import env_option, guarded, json_option, say, site_option, when
 from engine.clock import SystemClock
+from engine.domain.ports import Reader
 from engine.pipeline.digests import Digester
+from engine.pipeline.editions import Editions
 from engine.reconcile.alerts import Alert, alerts
-from engine.site.compile import compile_release
 
 
 @click.command("alerts")
@@ -24,16 +25,16 @@ from engine.site.compile import compile_release
 @guarded
 def show_alerts(folder: Path, environment: str | None, as_json: bool) -> None:
     """What is late by the times that the channels state. Exit 1: something is."""
-    site, _ = place_of(folder, environment)
-    release = compile_release(site)
     with reader_of(folder, environment) as reader:
-        found = asyncio.run(_alerts(reader, release))
+        found = asyncio.run(_alerts(reader))
     rows = [{**alert._asdict(), "since": when(alert.since_us)} for alert in found]
     say(rows, as_json, lambda _: [_line(alert) for alert in found] or ["nothing is late"])
     sys.exit(1 if found else 0)
 
 
-async def _alerts(reader: Any, release: Any) -> list[Alert]:
+async def _alerts(reader: Reader) -> list[Alert]:
+    """By the times of the release in force."""
+    release = await Editions(reader).release((await newest_edition(reader)).id)
     digester = Digester(reader.hash_key)
     return await alerts(
         reader, release, lambda account: digester.digest("survivor", account.hex()), SystemClock().now_us()

@@ -64,7 +64,8 @@ class _Watch(NamedTuple):
                 waiting = late.effects - late.held
                 parts = (late.held and f"{late.held} held", waiting and f"{waiting} on the way")
                 where = " and ".join(part for part in parts if part)
-                what = f"{late.effects} {effect} not at {late.destination} within {spoken(seconds)}: {where}"
+                many = "effects" if late.effects > 1 else "effect"
+                what = f"{late.effects} {many} '{effect}' not at {late.destination} within {spoken(seconds)}: {where}"
                 yield Alert(channel.name, what, late.oldest_us + limit_us, late.message)
 
     async def missing(self, channel: str, expected: AfterDischarge) -> AsyncIterator[Alert]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 
@@ -97,3 +99,13 @@ def test_a_folder_that_is_no_site_is_a_fault_with_a_mend(tmp_path):
     result = CliRunner().invoke(main, ["messages", "--site", str(tmp_path)])
     assert result.exit_code == 1
     assert "mend:" in result.stderr
+
+
+def test_what_is_late_is_told_and_the_command_says_so_with_its_status(desk):
+    told = desk.run("alerts")
+    assert told.exit_code == 1
+    assert (
+        "ehr-usage: 3 effects 'issue' not at erp within 15m: 1 held and 2 on the way; late since "
+        in told.stdout
+    )
+    assert {alert["channel"] for alert in json.loads(desk.run("alerts", "--json").stdout)} <= {"ehr-usage"}

@@ -40,8 +40,8 @@ async def test_an_effect_is_late_when_its_time_is_over_and_it_is_not_there(house
     assert await late(house, 14 * MINUTE) == []
     found = await late(house, 16 * MINUTE)
     assert [(alert.channel, alert.what) for alert in found] == [
-        ("ehr-usage", "1 issue not at erp within 15m: 1 on the way"),
-        ("ehr-usage", "1 charge not at billing within 15m: 1 on the way"),
+        ("ehr-usage", "1 effect 'issue' not at erp within 15m: 1 on the way"),
+        ("ehr-usage", "1 effect 'charge' not at billing within 15m: 1 on the way"),
     ]
     assert {(alert.since_us, alert.message) for alert in found} == {(RECEIVED + 15 * MINUTE, first.id)}
     await house.deliver()
@@ -51,7 +51,7 @@ async def test_an_effect_is_late_when_its_time_is_over_and_it_is_not_there(house
 async def test_what_is_held_is_late_as_well(house, texts):
     await house.tell(texts.dft(texts.ft1("T1", code="NOBODY-KNOWS")))
     assert {alert.what for alert in await late(house, 2 * HOUR)} >= {
-        "1 charge not at billing within 15m: 1 held"
+        "1 effect 'charge' not at billing within 15m: 1 held"
     }
 
 
