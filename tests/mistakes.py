@@ -226,6 +226,7 @@ MISTAKES = [
     Mistake(DFT, "take: unit}", "take: unit}\n  room: department else )", "MAP001", ")"),
     Mistake(DFT, "FT1-13.1, else FT1-16.1", "FT1-13.1, else FT1-16.x", "MAP001", ".x"),
     Mistake(DFT, "by: [code],", "by: [account],", "MAP045", "account", "codes"),
+    Mistake(DFT, "lines: delta", "lines: snapshot", "SIT036", "snapshot", "lines: delta"),
     # patients
     Mistake(USAGE, "by: [code, payer_class]", "by: [code, account]", "SIT030", "account]", "codes"),
     Mistake(ISSUE, "lot?: lot", "note?: patient", "SIT031", "patient", "patient_data: allowed"),

@@ -118,6 +118,9 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         extra={name: _extra_type(extra) for name, extra in model.extra.items()},
     )
     maps.faults += _lookup_faults(maps, sources, source)
+    if model.lines == "snapshot":
+        what, mend = "saves of a whole case are not compared with earlier ones yet", "write lines: delta"
+        maps.faults.append(source.fault(("lines",), "SIT036", what, mend))
     merges = sorted(PATIENT_MERGES.intersection(trigger.partition("^")[2] for trigger in model.read))
     if "merged_account" in model.fields and merges:
         what, mend = (
