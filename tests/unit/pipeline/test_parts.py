@@ -9,6 +9,7 @@ import pytest
 
 from engine.domain.posting import Action
 from engine.domain.status import EffectState, MessageState
+from engine.explain.story import Storyteller
 from engine.pipeline.changing import What
 
 KITS = "mappings/tables/kit-parts.csv"
@@ -163,3 +164,16 @@ async def test_a_charge_explodes_into_several(house, texts):
     assert [(one.part, one.quantity) for one in charges] == [("27213301", 1), ("27213302", 2)]
     documents = [orjson.loads(row.payload) for row in await house.documents() if row.effect == "charge"]
     assert [line["code"] for document in documents for line in document["lines"]] == ["27213301", "27213302"]
+
+
+async def test_each_part_of_a_posting_is_explained_byte_for_byte(house, texts):
+    told = await house.tell(texts.dft(kit(texts, quantity="2")))
+    issue, charge = sorted(
+        await Storyteller(house.store).postings(told.id), key=lambda one: one.delivery.effect
+    )[::-1]
+    assert (issue.same, charge.same) == (True, True)
+    fields = {story.place: story.step for story in issue.fields}
+    assert [fields[f"lines[{number}].quantity"].value for number in (1, 2, 3)] == ["4", "6", "2"]
+    (counted,) = fields["lines[2].quantity"].of
+    each = next(step for step in counted.of if step.name == "part.each")
+    assert (each.value, each.where) == ("3", "table kit-parts, version 1, line 3")
