@@ -1,7 +1,7 @@
 """Makes a site's files what steps run with: checked whole, recorded whole, or not at all (promise 8).
 
 A table's file is imported as a version when it differs from the version last imported; rows that people recorded in
-the store since then stay, unless the file changed too: then somebody must export them first.
+the store since then stay, unless the file changed too: then it must have them, or somebody exports them first.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from engine.site.release import Release
 TABLES = "mappings/tables/"
 MANY_ROWS = 10
 """Of fewer, most may go without a word."""
+
+SHOWN = 5
+"""Rows that a fault names."""
 
 _HOW = {"worklist": "added by hand", "import": "imported"}
 
@@ -67,16 +70,20 @@ async def tables_after(reader: Reader, site: Site) -> dict[str, bytes]:
 
 async def _table_plan(reader: Reader, csvs: dict[str, bytes]) -> tuple[set[str], dict[str, int]]:
     """(tables whose files are to be imported, versions of those that stay as the store has them)."""
-    latest = await _latest(reader)
-    faults = _forgotten_rows(csvs, latest, await reader.table_versions())
+    in_force = await _in_force(reader)
+    changed, faults = set(), []
+    for name, csv in csvs.items():
+        versions = await reader.table_versions(name)
+        if not _differs(csv, in_force.get(name), versions):
+            continue
+        changed.add(name)
+        if name in in_force:
+            faults += await _forgotten_rows(reader, csv, in_force[name], versions)
     if faults:
         raise SiteError(faults)
-    changed = {
-        name
-        for name, csv in csvs.items()
-        if _differs(csv, latest.get(name), await reader.table_versions(name))
+    return changed, {
+        name: view.version for name, view in in_force.items() if name in csvs and name not in changed
     }
-    return changed, {name: latest[name].version for name in csvs if name in latest and name not in changed}
 
 
 async def rolled_back(reader: Reader, site: Site) -> int | None:
@@ -166,12 +173,11 @@ async def current_version(reader: Reader, name: str) -> tuple[int, bytes] | None
     return None if version is None else (version, await _csv(reader, name, version))
 
 
-async def _latest(store: Reader) -> dict[str, TableVersionView]:
-    latest: dict[str, TableVersionView] = {}
-    for view in await store.table_versions():
-        if view.name not in latest or latest[view.name].version < view.version:
-            latest[view.name] = view
-    return latest
+async def _in_force(store: Reader) -> dict[str, TableVersionView]:
+    """The version of each table that steps run with: after a rollback, not the newest."""
+    editions = await store.editions(1)
+    tables = editions[0].tables if editions else {}
+    return {view.name: view for view in await store.table_versions() if tables.get(view.name) == view.version}
 
 
 def _differs(csv: bytes, latest: TableVersionView | None, versions: list[TableVersionView]) -> bool:
@@ -181,28 +187,40 @@ def _differs(csv: bytes, latest: TableVersionView | None, versions: list[TableVe
     return latest is None or not read or sha256(csv).hexdigest() not in known
 
 
-def _forgotten_rows(
-    csvs: dict[str, bytes], latest: dict[str, TableVersionView], versions: list[TableVersionView]
+async def _forgotten_rows(
+    reader: Reader, csv: bytes, current: TableVersionView, versions: list[TableVersionView]
 ) -> list[Fault]:
-    return [
-        Fault(
-            f"{TABLES}{name}.csv:1:1",
-            "ACT001",
-            f"the file changed, and so did table {name} in the store: rows were {_HOW[latest[name].source]} with its "
-            f"version {latest[name].version}",
-            f"copy your file aside, run `suture tables export {name}`, and merge your change into it",
-        )
-        for name, csv in csvs.items()
-        if name in latest
-        and latest[name].source != "file"
-        and _differs(csv, latest[name], [view for view in versions if view.name == name])
-        and latest[name].hash != sha256(csv).hexdigest()
-    ]
+    """Rows that people recorded since the file was last read, and that it lacks."""
+    read = max(
+        (v.version for v in versions if v.source == "file" and v.version <= current.version), default=0
+    )
+    if current.source == "file" or not read:
+        return []
+    base = await _csv(reader, current.name, read)
+    now = await _csv(reader, current.name, current.version)
+    known, wanted = set(_rows(base)), set(_rows(csv))
+    forgotten = [row for row in _rows(now) if row not in known and row not in wanted]
+    if not forgotten:
+        return []
+    shown = "; ".join(" ".join(f"{name}={cell}" for name, cell in sorted(row)) for row in forgotten[:SHOWN])
+    what = f"the file changed, and lacks {len(forgotten)} rows that were {_HOW[current.source]} in the store: {shown}"
+    mend = (
+        f"copy your file aside, run `suture tables export {current.name}`, and merge your change into it; or take the "
+        f"file as it is: `suture tables import {current.name} FILE`"
+    )
+    return [Fault(f"{TABLES}{current.name}.csv:1:1", "ACT001", what, mend)]
+
+
+def _rows(csv: bytes) -> list[frozenset[tuple[str, str]]]:
+    """What each row says, empty cells apart."""
+    sheet = Sheet(csv, "")
+    rows = (zip(sheet.header, record.cells, strict=True) for record in sheet.records)
+    return [frozenset((name, cell) for name, cell in row if cell) for row in rows]
 
 
 async def _shrunk(reader: Reader, release: Release, changed: Mapping[str, bytes]) -> list[Fault]:
     """Tables whose files lost most of their rows: cut off while they were saved or copied, more often than meant."""
-    latest, faults = await _latest(reader), []
+    latest, faults = await _in_force(reader), []
     for name in sorted(changed.keys() & latest.keys()):
         before = await _csv(reader, name, latest[name].version)
         gone = len(row_difference(before, changed[name], release.tables[name].spec.keys).gone)

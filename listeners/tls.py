@@ -16,7 +16,7 @@ from typing import cast
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator, IProtocolFactory
+from twisted.internet.interfaces import IAddress, IOpenSSLServerConnectionCreator, IProtocolFactory
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -104,6 +104,11 @@ class _Doors(TLSMemoryBIOFactory):
         )
         self.protocol = _Door
         self.feed, self.report = feed, report
+
+    def buildProtocol(self, addr: IAddress | None) -> TLSMemoryBIOProtocol:
+        """None: whoever the gate does not admit is closed at once, before a handshake."""
+        inner = self.wrappedFactory.buildProtocol(addr)
+        return cast(TLSMemoryBIOProtocol, None if inner is None else self.protocol(self, inner))
 
 
 class _Door(TLSMemoryBIOProtocol):

@@ -73,7 +73,8 @@ class Translation:
 
     def part(self, row: Row) -> str:
         """What tells a row apart from the others of its key: '' of a default row, or where there are no others."""
-        return " ".join(text for name in self.parts if (text := text_of(row[name])))
+        texts = [text_of(row[name]) or "" for name in self.parts]
+        return " / ".join(text.replace("/", "//") for text in texts) if any(texts) else ""
 
     def _key(self, namespace: Mapping[str, object]) -> tuple[str, ...] | Miss:
         try:

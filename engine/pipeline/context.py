@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from engine.clock import to_datetime, to_us
 from engine.domain.encounter import Encounter, joined
-from engine.domain.event import Fields, Line
+from engine.domain.event import Fields, Kind, Line
 from engine.domain.posting import Action, Facts, Original, Prior
 from engine.domain.status import EffectState
 from engine.mapping.translation import Dates
@@ -41,7 +41,7 @@ class Context:
         """Fields of the line and all that is true of the message, by the names that expressions use."""
         return {
             **line.fields,
-            **surviving_persons(self.digester, line.fields, self.facts),
+            **self._survivors(line),
             "number": line.number,
             "encounter": self._encounter(line.fields),
             "feed": self.read.inbound.feed,
@@ -50,6 +50,12 @@ class Context:
             "received_at": self.read.received,
             "posting_date": self.read.today,
         }
+
+    def _survivors(self, line: Line) -> dict[str, str]:
+        """A merge is told with its own numbers, whatever was merged before."""
+        if self.channel.reader.kind is Kind.MERGE:
+            return {}
+        return surviving_persons(self.digester, line.fields, self.facts)
 
     def surviving(self, names: dict[str, object]) -> dict[str, object]:
         """`names` with the numbers that survived every merge."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.domain.event import Line
+from engine.domain.event import Kind, Line
 from engine.domain.posting import Action
 from engine.domain.status import LineState
 from engine.mapping.expression import EvaluationFault
@@ -19,7 +19,7 @@ from engine.pipeline.dues import INTERFACE, Hold, Judged
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity, is_credit
 from engine.pipeline.owing import owed
-from engine.pipeline.reading import ChannelRead
+from engine.pipeline.reading import PERSONS, ChannelRead
 from engine.pipeline.repeats import Earlier, told_before
 
 
@@ -37,13 +37,15 @@ def judge_lines(context: Context, part: ChannelRead) -> list[Judged]:
 def judge(context: Context, index: int, line: Line, identity: Identity, earlier: Earlier) -> Judged:
     """What becomes of a line. `index`: its place in the event, for its identity under other account numbers."""
     names = context.base_names(line)
+    if merges_nothing(context, line):
+        return Judged(LineState.FILTERED, "both numbers are one")
     because = skipped(context, names)
     if because is not None:
         return Judged(LineState.FILTERED, because)
     if line.faults:
-        return hold_all(
-            context, line, identity, Hold(INTERFACE, f"{line.faults[0].code} {line.faults[0].what}")
-        )
+        action = Action.REVERSE if is_credit(line.fields) else Action.POST
+        cause = f"{line.faults[0].code} {line.faults[0].what}"
+        return hold_all(context, line, identity, Hold(INTERFACE, cause), action)
     if is_credit(line.fields):
         credited = judge_credit(context, index, line, identity, names, earlier)
         return credited or _post(context, index, line, identity, names, earlier, Action.REVERSE)
@@ -58,6 +60,14 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
         if posted:
             return judge_changed(context, line, identity, names, posted)
     return _post(context, index, line, identity, names, earlier, Action.POST)
+
+
+def merges_nothing(context: Context, line: Line) -> bool:
+    """Whether it is a merge of numbers that are equal."""
+    if context.channel.reader.kind is not Kind.MERGE:
+        return False
+    merged = [kind for kind in PERSONS if line.fields.get(f"merged_{kind}")]
+    return all(line.fields.get(kind) == line.fields[f"merged_{kind}"] for kind in merged)
 
 
 def skipped(context: Context, names: dict[str, object]) -> str | None:

@@ -98,14 +98,14 @@ class Filing:
 
     def drawers(self) -> tuple[Drawer, ...]:
         """The others, the most specific shape first."""
-        drawers: dict[tuple[int, int, tuple[int, ...]], Drawer] = {}
+        drawers: dict[tuple[int, int, tuple[int, ...], tuple[int, ...]], Drawer] = {}
         ranged = {position for position, name in enumerate(self.spec.keys) if name in self.spec.ranges}
         for filed in self._filed:
             given = {position for position, cell in enumerate(filed.key) if cell != ANY}
             if len(given) == len(self.spec.keys) and not ranged:
                 continue
             exact, spans = tuple(sorted(given - ranged)), tuple(sorted(given & ranged))
-            shape = (len(self.spec.keys) - len(given), len(spans), exact)
+            shape = (len(self.spec.keys) - len(given), len(spans), exact, spans)
             drawers.setdefault(shape, Drawer(self.spec, exact, spans)).add(filed)
         return tuple(drawer for _, drawer in sorted(drawers.items(), key=lambda item: item[0]))
 

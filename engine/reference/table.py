@@ -46,10 +46,11 @@ class Table:
         `key`: one text for each of the table's keys, '' for a value that was not sent (only `*` matches it).
         """
         for first, last, row in self._exact.get(key, ()):
-            if first <= on:  # newest first: no older period of this key can be valid
+            if first <= on:
                 if on <= last:
                     return row
-                break
+                if not self.spec.many:  # newest first: no older period of this key can be valid
+                    break
         for drawer in self._drawers:
             for row in drawer.find(key, on):
                 return row

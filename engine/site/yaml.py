@@ -158,7 +158,7 @@ def _syntax_fault(error: yaml.MarkedYAMLError, text: str, file: str) -> Fault:
     if "expected a single document" in (error.context or ""):
         problem = "holds a second document"
     mend = "look at the indentation, the quotes and the colons just before this place"
-    if mark and text.split("\n")[mark.line][mark.column : mark.column + 1] == "\t":
+    if mark and text[mark.index : mark.index + 1] == "\t":
         mend = "write blanks in the place of the tab"
     return Fault(where, "SIT001", f"is not YAML: {problem}", mend)
 

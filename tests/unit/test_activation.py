@@ -83,6 +83,35 @@ async def test_a_file_and_its_table_changed_apart_are_not_merged_by_guessing(par
     await activate(store, load_site(folder), clock, "ann")
 
 
+async def test_a_file_that_has_the_rows_that_were_added_by_hand_is_taken_with_its_own_edit(parts):
+    """Exported, and edited: the usual way back into version control."""
+    folder, store, clock = parts
+    await activate(store, load_site(folder), clock, "engine")
+    more = (await current_csv(store, "charges")) + ROW.encode()
+    await record_table(store, load_site(folder), "charges", more, clock, "ann", "new", "worklist")
+    (folder / CHARGES).write_bytes(more)
+    await activate(store, load_site(folder), clock, "ann")
+    (folder / CHARGES).write_bytes(more + ROW.replace("NEW", "OTHER").encode())
+    edition = await activate(store, load_site(folder), clock, "ann", asked=True)
+    codes = {row["code"] for row in edition.release.tables["charges"].rows}
+    assert {"NEW-CODE", "OTHER-CODE"} <= codes
+
+
+async def test_rows_that_were_rolled_back_stay_so_through_a_restart_and_an_edit_of_something_else(parts):
+    folder, store, clock = parts
+    site = load_site(folder)
+    first = await activate(store, site, clock, "engine")
+    more = (await current_csv(store, "charges")) + ROW.encode()
+    wrong = await record_table(store, site, "charges", more, clock, "ann", "wrong", "import")
+    await go_back(store, wrong.release, first.id, clock, "ann", "wrong rows")
+    again = await activate(store, load_site(folder), clock, "engine")
+    assert not any(row["code"] == "NEW-CODE" for row in again.release.tables["charges"].rows)
+    channel = folder / "channels" / "adt.yaml"
+    channel.write_text(channel.read_text() + "# edited\n")
+    edited = await activate(store, load_site(folder), clock, "ann", asked=True)
+    assert not any(row["code"] == "NEW-CODE" for row in edited.release.tables["charges"].rows)
+
+
 async def test_a_file_that_was_imported_as_it_is_has_not_changed(parts):
     """Edited, imported, then a row added by hand: what the file says is in the store already."""
     folder, store, clock = parts
