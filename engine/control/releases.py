@@ -18,7 +18,7 @@ from engine.domain.message import MessageId
 from engine.domain.ports import Store
 from engine.domain.views import ActView
 from engine.errors import StoreUnavailable, UsageError
-from engine.pipeline.releasing import MANY, NOTHING, Releaser, Tally
+from engine.pipeline.releasing import MANY, NOTHING, Partly, Releaser, Tally
 from engine.pipeline.stepper import RECOVERY_PAUSE, Outbox, Stepper
 
 BEGUN, ENDED = "release asked for", "release"
@@ -220,11 +220,14 @@ class Releases:
             return await releaser.release(messages, as_new=release.as_new)
         except StoreUnavailable:
             raise
+        except Partly as partly:
+            self._broken("release", partly.error)
+            tally = partly.tally
         except Exception as error:
             self._broken("release", error)
-            if len(messages) == 1:
-                return NOTHING
-        tally = NOTHING
+            tally = NOTHING
+        if len(messages) == 1:
+            return tally
         for message in messages:
             tally = tally.plus(await self._released(release, [message]))
         return tally

@@ -62,7 +62,7 @@ def judge_changed(
     context: Context, line: Line, identity: Identity, names: dict[str, object], posted: Sequence[Original]
 ) -> Judged:
     """A line with a known id and other content, in a channel that corrects."""
-    if any(original.reversals or original.fate is Fate.CANCELLED for original in posted):
+    if any(_touched(context, original) for original in posted):
         return hold_all(context, line, identity, Hold(INTERFACE, TAKEN_BACK), owns=False)
     changes = compare(context, line, identity.key, names, posted)
     dues = [due for change in changes for due in _halves(change)]
@@ -75,6 +75,19 @@ def judge_changed(
         dues[0].hold.cause if held and dues[0].hold else "",
         tuple(dues),
     )
+
+
+def _touched(context: Context, original: Original) -> bool:
+    """Whether somebody else took some of it back. What this message itself did, for effects that were not held, counts
+    as what it is about to do."""
+    mine = context.read.inbound.id
+    if any(reversal.message_id != mine for reversal in original.reversals):
+        return True
+    known = (one for found in context.facts.originals.values() for one in found)
+    replaced = any(
+        one.message_id == mine and one.place == original.place and one.key == original.key for one in known
+    )
+    return original.fate is Fate.CANCELLED and not replaced
 
 
 def compare(

@@ -18,7 +18,7 @@ from engine.domain.ports import Reader, Writer
 from engine.domain.posting import Facts
 from engine.domain.status import DeliveryState, EffectState, MessageState
 from engine.domain.views import HeldView
-from engine.errors import MessageError
+from engine.errors import MessageError, StoreUnavailable
 from engine.pipeline.composing import WAITS_FOR_LINE
 from engine.pipeline.context import AS_NEW
 from engine.pipeline.digests import Digester
@@ -49,6 +49,14 @@ class Tally(NamedTuple):
 
 
 NOTHING = Tally(0, 0, 0)
+
+
+class Partly(Exception):
+    """Some of a release went, `tally`, and one could not: `error`."""
+
+    def __init__(self, tally: Tally, error: Exception) -> None:
+        super().__init__(str(error))
+        self.tally, self.error = tally, error
 
 
 class _Case(NamedTuple):
@@ -93,12 +101,16 @@ class Releaser:
         self, messages: Sequence[MessageId], *, as_new: bool = False, waiting: bool = False
     ) -> Tally:
         """`as_new`: suspected duplicates and changed lines are others, to be posted beside what was told before.
-        `waiting`: only what waits for something else to go or to settle. What holds nothing is not counted."""
+        `waiting`: only what waits for something else to go or to settle. What holds nothing is not counted. Raises
+        `Partly` when some of it cannot be written."""
         tally = NOTHING
         for start in range(0, len(messages), MANY):
             some = messages[start : start + MANY]
             for _ in range(TRIES):
-                found, some = await self._once(some, as_new, waiting)
+                try:
+                    found, some = await self._once(some, as_new, waiting)
+                except Partly as partly:
+                    raise Partly(tally.plus(partly.tally), partly.error) from partly.error
                 tally = tally.plus(found)
                 if not some:
                     break
@@ -116,7 +128,7 @@ class Releaser:
         prepared = await in_slices(self._prepare, await self._reader.inbounds(wanted))
         readable = deque(one for one in prepared if one.read is not None)
         unread = len(prepared) - len(readable)
-        tally, lost = Tally(unread, 0, unread), []
+        tally, lost, failed = Tally(unread, 0, unread), [], list[Exception]()
         while readable:
             batch = independent(readable)
             facts = await gather(self._reader, self._digester, batch)
@@ -125,10 +137,15 @@ class Releaser:
                 list(zip(batch, facts, strict=True)),
             )
             for change, answer in zip(decided, await self._committed(decided), strict=True):
-                if isinstance(answer, Conflict):
+                if isinstance(answer, Exception):
+                    failed.append(answer)
+                elif isinstance(answer, Conflict):
                     lost.append(change.message)
                 else:
                     tally = tally.plus(self._gone(change, len(cases[change.message].moving)))
+        if failed:
+            down = next((error for error in failed if isinstance(error, StoreUnavailable)), None)
+            raise down or Partly(tally, failed[0])
         return tally, lost
 
     def _prepare(self, inbound: Inbound) -> Prepared:
@@ -154,16 +171,16 @@ class Releaser:
         born = (DeliveryState.READY,) * len(stepped.documents)
         return Routed(message, stepped, born, self._edition.id, now_us, MessageState.HELD)
 
-    async def _committed(self, changes: Sequence[Released | Routed]) -> list[Answered]:
+    async def _committed(self, changes: Sequence[Released | Routed]) -> list[Answered | Exception]:
         """Each by itself, so that one which the store refuses stops no other; commits carry many."""
         told = await asyncio.gather(
             *(self._writer.submit((change,)) for change in changes), return_exceptions=True
         )
-        answers = []
+        answers: list[Answered | Exception] = []
         for one in told:
-            if isinstance(one, BaseException):
-                raise one
-            answers += one
+            if isinstance(one, BaseException) and not isinstance(one, Exception):
+                raise one  # cancelled
+            answers.append(one if isinstance(one, Exception) else one[0])
         return answers
 
     def _gone(self, change: Released | Routed, held: int) -> Tally:

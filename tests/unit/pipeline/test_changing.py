@@ -217,3 +217,24 @@ class TestCorrects:
         await house.tell(texts.dft(texts.ft1("T2", kind="CD", reverses="T1", quantity="1", amount="100.00")))
         again = await house.tell(texts.dft(texts.ft1("T1", quantity="3", amount="300.00")))
         assert await house.causes(again.id) == {"changed after some of it was taken back"}
+
+
+@pytest.mark.parametrize("edits", [CORRECTS])
+@pytest.mark.parametrize("delivered", [True, False])
+async def test_the_held_half_of_a_correction_goes_when_its_row_is_there(house, texts, edits, delivered):
+    """The charge is corrected at once, the issue waits for its item; released, it is corrected as well, once."""
+    await house.tell(texts.dft(texts.ft1("T1")))
+    if delivered:
+        await house.deliver()
+    row = 'NORTH,IMP-FEM-06,1000106,"Femoral component, cemented, size 6",implant,yes,owned,ehr,EA,V100,,\n'
+    await house.adopt({**CORRECTS, ITEMS: (row, "")})
+    changed = await house.tell(texts.dft(texts.ft1("T1", quantity="2", amount="8200.00"), control="2"))
+    await house.adopt(CORRECTS)
+    await house.release(changed.id)
+    issued = [
+        (row.action, orjson.loads(row.payload)["lines"][0]["quantity"])
+        for row in await house.documents()
+        if row.effect == "issue"
+    ]
+    assert issued == ([(Action.REVERSE, "1"), (Action.POST, "2")] if delivered else [(Action.POST, "2")])
+    assert not [one for one in await house.store.effects(changed.id) if one.state is EffectState.HELD]

@@ -204,3 +204,25 @@ class TestPostAlone:
         await house.deliver()
         told = await house.tell(credit(texts, "T2", "T1"))
         assert all(one.reverses for one in (await house.effects(told.id)).values())
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+async def test_a_credit_that_could_not_be_read_takes_its_original_back_when_it_is_released(
+    house, texts, delivered
+):
+    first = await house.tell(texts.dft(texts.ft1("T1", code="SUT-VIC-30", amount="10.00")))
+    if delivered:
+        await house.deliver()
+    rows = "mappings/tables/feed-units.csv"
+    await house.adopt({rows: ("SUT-VIC-30,BX,,\n", "")})
+    told = await house.tell(
+        texts.dft(texts.ft1("T2", code="SUT-VIC-30", kind="CD", reverses="T1", amount="10.00"))
+    )
+    assert told.state is MessageState.HELD
+    assert {effect.action for effect in await house.store.effects(told.id)} == {Action.REVERSE}
+    await house.adopt({})
+    await house.release(told.id)
+    back = [row for row in await house.documents() if row.action is Action.REVERSE]
+    assert bool(back) is delivered
+    states = {effect.state for effect in await house.store.effects(first.id)}
+    assert states == ({EffectState.ROUTED} if delivered else {EffectState.CANCELLED})
