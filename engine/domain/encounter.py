@@ -50,8 +50,7 @@ class Told(NamedTuple):
 
 class Encounter(NamedTuple):
     """`milestones`: (moment, event) that still stand, and what took others back. `history`: (moment, fields that
-    changed then). `event`, `at_us`: the last of all that was told. Plain values: kept as JSON with each step that used
-    it."""
+    changed then). `event`, `at_us`: the last of all that was told."""
 
     milestones: tuple[tuple[int, str], ...]
     history: tuple[tuple[int, dict[str, str]], ...]
@@ -97,19 +96,6 @@ def fold(told: Iterable[Told]) -> Encounter | None:
     ]
     last = ordered[-1]
     return Encounter(tuple(milestones), tuple(_changes(standing)), last.event, last.at_us)
-
-
-def joined(stays: Iterable[Encounter]) -> Encounter | None:
-    """One stay that was told of under several numbers."""
-    found = list(stays)
-    if len(found) < 2:
-        return found[0] if found else None
-    last = max(found, key=lambda stay: (stay.at_us, stay.event))
-    milestones = sorted({milestone for stay in found for milestone in stay.milestones})
-    history = sorted(
-        (entry for stay in found for entry in stay.history), key=lambda entry: (entry[0], str(entry[1]))
-    )
-    return Encounter(tuple(milestones), tuple(history), last.event, last.at_us)
 
 
 def _undone(standing: list[Told], event: str) -> list[Told]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import NamedTuple
 
-from engine.domain.encounter import Encounter
+from engine.domain.encounter import Told
 from engine.domain.message import MessageId
 from engine.domain.status import DeliveryState, EffectState, Fate, LineState, MessageState, fate_of
 
@@ -228,12 +228,12 @@ class Stay(NamedTuple):
 class Facts(NamedTuple):
     """All that a step may know beyond message and release: gathered by key, frozen, saved with the message.
 
-    `encounters`: account digest → the stay as it was told. `aliases`: digest → (surviving id, digest of it).
+    `encounters`: account digest → what was told of the stay. `aliases`: digest → (surviving id, digest of it).
     `priors`: business key → effects that own it. `originals`: find key → candidate effects. `stays`: account digest →
     what was posted for it.
     """
 
-    encounters: dict[bytes, Encounter]
+    encounters: dict[bytes, tuple[Told, ...]]
     aliases: dict[bytes, str]
     priors: dict[bytes, tuple[Prior, ...]]
     originals: dict[bytes, tuple[Original, ...]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from engine.clock import to_datetime, to_us
-from engine.domain.encounter import Encounter, joined
+from engine.domain.encounter import Encounter, fold
 from engine.domain.event import Fields, Kind, Line
 from engine.domain.posting import Action, Facts, Original, Prior
 from engine.domain.status import EffectState
@@ -173,4 +173,4 @@ def _encounter(digester: Digester, header: Fields, facts: Facts) -> Encounter | 
     """What was told of the account under any of its numbers."""
     numbers = ({}, *other_names(digester, header, facts))
     digests = dict.fromkeys(person_digest(digester, "account", {**header, **names}) for names in numbers)
-    return joined(facts.encounters[digest] for digest in digests if digest in facts.encounters)
+    return fold(told for digest in digests if digest is not None for told in facts.encounters.get(digest, ()))

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from engine.domain.encounter import Encounter
+from engine.domain.encounter import Told
 from engine.domain.posting import Facts
 
 Translated = dict[str, dict[str, dict[str, object]]]
@@ -25,7 +25,9 @@ def pack(facts: Facts, lines: Translated, posted: Sequence[int] = ()) -> bytes:
     """JSON of a step's record; b'' when there is nothing to keep. `posted`: effects put before a person."""
     kept: dict[str, object] = {}
     if facts.encounters:
-        kept["encounters"] = {key.hex(): list(stay) for key, stay in facts.encounters.items()}
+        kept["encounters"] = {
+            key.hex(): [list(one) for one in told] for key, told in facts.encounters.items()
+        }
     if facts.aliases:
         kept["aliases"] = {key.hex(): value for key, value in facts.aliases.items()}
     if not kept and not lines and not posted:
@@ -40,15 +42,14 @@ def unpack_facts(record: bytes | None) -> Facts:
     """The encounters and aliases that a step used: what was known of the stay when it was posted."""
     kept = orjson.loads(record)["facts"] if record else {}
     return Facts(
-        {bytes.fromhex(key): _stay(*stay) for key, stay in kept.get("encounters", {}).items()},
+        {
+            bytes.fromhex(key): tuple(Told(*one) for one in told)
+            for key, told in kept.get("encounters", {}).items()
+        },
         {bytes.fromhex(key): value for key, value in kept.get("aliases", {}).items()},
         {},
         {},
     )
-
-
-def _stay(milestones: list[Any], history: list[Any], event: str, at_us: int) -> Encounter:
-    return Encounter(tuple(map(tuple, milestones)), tuple(map(tuple, history)), event, at_us)
 
 
 def unpack_posted(record: bytes | None) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ its record lists what was posted. A later admission or cancelled discharge of th
 
 from __future__ import annotations
 
+from engine.domain.encounter import fold
 from engine.domain.event import Kind
 from engine.domain.message import MessageId
 from engine.domain.posting import Facts
@@ -41,4 +42,5 @@ def posted_for(facts: Facts) -> tuple[int, ...]:
 def _told_late(read: Read, facts: Facts) -> bool:
     """Whether the stay is known to have gone on since."""
     happened = happened_us(read)
-    return any(stay.at_us > happened and stay.event not in CANCELS for stay in facts.encounters.values())
+    stay = fold(told for one in facts.encounters.values() for told in one)
+    return stay is not None and stay.at_us > happened and stay.event not in CANCELS

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from engine.clock import to_datetime
-from engine.domain.encounter import Encounter
+from engine.domain.encounter import Encounter, fold
 from engine.domain.message import MessageId
 from engine.domain.ports import Reader
 from engine.domain.posting import FactKeys
@@ -86,9 +86,13 @@ class _Watch(NamedTuple):
         """Accounts of stays that ended before then and stayed so, with the message that told it and the moment."""
         told = await self.reader.accounts_of_type(DISCHARGE, before_us - round(WINDOW_S * _SECOND))
         for some in (told[start : start + _MANY] for start in range(0, len(told), _MANY)):
-            facts = await self.reader.gather([FactKeys(encounters=(account,)) for account, _ in some])
+            accounts = [
+                (account, *await self.reader.merged_with(account, self.reverse(account)))
+                for account, _ in some
+            ]
+            facts = await self.reader.gather([FactKeys(encounters=numbers) for numbers in accounts])
             for (account, message), known in zip(some, facts, strict=True):
-                stay = known.encounters.get(account)
+                stay = fold(told for one in known.encounters.values() for told in one)
                 if stay is None or stay.state != "discharged":
                     continue
                 ended_us = stay.when("A03")

@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 import orjson
 
-from engine.domain.encounter import Encounter, Told, fold
+from engine.domain.encounter import Told
 from engine.domain.message import MessageId
 from engine.domain.posting import (
     NO_FACTS,
@@ -63,7 +63,7 @@ def _known(found: dict[bytes, Any], keys: tuple[bytes, ...]) -> dict[bytes, Any]
     return {key: found[key] for key in keys if key in found} if found else {}
 
 
-def _encounters(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, Encounter]:
+def _encounters(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, tuple[Told, ...]]:
     if not keys:
         return {}
     told: dict[bytes, list[Told]] = {}
@@ -71,7 +71,7 @@ def _encounters(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[by
         fields = orjson.loads(value)
         event, sent = fields.pop("event", ""), fields.pop("sent", "")
         told.setdefault(key, []).append(Told(at_us, event, fields, sent))
-    return {key: stay for key, one in told.items() if (stay := fold(one)) is not None}
+    return {key: tuple(one) for key, one in told.items()}
 
 
 def _aliases(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, str]:

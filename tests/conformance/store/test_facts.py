@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 
 from engine.domain.changes import Dropped
+from engine.domain.encounter import fold
 from engine.domain.posting import NO_FACTS, Action, Fact, FactKeys, Measure, Prior
 from engine.domain.status import DeliveryState, EffectState, Fate, LineState, MessageState
 
@@ -39,7 +40,8 @@ async def test_a_stay_is_told_by_when_it_happened_and_not_by_when_it_came_in(sto
     await tell(store, make, Fact("encounter", key, 10, b'{"location": "ED"}'))
     (facts,) = await store.gather([FactKeys(encounters=(key, make.key("nobody")))])
     assert set(facts.encounters) == {key}
-    assert [facts.encounters[key].at(at_us) for at_us in (10, 19, 20)] == [
+    stay = fold(facts.encounters[key])
+    assert [stay.at(at_us) for at_us in (10, 19, 20)] == [
         {"location": "ED"}, {"location": "ED"}, {"location": "ICU"},
     ]  # fmt: skip
 
@@ -50,7 +52,7 @@ async def test_of_two_messages_about_one_moment_the_one_sent_later_tells(store, 
         told = json.dumps({"location": place, "sent": sent}).encode()
         await tell(store, make, Fact("encounter", key, 10, told))
     (facts,) = await store.gather([FactKeys(encounters=(key,))])
-    assert facts.encounters[key].at(10) == {"location": "ICU"}
+    assert fold(facts.encounters[key]).at(10) == {"location": "ICU"}
 
 
 async def test_merges_are_followed_to_the_number_that_survived(store, make):

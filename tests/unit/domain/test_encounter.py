@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.encounter import Encounter, Told, fold, joined
+from engine.domain.encounter import Encounter, Told, fold
 
 ADMIT = Told(10, "A01", {"location": "ED", "class": "E"})
 TO_ICU = Told(20, "A02", {"location": "ICU", "room": "7"})
@@ -80,12 +80,3 @@ def test_what_is_told_twice_changes_nothing_but_for_what_takes_back(told: list[T
         assert not plain
         return
     assert (once.state, once.history) == (twice.state, twice.history)
-
-
-def test_a_stay_under_two_numbers_is_one() -> None:
-    found = joined([stay(TO_WARD, HOME), stay(ADMIT, TO_ICU)])
-    assert found is not None
-    assert (found.state, found.when("A01"), [found.at(at)["location"] for at in (10, 20, 30)]) == (
-        "discharged", 10, ["ED", "ICU", "3W"],
-    )  # fmt: skip
-    assert joined([]) is None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from engine.domain.encounter import fold
 from engine.domain.posting import Action
 from engine.domain.status import DeliveryState, EffectState, MessageState
+from engine.pipeline.record import unpack_facts
 
 AS_SENT = {
     "config/suture.yaml": (
@@ -92,3 +94,22 @@ async def test_told_again_under_the_survivor_it_is_a_duplicate_as_sent_or_not(ho
     assert (
         await house.tell(texts.dft(texts.ft1("T1"), account="A1", control="9"))
     ).state is MessageState.DUPLICATE
+
+
+async def test_a_stay_that_was_told_under_two_numbers_is_one(house, texts):
+    """Discharged under the one that ends, and cancelled under the one that survives: the stay goes on."""
+    await house.tell(adt("A03", account="A2"))
+    await house.tell(texts.a41("A1", "A2"))
+    await house.tell(adt("A13", "20261120110000", account="A1"))
+    told = await house.tell(texts.dft(texts.ft1("T1"), account="A1"))
+    facts = unpack_facts(await house.store.record(told.id))
+    stay = fold(one for told in facts.encounters.values() for one in told)
+    assert (len(facts.encounters), stay.state) == (2, "admitted")
+
+
+async def test_a_merge_that_is_turned_round_is_told_with_its_own_numbers(house, texts):
+    await house.tell(texts.a41("A1", "A2"))
+    await house.tell(texts.a41("A2", "A1").replace("20261120101500", "20261120111500"))
+    await house.tell(texts.a41("A3", "A3"))
+    merges = [document for _, document in await written(house, "merge")]
+    assert [(one["account"], one["merged_account"]) for one in merges] == [("A1", "A2"), ("A2", "A1")]
