@@ -228,13 +228,14 @@ class Stay(NamedTuple):
 class Facts(NamedTuple):
     """All that a step may know beyond message and release: gathered by key, frozen, saved with the message.
 
-    `encounters`: account digest → what was told of the stay. `aliases`: digest → (surviving id, digest of it).
+    `encounters`: account digest → what was told of the stay. `aliases`: digest → the numbers that it goes by, first
+    the one that survived.
     `priors`: business key → effects that own it. `originals`: find key → candidate effects. `stays`: account digest →
     what was posted for it.
     """
 
     encounters: dict[bytes, tuple[Told, ...]]
-    aliases: dict[bytes, str]
+    aliases: dict[bytes, tuple[str, ...]]
     priors: dict[bytes, tuple[Prior, ...]]
     originals: dict[bytes, tuple[Original, ...]]
     stays: dict[bytes, Stay] = {}

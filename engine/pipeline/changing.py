@@ -21,6 +21,7 @@ from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity
 from engine.pipeline.owing import owed
 from engine.pipeline.pairing import cancelled
+from engine.pipeline.reading import PERSONS
 from engine.pipeline.record import restore
 from engine.pipeline.reversing import WAITS_FOR_REFUSED, taken_back
 from engine.site.release import EffectRule
@@ -118,14 +119,23 @@ def _places(rule: EffectRule, places: Iterable[tuple[str, str, str]]) -> list[tu
     return list(mine) or [(rule.destination, rule.name, "")]
 
 
-def same(rule: EffectRule, original: Original, due: Due) -> bool:
-    """Whether the far end would be told the same of the line."""
+def same(context: Context, rule: EffectRule, original: Original, due: Due) -> bool:
+    """Whether the far end would be told the same of the line. What was posted under a number that ended since stays."""
     if due.hold is not None or due.quantity != original.quantity:
         return False
     if rule.measure in (Measure.STATED, Measure.PRICED_HERE) and due.amount != original.amount:
         return False
     kept = restore(original.fields)
-    return all(_value(kept, name) == _value(due.names, name) for name in rule.says)
+    return all(
+        _value(kept, name) == _value(due.names, name) or _one_person(context, name, kept, due.names)
+        for name in rule.says
+    )
+
+
+def _one_person(context: Context, name: str, kept: dict[str, object], names: dict[str, object]) -> bool:
+    """Whether two numbers are of one account, visit or patient."""
+    numbers = {known[name] for known in context.numbers if name in PERSONS and name in known}
+    return kept.get(name) in numbers and names.get(name) in numbers
 
 
 def _change(
@@ -143,7 +153,7 @@ def _change(
     anew = replace(after, key=before.key, version=before.version + 1, corrects=before) if after else None
     if before.fate is Fate.CANCELLED or before.remaining <= 0:
         return Change(rule, number, What.STAYS, before)
-    if after is not None and same(rule, before, after):
+    if after is not None and same(context, rule, before, after):
         return Change(rule, number, What.STAYS, before, after)
     back = taken_back(context.digester, rule, number, before, names)
     left = Change(rule, number, What.LEFT, before, anew, (back, anew) if anew else (back,))

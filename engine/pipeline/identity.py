@@ -47,7 +47,7 @@ def identify(
     identities = []
     for line in lines:
         fields = {**line.fields, **names} if names else line.fields
-        sent = dict(line.sent)
+        sent = {name: text for name, text in line.sent if not names or name not in names}
         strong, parts = _key_parts(channel, feed, fields, sent)
         key = digester.digest(*parts)
         if not strong:

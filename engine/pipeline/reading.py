@@ -166,9 +166,8 @@ def other_names(digester: Digester, fields: Fields, facts: Facts) -> list[Fields
     for kind in PERSONS:
         digest = person_digest(digester, kind, fields)
         for known in (digest, _reverse_digest(digester, digest)):
-            other = facts.aliases.get(known) if known else None
-            if other:
-                names.append({kind: other})
+            others = facts.aliases.get(known, ()) if known else ()
+            names += [{kind: other} for other in others if other != fields.get(kind)]
     return names
 
 
@@ -179,9 +178,9 @@ def surviving_persons(digester: Digester, names: Mapping[str, object], facts: Fa
     found = {}
     for kind in PERSONS:
         digest = person_digest(digester, kind, names)
-        survivor = facts.aliases.get(digest) if digest else None
-        if survivor:
-            found[kind] = survivor
+        numbers = facts.aliases.get(digest) if digest else None
+        if numbers:
+            found[kind] = numbers[0]
     return found
 
 
@@ -260,11 +259,11 @@ def _alias_facts(digester: Digester, line: Line, received: datetime) -> list[Fac
         to_key = digester.person(kind, authority, survivor)
         from_key = digester.person(kind, authority, loser)
         at = _happened_us(line, received)
-        facts.append(Fact("alias", from_key, at, orjson.dumps({"to": survivor, "to_key": to_key.hex()})))
-        reverse = digester.digest("survivor", to_key.hex())
-        facts.append(
-            Fact("alias", reverse, at, orjson.dumps({"to": loser, "to_key": "", "from_key": from_key.hex()}))
-        )
+        reverse, below = (digester.digest("survivor", key.hex()) for key in (to_key, from_key))
+        on = {"to": survivor, "to_key": to_key.hex(), "back": reverse.hex()}
+        back = {"to": loser, "to_key": "", "from_key": from_key.hex(), "back": below.hex()}
+        facts.append(Fact("alias", from_key, at, orjson.dumps(on)))
+        facts.append(Fact("alias", reverse, at, orjson.dumps(back)))
     return facts
 
 

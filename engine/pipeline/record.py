@@ -46,7 +46,7 @@ def unpack_facts(record: bytes | None) -> Facts:
             bytes.fromhex(key): tuple(Told(*one) for one in told)
             for key, told in kept.get("encounters", {}).items()
         },
-        {bytes.fromhex(key): value for key, value in kept.get("aliases", {}).items()},
+        {bytes.fromhex(key): tuple(numbers) for key, numbers in kept.get("aliases", {}).items()},
         {},
         {},
     )

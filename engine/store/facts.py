@@ -74,28 +74,46 @@ def _encounters(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[by
     return {key: tuple(one) for key, one in told.items()}
 
 
-def _aliases(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, str]:
+def _aliases(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, tuple[str, ...]]:
     if not keys:
         return {}
     rows = ask(connection, "latest_facts", "alias", apsw.carray(keys))
-    return {key: _survivor(connection, key) for key, value in rows if value is not None}
+    return {key: _numbers(connection, key) for key, value in rows if value is not None}
 
 
-def _survivor(connection: apsw.Connection, key: bytes) -> str:
-    """The number that `key` goes by in the end. In a circle of merges the latest of them says who survived."""
-    seen: dict[bytes, tuple[int, int, str]] = {}
-    to = ""
+def _numbers(connection: apsw.Connection, key: bytes) -> tuple[str, ...]:
+    """The numbers that `key` goes by: the one that survived first, then all that ended in it, however they came there.
+    In a circle of merges the latest of them says who survived."""
+    survivor, back = _survivor(connection, key)
+    found, seen, waiting = dict.fromkeys([survivor]), set[bytes](), [back or key]
+    while waiting:
+        ended = waiting.pop()
+        if not ended or ended in seen:
+            continue
+        seen.add(ended)
+        for (value,) in ask(connection, "aliases_of", apsw.carray((ended,))):
+            alias = orjson.loads(value)
+            if not alias["to_key"]:
+                found[alias["to"]] = None
+                waiting.append(bytes.fromhex(alias.get("back", "")))
+    return tuple(found)
+
+
+def _survivor(connection: apsw.Connection, key: bytes) -> tuple[str, bytes]:
+    """(the number that a merge left in the end, the key under which those stand that ended in it)."""
+    seen: dict[bytes, tuple[int, int, str, bytes]] = {}
+    to, back = "", b""
     while key not in seen:
         found = ask(connection, "latest_alias", key)
         if not found:
-            return to
+            return to, back
         at_us, message, value = found[0]
         alias = orjson.loads(value)
-        to = alias["to"]
-        seen[key] = (at_us, message, to)
+        to, back = alias["to"], bytes.fromhex(alias.get("back", "")) if alias["to_key"] else b""
+        seen[key] = (at_us, message, to, back)
         key = bytes.fromhex(alias["to_key"])
     circle = list(seen)[list(seen).index(key) :]
-    return max(seen[member] for member in circle)[2]
+    return max(seen[member] for member in circle)[2:]
 
 
 def _priors(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, tuple[Prior, ...]]:

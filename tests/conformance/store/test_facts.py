@@ -26,7 +26,7 @@ def merge(make, loser: str, survivor: str, at_us: int) -> Fact:
 
 async def aliases(store, make, *names: str) -> dict[str, str]:
     (facts,) = await store.gather([FactKeys(aliases=tuple(make.key(name) for name in names))])
-    return {name: facts.aliases[make.key(name)] for name in names if make.key(name) in facts.aliases}
+    return {name: facts.aliases[make.key(name)][0] for name in names if make.key(name) in facts.aliases}
 
 
 async def originals(store, key: bytes):

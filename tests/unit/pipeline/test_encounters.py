@@ -113,3 +113,26 @@ async def test_a_merge_that_is_turned_round_is_told_with_its_own_numbers(house, 
     await house.tell(texts.a41("A3", "A3"))
     merges = [document for _, document in await written(house, "merge")]
     assert [(one["account"], one["merged_account"]) for one in merges] == [("A1", "A2"), ("A2", "A1")]
+
+
+@pytest.mark.parametrize(
+    "merges",
+    [
+        pytest.param((("S", "A"), ("S", "B")), id="two into one"),
+        pytest.param((("B", "A"), ("S", "B")), id="a chain"),
+        pytest.param((("B", "A"), ("C", "B"), ("S", "C")), id="a longer chain"),
+        pytest.param((("S", "A"), ("A", "S"), ("S", "A")), id="turned round twice"),
+    ],
+)
+async def test_a_fact_has_one_effect_under_whichever_number_it_is_told_again(house, texts, merges):
+    """Rule 4, both ways: a weak key with the account, and a discharge, whose key has the account as well."""
+    await house.tell(texts.dft(texts.ft1(""), account="A"))
+    await house.tell(adt("A03", account="A"))
+    for number, (survivor, ended) in enumerate(merges):
+        await house.tell(texts.a41(survivor, ended).replace("20261120101500", f"202611201{number}1500"))
+    for account in dict.fromkeys(("S", "A", *(name for pair in merges for name in pair))):
+        again = await house.tell(texts.dft(texts.ft1(""), account=account, control=account))
+        assert await house.causes(again.id) == {"suspected duplicate"}, account
+        assert (
+            await house.tell(adt("A03", account=account, control=account))
+        ).state is MessageState.DUPLICATE
