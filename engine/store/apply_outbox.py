@@ -132,7 +132,7 @@ def _hold_followers(batch: Batch, delivery: int, at_us: int) -> None:
 def contested_again(batch: Batch, change: Requeued) -> bytes | None:
     """The first key that was freed by the refusal and taken meanwhile, or None."""
     for claim in batch.ask("keys_of_delivery", change.delivery):
-        if batch.ask("owner_of_key", *claim):
+        if batch.ask("owner_of_key", *claim) or batch.ask("told_by_another", *claim[:5], change.delivery):
             return bytes(claim[0])
     return None
 

@@ -7,10 +7,13 @@ from decimal import Decimal
 import orjson
 import pytest
 
+from engine.domain.changes import Conflict, Requeued
+from engine.domain.outcome import Verdict
 from engine.domain.posting import Action
-from engine.domain.status import EffectState, MessageState
+from engine.domain.status import DeliveryState, EffectState, MessageState
 from engine.explain.story import Storyteller
 from engine.pipeline.changing import What
+from tests.unit.pipeline.conftest import RECEIVED
 
 KITS = "mappings/tables/kit-parts.csv"
 ITEMS = "mappings/tables/items.csv"
@@ -177,3 +180,14 @@ async def test_each_part_of_a_posting_is_explained_byte_for_byte(house, texts):
     (counted,) = fields["lines[2].quantity"].of
     each = next(step for step in counted.of if step.name == "part.each")
     assert (each.value, each.where) == ("3", "table kit-parts, version 1, line 3")
+
+
+async def test_a_refused_kit_is_not_sent_again_beside_what_a_resend_posted_with_other_parts(house, texts):
+    await house.tell(texts.dft(kit(texts)))
+    for row in await house.documents():
+        await house.end(row.id, Verdict.REJECTED, DeliveryState.HELD, frees=True)
+    await house.adopt({KITS: ("KIT-CEM-KNEE,SUT-VIC-30,3", "KIT-CEM-KNEE,SUT-VIC-40,3")})
+    await house.tell(texts.dft(kit(texts), control="2"))
+    (refused, *_) = [one for one in await house.store.deliveries(1) if one.effect == "issue"]
+    (answer,) = await house.store.submit((Requeued(refused.id, RECEIVED, "ann", "again"),))
+    assert isinstance(answer, Conflict)

@@ -29,6 +29,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 SELECT message_id FROM effect
 WHERE owns = 1 AND key = ? AND destination = ? AND name = ? AND action = ? AND version = ? AND part = ?
 
+-- name: told_by_another
+-- Whether another message owns the key, in whatever parts: a kit may have others by now.
+SELECT 1 FROM effect WHERE owns = 1 AND key = ? AND destination = ? AND name = ? AND action = ? AND version = ?
+    AND message_id <> (SELECT message_id FROM delivery WHERE id = ?)
+
 -- name: state_of_message
 SELECT state FROM message WHERE id = ?
 
