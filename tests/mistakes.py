@@ -228,6 +228,15 @@ MISTAKES = [
     Mistake(DFT, "by: [code],", "by: [account],", "MAP045", "account", "codes"),
     Mistake(DFT, "lines: delta", "lines: snapshot", "SIT036", "snapshot", "lines: delta"),
     # patients
+    Mistake(DFT, "  lot: PRT-19", "  lot: PID-5.1", "SIT037", "PID-5.1", "read it from the line"),
+    Mistake(
+        DFT,
+        "FT1-13.1, else FT1-16.1",
+        "FT1-13.1, else PID-11.3",
+        "SIT037",
+        "FT1-13.1",
+        "read it from the line",
+    ),
     Mistake(USAGE, "by: [code, payer_class]", "by: [code, account]", "SIT030", "account]", "codes"),
     Mistake(ISSUE, "lot?: lot", "note?: patient", "SIT031", "patient", "patient_data: allowed"),
     Mistake(ISSUE, "lot?: lot", "when?: used_at", "SIT031", "used_at", "patient_data: allowed"),

@@ -19,6 +19,7 @@ from engine.reference.values import ColumnType
 from engine.site import placing
 from engine.site.files import Site
 from engine.site.hints import did_you_mean
+from engine.site.names import private_fields
 from engine.site.schema.mapping import (
     ExtraFile,
     FromFile,
@@ -35,6 +36,13 @@ _SECRET = re.compile(r"token|password|secret|api_?key", re.IGNORECASE)
 
 PATIENT_MERGES = frozenset({"A18", "A34", "A39", "A40"})
 """Events that merge persons; their accounts stay as they are (HL7 v2.5.1, 3.3.40)."""
+
+
+OF_PERSONS = frozenset({"PID", "NK1", "GT1", "MRG"})
+"""Segments that tell of persons."""
+
+_AUTHORITY = 4
+"""Component of an identifier that says who gave it."""
 
 
 @dataclass(slots=True)
@@ -129,9 +137,26 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         )
         maps.faults.append(source.warning(("fields", "merged_account"), "SIT035", what, mend, key=True))
     try:
-        maps.reads[source.name] = ReadMap.compile(spec)
+        maps.reads[source.name] = reader = ReadMap.compile(spec)
     except SpecError as error:
         maps.faults += placing.spec_faults(source, error)
+    else:
+        maps.faults += _disguised(source, reader, maps.private[source.name])
+
+
+def _disguised(source: Source[ReadFile], reader: ReadMap, extra: frozenset[str]) -> list[Fault]:
+    """Fields that are read from where a patient stands, under names that tell of none: nothing would keep them back."""
+    faults = []
+    for one in reader.sources:
+        if one.name in source.model.extra or private_fields([one.name], extra):
+            continue
+        paths = [path.path for path in one.paths]
+        told = [path for path in paths if path.segment in OF_PERSONS and path.component != _AUTHORITY]
+        if told:
+            what = f"'{one.name}' is read from {told[0].text}, which tells of a patient"
+            mend = f"read it from the line, or call it otherwise under extra: {{{one.name}_of_patient: text}}"
+            faults.append(source.fault(("fields", one.name), "SIT037", what, mend))
+    return faults
 
 
 def private_extras(model: ReadFile) -> frozenset[str]:
