@@ -75,6 +75,9 @@ _LINE = {
     "reverses_id": FieldSpec(_T, "source_id of the line that a credit takes back", "FT1-31"),
     "amount": FieldSpec(_M, "extended amount that the sender states", "FT1-11.1"),
     "unit_amount": FieldSpec(_M, "amount per unit that the sender states", "FT1-12.1"),
+    "stated_currency": FieldSpec(
+        _T, "currency of what is stated; another than the site's is held", "FT1-11.1.2"
+    ),
     "lot": FieldSpec(_T, "lot number", "ZPM-20"),
     "serial": FieldSpec(_T, "serial number", "ZPM-21"),
     "expiry": FieldSpec(_D, "expiry date", "ZPM-22"),

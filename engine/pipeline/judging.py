@@ -44,8 +44,12 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
         return Judged(LineState.FILTERED, because)
     if line.faults:
         action = Action.REVERSE if is_credit(line.fields) else Action.POST
-        cause = f"{line.faults[0].code} {line.faults[0].what}"
-        return hold_all(context, line, identity, Hold(INTERFACE, cause), action)
+        fault = line.faults[0]
+        return hold_all(context, line, identity, Hold(INTERFACE, f"{fault.code} {fault.what}"), action)
+    stated = line.fields.get("stated_currency")
+    if stated and stated != context.release.currency:
+        action = Action.REVERSE if is_credit(line.fields) else Action.POST
+        return hold_all(context, line, identity, Hold(INTERFACE, "stated in another currency"), action)
     if is_credit(line.fields):
         credited = judge_credit(context, index, line, identity, names, earlier)
         return credited or _post(context, index, line, identity, names, earlier, Action.REVERSE)

@@ -77,3 +77,12 @@ async def test_a_usage_message_that_no_channel_takes_is_held_as_unclaimed(house,
 async def test_another_type_that_no_channel_takes_is_filtered(house, texts):
     told = await house.tell("MSH|^~\\&|EHR|NORTH|S|E|20261120101500||SIU^S12|1|P|2.5.1\rSCH|1\r")
     assert told.state is MessageState.FILTERED
+
+
+async def test_money_in_another_currency_is_held_and_never_taken_for_the_site_s(house, texts):
+    told = await house.tell(
+        texts.dft(texts.ft1("T1", amount="4200.00&EUR"), texts.ft1("T2", amount="4200.00&USD"))
+    )
+    effects = await house.effects(told.id)
+    assert effects[1, "charge"].cause == "stated in another currency"
+    assert effects[2, "charge"].amount == 4200
