@@ -16,7 +16,7 @@ from engine.domain.ports import Reader, Store
 from engine.domain.views import TableVersionView
 from engine.errors import Bug, Fault, SiteError, UsageError
 from engine.pipeline.editions import Edition, Editions, kept_edition
-from engine.reference.difference import row_difference
+from engine.reference.difference import Filed, new_rows, row_difference
 from engine.reference.sheet import Sheet
 from engine.site.compile import compile_release, unpack_site
 from engine.site.files import Site
@@ -160,12 +160,6 @@ def table_files(site: Site) -> dict[str, str]:
     }
 
 
-async def current_csv(reader: Reader, name: str) -> bytes | None:
-    """The rows that steps run with now, or None when there is no such table."""
-    current = await current_version(reader, name)
-    return None if current is None else current[1]
-
-
 async def current_version(reader: Reader, name: str) -> tuple[int, bytes] | None:
     """(version, rows) that steps run with now, or None when there is no such table."""
     editions = await reader.editions(1)
@@ -198,24 +192,19 @@ async def _forgotten_rows(
         return []
     base = await _csv(reader, current.name, read)
     now = await _csv(reader, current.name, current.version)
-    known, wanted = set(_rows(base)), set(_rows(csv))
-    forgotten = [row for row in _rows(now) if row not in known and row not in wanted]
+    wanted = Filed(csv, ()).rows
+    forgotten = [row for row in new_rows(base, now) if row not in wanted]
     if not forgotten:
         return []
-    shown = "; ".join(" ".join(f"{name}={cell}" for name, cell in sorted(row)) for row in forgotten[:SHOWN])
+    shown = "; ".join(
+        " ".join(f"{name}={cell}" for name, cell in sorted(row.items())) for row in forgotten[:SHOWN]
+    )
     what = f"the file changed, and lacks {len(forgotten)} rows that were {_HOW[current.source]} in the store: {shown}"
     mend = (
         f"copy your file aside, run `suture tables export {current.name}`, and merge your change into it; or take the "
         f"file as it is: `suture tables import {current.name} FILE`"
     )
     return [Fault(f"{TABLES}{current.name}.csv:1:1", "ACT001", what, mend)]
-
-
-def _rows(csv: bytes) -> list[frozenset[tuple[str, str]]]:
-    """What each row says, empty cells apart."""
-    sheet = Sheet(csv, "")
-    rows = (zip(sheet.header, record.cells, strict=True) for record in sheet.records)
-    return [frozenset((name, cell) for name, cell in row if cell) for row in rows]
 
 
 async def _shrunk(reader: Reader, release: Release, changed: Mapping[str, bytes]) -> list[Fault]:

@@ -20,7 +20,7 @@ from engine.control.curating import mends
 from engine.domain.ports import Reader
 from engine.domain.views import ProposalView
 from engine.preview.comparing import Tally
-from engine.reference.difference import Filed, RowDifference, merged, row_difference
+from engine.reference.difference import RowDifference, merged, new_rows, row_difference
 from engine.site.schema.mapping import TableFile
 from engine.site.sources import Source, read_sources
 
@@ -166,19 +166,13 @@ async def proposed_for(reader: Reader, causes: Sequence[str]) -> dict[str, list[
     found: dict[str, list[int]] = {}
     for view in waiting:
         keys = declared[view.name].model.keys if view.name in declared else []
-        rows = _new_rows(*await _sides(reader, view), keys)
+        rows = new_rows(*await _sides(reader, view))
         for cause in dict.fromkeys(causes):  # it may stand with several owners
             values = lacking(cause, view.name, keys)
             fits = values is not None and any(mends(keys, row, values) for row in rows)
             if cause == view.cause or fits:
                 found.setdefault(cause, []).append(view.id)
     return found
-
-
-def _new_rows(before: bytes, after: bytes, keys: Sequence[str]) -> list[dict[str, str]]:
-    known = Filed(before, keys).rows
-    seen = {frozenset(row.items()) for row in known}
-    return [row for row in Filed(after, keys).rows if frozenset(row.items()) not in seen]
 
 
 COMMANDS: tuple[Any, ...] = ()

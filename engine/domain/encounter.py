@@ -26,7 +26,7 @@ UNDOES = {
 ENDS_IT = frozenset({"A11", "A23", "A38"})
 """Events after which a stay never was."""
 
-GOES_ON = frozenset({"A13"})
+REOPENS = frozenset({"A13"})
 """Events after which a stay that was over is open again."""
 
 CANCELLED = "cancelled"
@@ -67,7 +67,7 @@ class Encounter(NamedTuple):
                 state = MILESTONES[event]
             elif event in ENDS_IT and not opened:
                 state = CANCELLED
-            elif event in GOES_ON and not state:
+            elif event in REOPENS and not state:
                 state = OPENS["A01"]
         return state
 

@@ -42,13 +42,12 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
     because = skipped(context, names)
     if because is not None:
         return Judged(LineState.FILTERED, because)
+    action = Action.REVERSE if is_credit(line.fields) else Action.POST
     if line.faults:
-        action = Action.REVERSE if is_credit(line.fields) else Action.POST
         fault = line.faults[0]
         return hold_all(context, line, identity, Hold(INTERFACE, f"{fault.code} {fault.what}"), action)
     stated = line.fields.get("stated_currency")
     if stated and stated != context.release.currency:
-        action = Action.REVERSE if is_credit(line.fields) else Action.POST
         return hold_all(context, line, identity, Hold(INTERFACE, "stated in another currency"), action)
     if is_credit(line.fields):
         credited = judge_credit(context, index, line, identity, names, earlier)

@@ -77,6 +77,12 @@ class Filed:
         return Counter(frozenset(row.items()) for row in self.groups.get(place, ()))
 
 
+def new_rows(before: bytes, after: bytes) -> list[_Cells]:
+    """Rows of `after` that `before` does not have as they are."""
+    known = {frozenset(row.items()) for row in Filed(before, ()).rows}
+    return [row for row in Filed(after, ()).rows if frozenset(row.items()) not in known]
+
+
 def row_difference(before: bytes, after: bytes, keys: Sequence[str]) -> RowDifference:
     """What became of the rows of `before`. Rows of one place that differ are changed; what one side has more is added
     or gone."""

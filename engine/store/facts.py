@@ -6,9 +6,9 @@ Each kind is asked once for all keys of all messages, in one snapshot.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 import orjson
@@ -81,11 +81,52 @@ def _aliases(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes
     return {key: _numbers(connection, key) for key, value in rows if value is not None}
 
 
+class _End(NamedTuple):
+    """Where merges left a number: what it goes by, the key of that, and the key under which those stand that ended in
+    it. `key`, `back`: b'' where nothing was merged on."""
+
+    number: str
+    key: bytes
+    back: bytes
+
+
 def _numbers(connection: apsw.Connection, key: bytes) -> tuple[str, ...]:
-    """The numbers that `key` goes by: the one that survived first, then all that ended in it, however they came there.
-    In a circle of merges the latest of them says who survived."""
-    survivor, back = _survivor(connection, key)
-    found, seen, waiting = dict.fromkeys([survivor]), set[bytes](), [back or key]
+    """The numbers that `key` goes by: the one that survived first, then all that ended in it, however they came
+    there."""
+    end = _end(connection, key)
+    return tuple(
+        dict.fromkeys([end.number, *(number for number, _ in _ended_in(connection, end.back or key))])
+    )
+
+
+def merged_with(connection: apsw.Connection, key: bytes, reverse: bytes) -> set[bytes]:
+    """Keys of all that `key` was merged with, through chains. `reverse`: the key under which those stand that ended in
+    it."""
+    end = _end(connection, key)
+    return {end.key, *(ended for _, ended in _ended_in(connection, end.back or reverse))} - {b"", key}
+
+
+def _end(connection: apsw.Connection, key: bytes) -> _End:
+    """In a circle of merges the latest of them says who survived."""
+    seen: dict[bytes, tuple[int, int, _End]] = {}
+    end = _End("", b"", b"")
+    while key not in seen:
+        found = ask(connection, "latest_alias", key)
+        if not found:
+            return end
+        at_us, message, value = found[0]
+        alias = orjson.loads(value)
+        on = bytes.fromhex(alias["to_key"])
+        end = _End(alias["to"], on, bytes.fromhex(alias.get("back", "")) if on else b"")
+        seen[key] = (at_us, message, end)
+        key = on
+    circle = list(seen)[list(seen).index(key) :]
+    return max(seen[member] for member in circle)[2]
+
+
+def _ended_in(connection: apsw.Connection, back: bytes) -> Iterator[tuple[str, bytes]]:
+    """(number, key) of each that ended in a survivor, or in one that ended in it."""
+    seen, waiting = set[bytes](), [back]
     while waiting:
         ended = waiting.pop()
         if not ended or ended in seen:
@@ -94,26 +135,8 @@ def _numbers(connection: apsw.Connection, key: bytes) -> tuple[str, ...]:
         for (value,) in ask(connection, "aliases_of", apsw.carray((ended,))):
             alias = orjson.loads(value)
             if not alias["to_key"]:
-                found[alias["to"]] = None
+                yield alias["to"], bytes.fromhex(alias.get("from_key", ""))
                 waiting.append(bytes.fromhex(alias.get("back", "")))
-    return tuple(found)
-
-
-def _survivor(connection: apsw.Connection, key: bytes) -> tuple[str, bytes]:
-    """(the number that a merge left in the end, the key under which those stand that ended in it)."""
-    seen: dict[bytes, tuple[int, int, str, bytes]] = {}
-    to, back = "", b""
-    while key not in seen:
-        found = ask(connection, "latest_alias", key)
-        if not found:
-            return to, back
-        at_us, message, value = found[0]
-        alias = orjson.loads(value)
-        to, back = alias["to"], bytes.fromhex(alias.get("back", "")) if alias["to_key"] else b""
-        seen[key] = (at_us, message, to, back)
-        key = bytes.fromhex(alias["to_key"])
-    circle = list(seen)[list(seen).index(key) :]
-    return max(seen[member] for member in circle)[2:]
 
 
 def _priors(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, tuple[Prior, ...]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import apsw
-import orjson
 
 from engine.domain.message import MessageId
 from engine.domain.views import LateEffects
@@ -24,13 +23,6 @@ def late_effects(connection: apsw.Connection, channel: str, effect: str, before_
 def accounts_of_type(connection: apsw.Connection, type: str, since_us: int) -> list[tuple[bytes, MessageId]]:
     rows = ask(connection, "accounts_of_type", type, since_us)
     return [(account, MessageId(message)) for account, message in rows]
-
-
-def merged_with(connection: apsw.Connection, account: bytes, reverse: bytes) -> set[bytes]:
-    told = [
-        orjson.loads(value) for (value,) in ask(connection, "aliases_of", apsw.carray((account, reverse)))
-    ]
-    return {bytes.fromhex(key) for one in told if (key := one.get("from_key") or one["to_key"])}
 
 
 def has_line(connection: apsw.Connection, accounts: Collection[bytes], channel: str) -> bool:

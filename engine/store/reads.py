@@ -270,7 +270,7 @@ class SqliteReads:
         return await self._long(lateness.accounts_of_type, type, since_us)
 
     async def merged_with(self, account: bytes, reverse: bytes) -> set[bytes]:
-        return await self._long(lateness.merged_with, account, reverse)
+        return await self._long(facts.merged_with, account, reverse)
 
     async def has_line(self, accounts: Collection[bytes], channel: str) -> bool:
         return await self._long(lateness.has_line, accounts, channel)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.activation import activate, current_csv, go_back, record_table
+from engine.activation import activate, current_version, go_back, record_table
 from engine.clock import SystemClock
 from engine.errors import SiteError, UsageError
 from engine.site.compile import load_site
@@ -63,7 +63,7 @@ async def test_rows_that_people_added_outlive_a_restart(parts):
     folder, store, clock = parts
     site = load_site(folder)
     await activate(store, site, clock, "engine")
-    more = (await current_csv(store, "charges")) + ROW.encode()
+    more = (await current_version(store, "charges"))[1] + ROW.encode()
     await record_table(store, site, "charges", more, clock, "ann", "new", "worklist")
     edition = await activate(store, load_site(folder), clock, "engine")
     assert any(row["code"] == "NEW-CODE" for row in edition.release.tables["charges"].rows)
@@ -73,7 +73,7 @@ async def test_a_file_and_its_table_changed_apart_are_not_merged_by_guessing(par
     folder, store, clock = parts
     site = load_site(folder)
     await activate(store, site, clock, "engine")
-    more = (await current_csv(store, "charges")) + ROW.encode()
+    more = (await current_version(store, "charges"))[1] + ROW.encode()
     await record_table(store, site, "charges", more, clock, "ann", "new", "worklist")
     (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW.replace("NEW", "OTHER"))
     with pytest.raises(SiteError) as caught:
@@ -87,7 +87,7 @@ async def test_a_file_that_has_the_rows_that_were_added_by_hand_is_taken_with_it
     """Exported, and edited: the usual way back into version control."""
     folder, store, clock = parts
     await activate(store, load_site(folder), clock, "engine")
-    more = (await current_csv(store, "charges")) + ROW.encode()
+    more = (await current_version(store, "charges"))[1] + ROW.encode()
     await record_table(store, load_site(folder), "charges", more, clock, "ann", "new", "worklist")
     (folder / CHARGES).write_bytes(more)
     await activate(store, load_site(folder), clock, "ann")
@@ -101,7 +101,7 @@ async def test_rows_that_were_rolled_back_stay_so_through_a_restart_and_an_edit_
     folder, store, clock = parts
     site = load_site(folder)
     first = await activate(store, site, clock, "engine")
-    more = (await current_csv(store, "charges")) + ROW.encode()
+    more = (await current_version(store, "charges"))[1] + ROW.encode()
     wrong = await record_table(store, site, "charges", more, clock, "ann", "wrong", "import")
     await go_back(store, wrong.release, first.id, clock, "ann", "wrong rows")
     again = await activate(store, load_site(folder), clock, "engine")

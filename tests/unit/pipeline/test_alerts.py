@@ -99,6 +99,17 @@ async def test_charges_under_a_number_that_was_merged_count(house, texts, edits)
     assert await late(house, 25 * HOUR) == []
 
 
+@pytest.mark.parametrize("edits", [EXPECTS])
+async def test_charges_at_the_far_end_of_a_chain_of_merges_count(house, texts, edits):
+    await house.tell(texts.dft(texts.ft1("T1"), account="A3"))
+    await house.deliver()
+    await house.tell(texts.a41("A2", "A3"))
+    await house.tell(adt("A03", LEFT))
+    assert len(await late(house, 25 * HOUR)) == 1
+    await house.tell(texts.a41("A1", "A2"))
+    assert await late(house, 25 * HOUR) == []
+
+
 def test_times_are_spoken_as_the_site_says_them() -> None:
     assert [spoken(seconds) for seconds in (900, 86_400, 5400, 30, 0.5)] == [
         "15m",
