@@ -86,3 +86,27 @@ def test_a_migration_that_fails_leaves_the_schema_as_it_was(connection, monkeypa
         migrate(connection, "north", "test", 8)
     assert schema_of(connection) == LATEST
     assert not connection.table_exists(None, "second")
+
+
+def test_effects_of_a_store_without_parts_are_those_of_the_lines_themselves(connection, monkeypatch):
+    """A store of schema 3 with effects in it opens, and a component of a kit stands beside them, each once."""
+    with monkeypatch.context() as older:
+        older.setattr(module, "LATEST", 3)
+        migrate(connection, "north", "test", 7)
+    effect = {"line_id": 1, "message_id": 1, "destination": "erp", "name": "issue", "action": 1}
+    effect |= {"key": b"k", "owns": 1, "state": 1, "quantity": "2", "measure": 0, "currency": "USD"}
+    _insert(connection, effect)
+
+    migrate(connection, "north", "test", 8)
+
+    assert connection.execute("SELECT key, part, quantity, version FROM effect").get == (b"k", "", "2", 1)
+    with pytest.raises(apsw.ConstraintError):
+        _insert(connection, effect)
+    _insert(connection, effect | {"part": "SCREW"})
+    with pytest.raises(apsw.ConstraintError):
+        _insert(connection, effect | {"part": "SCREW"})
+
+
+def _insert(connection, row):
+    names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
+    connection.execute(f"INSERT INTO effect ({names}) VALUES ({values})", row)
