@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 
-from engine.clock import Clock
+from engine.clock import Clock, to_datetime
 from engine.domain.changes import Acted, Activated, Change, TableRecorded
 from engine.domain.ports import Reader, Store
 from engine.domain.views import TableVersionView
 from engine.errors import Bug, Fault, SiteError, UsageError
+from engine.pipeline import trial
 from engine.pipeline.editions import Edition, Editions, kept_edition
 from engine.reference.difference import Filed, new_rows, row_difference
 from engine.reference.sheet import Sheet
-from engine.site.compile import compile_release, unpack_site
+from engine.site.compile import compile_release, compile_tests, unpack_site
 from engine.site.files import Site
 from engine.site.release import Release
 
@@ -37,22 +39,32 @@ ROLLBACK = "rollback"
 
 
 async def activate(
-    store: Store, site: Site, clock: Clock, actor: str, *, asked: bool = False, shrinks: bool = False
+    store: Store,
+    site: Site,
+    clock: Clock,
+    actor: str,
+    *,
+    asked: bool = False,
+    shrinks: bool = False,
+    tested: bool = False,
 ) -> Edition:
     """Raises `SiteError` with every fault; then nothing has changed. The same files and tables: the same edition. Files
     that were rolled back stay so until somebody asks for them, or changes them. `shrinks`: tables may lose most of
-    their rows."""
+    their rows. `tested`: other files than those in force must pass the channels' tests."""
     if not asked and (kept := await rolled_back(store, site)) is not None:
         return Edition(kept, await Editions(store).release(kept))
     csvs = {name: site.files[path] for name, path in table_files(site).items()}
     changed, versions = await _table_plan(store, csvs)
     recorded = {name: await _csv(store, name, version) for name, version in versions.items()}
     release = await asyncio.to_thread(compile_release, site, recorded)
-    if not shrinks and (faults := await _shrunk(store, release, {name: csvs[name] for name in changed})):
+    editions = await store.editions(1)
+    faults = [] if shrinks else await _shrunk(store, release, {name: csvs[name] for name in changed})
+    if tested and not (editions and editions[0].release_hash == release.hash):
+        faults += await asyncio.to_thread(_failed_tests, site, to_datetime(clock.now_us()))
+    if faults:
         raise SiteError(faults)
     for name in sorted(changed):
         versions[name] = await _record(store, name, csvs[name], clock, actor)
-    editions = await store.editions(1)
     if editions and editions[0].release_hash == release.hash and editions[0].tables == versions:
         return Edition(editions[0].id, release)
     (edition,) = await store.submit((Activated(release.hash, site.pack(), versions, clock.now_us(), actor),))
@@ -205,6 +217,16 @@ async def _forgotten_rows(
         f"file as it is: `suture tables import {current.name} FILE`"
     )
     return [Fault(f"{TABLES}{current.name}.csv:1:1", "ACT001", what, mend)]
+
+
+def _failed_tests(site: Site, now: datetime) -> list[Fault]:
+    """With the rows of the site's files, as `suture test` runs them."""
+    release, mend = compile_release(site), "`suture test` shows how"
+    return [
+        Fault(test.where, "ACT003", f"test '{test.name}' of channel '{test.channel}' fails", mend)
+        for test in compile_tests(site)
+        if trial.run(release, test, now).differences
+    ]
 
 
 async def _shrunk(reader: Reader, release: Release, changed: Mapping[str, bytes]) -> list[Fault]:

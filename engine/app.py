@@ -139,7 +139,7 @@ class Engine:
         place = compile_environment(site)
         store = await self._up(open_store(site, place, self._clock))
         self.recovering = await store.recovering() is not None
-        edition = await activate(store, site, self._clock, "engine")
+        edition = await activate(store, site, self._clock, "engine", tested=True)
         release = edition.release
         told = Told(self._log)
         lanes = Lanes(

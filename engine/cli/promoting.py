@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from engine.cli.connect import place_of, reader_of, tell_engine
-from engine.cli.output import counted, env_option, guarded, json_option, say, site_option
+from engine.cli.output import env_option, guarded, json_option, say, site_option
 from engine.errors import SutureError, UsageError
-from engine.pipeline import trial
 from engine.preview.running import Side, side_of_edition
 from engine.reference.difference import row_difference
-from engine.site.compile import compile_release, compile_tests
 from engine.site.files import ENVIRONMENTS, Site, unpack_site
 from engine.site.sources import read_sources
 
@@ -58,7 +55,7 @@ def promote(
 
 def _tested(folder: Path, tested: str, site: Site) -> str:
     """The hash of what is in force there. Raises `UsageError` when the files are others, when tables have other rows
-    there, or when a test does not pass."""
+    there."""
     with reader_of(folder, tested) as reader:
         newest = asyncio.run(reader.editions(1))
         if not newest:
@@ -70,7 +67,6 @@ def _tested(folder: Path, tested: str, site: Site) -> str:
     _check_rows(site, there, side, tested)
     if there.hash != site.hash:
         raise _others(site, there.hash, there)
-    _check_tests(site)
     return there.hash
 
 
@@ -86,16 +82,6 @@ def _check_rows(site: Site, there: Site, side: Side, tested: str) -> None:
                 f"suture tables export {name} --env {tested}, suture reload --env {tested}, and promote again"
             )
             raise UsageError("CLI015", what, mend)
-
-
-def _check_tests(site: Site) -> None:
-    made, now = compile_release(site), datetime.now(UTC)
-    failed = [test for test in compile_tests(site) if trial.run(made, test, now).differences]
-    if failed:
-        names = _some([f"{test.channel}: {test.name}" for test in failed], "; ")
-        raise UsageError(
-            "CLI016", f"{counted(len(failed), 'test')} of the channels failed: {names}", "suture test"
-        )
 
 
 def _others(site: Site, wanted: str, there: Site | None) -> UsageError:

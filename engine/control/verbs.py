@@ -101,7 +101,9 @@ class Verbs:
             what = f"the files changed meanwhile: they are release {site.hash}"
             raise UsageError("CTL023", what, "look at them, and say it again")
         async with self._stepper.lock:
-            edition = await activate(self._store, site, self._clock, actor, asked=True, shrinks=shrinks)
+            edition = await activate(
+                self._store, site, self._clock, actor, asked=True, shrinks=shrinks, tested=True
+            )
             self._stepper.edition = edition
             self._site = site
         await audit(

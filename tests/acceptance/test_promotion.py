@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.site.compile import load_site
 from tests.acceptance.rig import ROOT, Far, child, free_ports
 
 CHARGES = "mappings/tables/charges.csv"
@@ -127,13 +128,15 @@ def test_a_hash_is_promoted_only_if_the_files_are_it(two: Two) -> None:
     assert "CLI013" in two.ask("promote", "--tested-in", "prod", "--env", "prod").stderr
 
 
-def test_a_release_whose_own_tests_fail_is_not_promoted(two: Two) -> None:
+def test_files_whose_own_tests_fail_go_live_nowhere(two: Two) -> None:
     first = two.release("prod")
     two.edit("channels/samples/charge-femoral.json", '"27810107"', '"27810999"')
-    assert two.ask("reload", "--env", "test").returncode == 0
-    refused = two.ask("promote", "--tested-in", "test", "--env", "prod")
-    assert "CLI016 1 test of the channels failed: ehr-usage: two knee components" in refused.stderr
-    assert two.release("prod") == first
+    edited = load_site(two.site).hash
+    for refused in (two.ask("reload", "--env", "test"), two.ask("promote", edited, "--env", "prod")):
+        assert refused.returncode == 1
+        assert "ACT003 test 'two knee components" in refused.stderr
+        assert "channels/ehr-usage.yaml:" in refused.stderr
+    assert two.release("prod") == two.release("test") == first
 
 
 def test_an_engine_refuses_the_store_and_is_warned_of_the_far_ends_of_another_environment(two: Two) -> None:

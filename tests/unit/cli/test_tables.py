@@ -79,6 +79,11 @@ def test_a_reload_never_empties_a_table_without_a_word(desk):
     assert refused.exit_code == 1
     assert "mappings/tables/charges.csv:1:1: ACT002" in refused.stderr
     assert desk.run("diff").exit_code == 0  # what it would change can be looked at
+    untested = desk.run("reload", "--shrinks")
+    assert untested.exit_code == 1
+    assert "ACT003" in untested.stderr
+    channel = desk.site / "channels" / "ehr-usage.yaml"
+    channel.write_text(channel.read_text().partition("\ntests:")[0] + "\n")
     assert desk.run("reload", "--shrinks").exit_code == 0
 
 
