@@ -15,6 +15,7 @@ import orjson
 
 from engine.clock import SystemClock
 from engine.control.socket import ask
+from engine.errors import UsageError
 from engine.site.compile import compile_environment, load_site
 from engine.site.files import Site
 from engine.site.release import Environment
@@ -64,6 +65,12 @@ def release_held(
             time.sleep(FOLLOW)
             asked = ask(place.control, "release_progress", {"act": answer["act"]}, getpass.getuser())
             answer |= asyncio.run(asked)
+            if answer.get("left"):
+                raise UsageError(
+                    "CTL024",
+                    f"the engine left release {answer['act']} undone",
+                    "see its log; a restart goes on with it",
+                )
             click.echo(f"{answer['messages']} of {answer['asked']} …", err=True)
     except (ConnectionError, FileNotFoundError, orjson.JSONDecodeError):
         click.echo("the engine stopped; it goes on with the rest when it starts", err=True)

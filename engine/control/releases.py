@@ -135,7 +135,7 @@ class Releases:
         return release.told()
 
     async def progress(self, *, actor: str, act: int) -> Answer:
-        """How far a release is."""
+        """How far a release is. `left`: a fault of ours stopped it; the next start goes on with it."""
         for release in self._open:
             if release.act.id == act:
                 return release.told()
@@ -146,7 +146,7 @@ class Releases:
             if end.detail.get("ends") == act:
                 told = {name: count for name, count in end.detail.items() if name != "ends"}
                 return {"act": act, "asked": begun.detail["asked"], **told, "done": True}
-        return Release(begun).told()
+        return {**Release(begun).told(), "left": True}
 
     def under_way(self) -> list[Answer]:
         return [{**release.told(), "target": release.act.target} for release in self._open]

@@ -194,6 +194,24 @@ async def test_a_message_at_fault_stays_held_and_stops_no_other(desk, monkeypatc
     assert [type(error) for error in desk.broken] == [ZeroDivisionError] * 2
 
 
+async def test_a_release_that_a_fault_of_ours_stops_is_told_as_left_and_gone_on_with_at_the_next_start(
+    desk, monkeypatch
+):
+    releases = desk.releases()
+    await releases.start()
+    with monkeypatch.context() as broken:
+        broken.setattr(desk.store, "held_messages", None)
+        asked = await desk.ask(releases)
+    assert not asked["done"]
+    assert (await releases.progress(actor="ann", act=asked["act"]))["left"]
+    await releases.stop()
+    again = desk.releases()
+    await again.start()
+    await desk.ended(1)
+    await again.stop()
+    assert await desk.held() == 0
+
+
 async def test_who_asks_for_a_release_that_is_not_is_told(desk):
     with pytest.raises(UsageError, match="CTL011"):
         await desk.releases().progress(actor="ann", act=99)
