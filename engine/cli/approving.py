@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from engine.activation import release_with
 from engine.cli.connect import place_of, reader_of, release_held, tell_engine
 from engine.cli.in_force import newest_edition, site_of
 from engine.cli.mending import reason_option
@@ -19,8 +20,10 @@ from engine.control.causes import lacking
 from engine.control.curating import mends
 from engine.domain.ports import Reader
 from engine.domain.views import ProposalView
+from engine.errors import Fault, SiteError
 from engine.preview.comparing import Tally
 from engine.reference.difference import RowDifference, merged, new_rows, row_difference
+from engine.site.files import Site
 from engine.site.schema.mapping import TableFile
 from engine.site.sources import Source, read_sources
 
@@ -29,12 +32,13 @@ proposal_argument = click.argument("proposal", type=NUMBER)
 
 class _Pending(NamedTuple):
     """A proposal. `version`: in force now; None: the table is gone. `rows`: as they would be in force; None: they
-    cannot be. `difference`: from what it was made from."""
+    cannot be. `faults`: why they do not fit. `difference`: from what it was made from."""
 
     view: ProposalView
     version: int | None
     rows: bytes | None
     difference: RowDifference
+    faults: tuple[Fault, ...]
 
 
 @tables.command()
@@ -74,7 +78,9 @@ async def _pending(reader: Reader, table: str | None) -> list[_Pending]:
     waiting = await reader.proposals(table)
     if not waiting:
         return []
-    edition, declared = await newest_edition(reader), await _declared(reader)
+    edition = await newest_edition(reader)
+    site = await site_of(reader, edition)
+    declared = read_sources(site).tables.sources
     found = []
     for view in waiting:
         keys = declared[view.name].model.keys if view.name in declared else ()
@@ -82,8 +88,18 @@ async def _pending(reader: Reader, table: str | None) -> list[_Pending]:
         version = edition.tables.get(view.name)
         now = await reader.table_csv(view.name, version) if version is not None else None
         after = None if now is None else merged(was, rows, now, keys).csv
-        found.append(_Pending(view, version, after, row_difference(was, rows, keys)))
+        faults = await _misfits(reader, site, view.name, after) if after is not None else ()
+        difference = row_difference(was, rows, keys)
+        found.append(_Pending(view, version, None if faults else after, difference, faults))
     return found
+
+
+async def _misfits(reader: Reader, site: Site, table: str, csv: bytes) -> tuple[Fault, ...]:
+    try:
+        await release_with(reader, site, table, csv)
+    except SiteError as error:
+        return error.faults
+    return ()
 
 
 async def _declared(reader: Reader) -> dict[str, Source[TableFile]]:
@@ -105,8 +121,11 @@ def _told(one: _Pending, tally: Tally | None) -> Iterator[str]:
         yield "  there is no such table any more"
     elif one.version != view.base:
         yield f"  made from version {view.base}; version {one.version} is in force by now"
-        if one.rows is None:
+        if one.rows is None and not one.faults:
             yield "  its rows were changed there, too: it cannot be approved"
+    yield from (
+        f"  it does not fit what is in force by now: {fault.code} {fault.what}" for fault in one.faults
+    )
     yield f"  {told_counts(one.difference.counts())}"
     yield from (f"  {line}" for line in one.difference.lines())
     yield from (f"  {line}" for line in (preview_lines(tally) if tally is not None else ()))
@@ -165,7 +184,7 @@ async def proposed_for(reader: Reader, causes: Sequence[str]) -> dict[str, list[
     declared = await _declared(reader)
     found: dict[str, list[int]] = {}
     for view in waiting:
-        keys = declared[view.name].model.keys if view.name in declared else []
+        keys = declared[view.name].model.keys if view.name in declared else ()
         rows = new_rows(*await _sides(reader, view))
         for cause in dict.fromkeys(causes):  # it may stand with several owners
             values = lacking(cause, view.name, keys)

@@ -170,3 +170,15 @@ def test_no_preview_and_no_release_sees_a_proposal(owned):
     assert owned.run("reload").exit_code == 0
     assert not found(owned)
     assert owned.json("release", "3")["released"] == 0
+
+
+def test_a_proposal_whose_periods_overlap_with_what_was_approved_meanwhile_is_told_so(owned, monkeypatch):
+    for day in ("2026-01-01", "2026-06-01"):
+        assert owned.run("tables", "add", "charges", *ROW, f"valid_from={day}").exit_code == 0
+    monkeypatch.setenv("LOGNAME", "bob")
+    assert owned.run("tables", "approve", "charges", "1").exit_code == 0
+    for words in ((), ("--money",)):
+        told = owned.run("tables", "pending", *words)
+        assert told.exit_code == 0, told.stderr
+        assert "it does not fit what is in force by now: TBL" in told.stdout
+    assert owned.json("tables", "pending")[0]["conflicts"]
