@@ -16,7 +16,9 @@ numbers_argument = click.argument("numbers", type=NUMBER, nargs=-1, metavar="[ME
 _OPTIONS = (
     click.option("--feed", help="Messages of this feed."),
     click.option(
-        "--state", type=click.Choice([state.word for state in MessageState]), help="Messages in this state."
+        "--state",
+        type=click.Choice([state.word for state in MessageState]),
+        help="Messages in this state; held: with anything that waits for a person.",
     ),
     click.option("--type", "kind", help="Messages of this type, such as DFT^P03."),
     click.option("--document", help="The message of this document: its number, or our reference."),

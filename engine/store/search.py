@@ -42,8 +42,10 @@ def where(query: MessageQuery) -> str:
         asked.remove("state")  # most messages are: anything else finds fewer
         asked.append("state")
     texts = dict(_NARROWEST_FIRST)
+    if query.state is MessageState.HELD:
+        texts["state"] = SQL["with_held"]  # a message that was routed may have held lines, too
     conditions = list(dict.fromkeys(texts[name] for name in asked))
-    if asked[:1] == ["state"]:
+    if asked[:1] == ["state"] and query.state is not MessageState.HELD:
         conditions[0] += " AND m.state = 0" if query.state is MessageState.PENDING else " AND m.state > 0"
     sieves = [f"+{condition}" for condition in conditions[1:]]
     ranges = [text for name, text in _RANGES if getattr(query, name) is not None]

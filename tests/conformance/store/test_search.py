@@ -44,7 +44,10 @@ async def test_each_thing_that_may_be_known_finds_its_messages(store, make, shel
     assert await ids(store, owner="supply-chain") == [third]
     assert await ids(store, cause="erp refused: period_closed") == [fourth]
     assert await ids(store, state=MessageState.PENDING) == [first]
-    assert await ids(store, state=MessageState.HELD) == [third]
+    assert await ids(store, state=MessageState.HELD) == [
+        fourth,
+        third,
+    ]  # one of them routed, and then refused
     assert await ids(store, state=MessageState.REFUSED) == [fifth]
     assert await ids(store, since_us=100, until_us=200) == [first]
     assert await ids(store, since_us=200, until_us=201) == [fifth]
