@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
@@ -70,6 +71,8 @@ class Dataset:
         self._originals = Originals()
         for value in (value for values in self._values for value in values):
             _collect(self._originals, value)
+        for names in _names(self._values):
+            self._originals.add_person(names)
         self._surrogates = Surrogates(key, self.shows)
         self._shifts = shifts(key)
         self._people = _people(self._values)
@@ -153,6 +156,17 @@ def _collect(originals: Originals, value: _Value) -> None:
             originals.add_day(meant)
         case _:
             originals.add_text(meant)
+
+
+def _names(messages: Iterable[Iterable[_Value]]) -> Iterable[Sequence[str]]:
+    """The names of each person, as one field says them."""
+    found: defaultdict[tuple[int, Place], list[str]] = defaultdict(list)
+    for number, values in enumerate(messages):
+        for value in values:
+            if value.treatment is Treatment.NAME:
+                field = value.leaf.place._replace(component=1, subcomponent=1)
+                found[number, field].append(value.leaf.meant)
+    return found.values()
 
 
 def _people(messages: Sequence[Iterable[_Value]]) -> list[list[int]]:

@@ -67,6 +67,10 @@ _DATES = re.compile(
     r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:[0-9]{2}){0,3}(?:[.+-][0-9]+)*"
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{2,4}"
 )
+_DATES_WITHIN = re.compile(
+    r"(?<![0-9])(?:19|20)[0-9]{2}([-/])(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12][0-9]|3[01])(?![0-9])"
+    r"|(?<![0-9])(?:0?[1-9]|[12][0-9]|3[01])([-/.])(?:0?[1-9]|[12][0-9]|3[01])\2(?:19|20)[0-9]{2}(?![0-9])"
+)
 OID = re.compile(r"[0-2](?:\.[0-9]+){3,}")
 _MOST_WORDS = 6
 
@@ -101,7 +105,7 @@ def shape_of(text: str, *, dates: bool) -> Why | None:
     """What the text looks like, if it looks like nothing that may stay."""
     if _SHAPES.search(text) and not OID.fullmatch(text):
         return Why.SHAPE
-    if dates and _DATES.fullmatch(text.strip()):
+    if dates and (_DATES.fullmatch(text.strip()) or _DATES_WITHIN.search(text)):
         return Why.DATE
     return Why.PROSE if len(text.split()) > _MOST_WORDS else None
 

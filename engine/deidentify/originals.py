@@ -1,5 +1,5 @@
 """What was taken out of the messages, and whether a text shows any of it again: whole, in part, without separators, in
-other case, without accents.
+other case, without accents or with the letters that stand for them, names joined, days the other way round.
 
 Trivially short values are nobody's: under three letters, or under five digits.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import permutations
 
 _SHORTEST = 3
 _DIGITS = 5
@@ -17,6 +18,11 @@ _WORD = re.compile(r"[^\W_]+")
 _SPLIT_NUMBER = re.compile(r"\(?[0-9]{2,4}[-. )/]{1,2}[0-9]{2,4}[-. /][0-9]{3,6}")
 _NAMESPACE = re.compile(r"[0-2](?:\.[0-9]+){3,}|DNS|EUI64|GUID|HCD|HL7|ISO|URI|UUID")
 """What names who gave a number, and how: HL7 table 0301."""
+
+_SPELLED_OUT = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
+)
+"""How names are written where a keyboard lacks the letter, as passports do (ICAO 9303, part 3, section 6)."""
 
 _LONG_NUMBER = re.compile(r"[0-9]{6,}")
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
@@ -52,8 +58,18 @@ class Originals:
 
     def add_name(self, value: str) -> None:
         """A value each of whose words identifies."""
-        self.add(value)
-        self._words.update(word for word in _words(value) if len(word) >= _SHORTEST and not word.isdigit())
+        for spelled in _spellings(value):
+            self.add(spelled)
+            self._words.update(
+                word for word in _words(spelled) if len(word) >= _SHORTEST and not word.isdigit()
+            )
+
+    def add_person(self, names: Sequence[str]) -> None:
+        """The names of one person: any two of them identify where they stand joined, however short they are."""
+        for two in permutations(dict.fromkeys(spelled for name in names for spelled in _spellings(name)), 2):
+            first, last = map(bare_of, two)
+            if min(len(first), len(last)) > 1 and len(first + last) >= _LETTERS_WITHIN:
+                self._hide(first + last)
 
     def add_text(self, value: str) -> None:
         """Free text, or what nobody says the meaning of: numbers and addresses in it identify, its words may be any."""
@@ -71,7 +87,8 @@ class Originals:
         """A date of the patient's."""
         digits = bare_of(value)[:8]
         if len(digits) == 8 and digits.isdigit():
-            self._hide(digits)
+            year, month, day = digits[:4], digits[4:6], digits[6:]
+            self._hide(digits, day + month + year, month + day + year)
 
     def shown_by(self, text: str, *, weak: bool = False) -> bool:
         """Whether `text` shows any. `weak`: also what may be a word like any other."""
@@ -120,6 +137,11 @@ def _folded(text: str) -> str:
         return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold())
     return "".join(one for one in apart if not unicodedata.combining(one)).casefold()
+
+
+def _spellings(name: str) -> set[str]:
+    """A name without its accents, and with the letters that stand for them."""
+    return {name, name.casefold().translate(_SPELLED_OUT)}
 
 
 def _words(text: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ def originals() -> Originals:
     found.add_text("call (555) 867-5309 or me@home.org, case 8812345, about the knee")
     found.add_text("Vandergrift")
     found.add_day("19580412")
+    found.add_person(["Doe", "Ann", "Q"])
     return found
 
 
@@ -30,7 +31,7 @@ def originals() -> Originals:
     "text",
     ["holloway", "Mrs. QUIST", "xHOLLOWAYQUISTx", "MULLER", "müller", "LEE", "van lee", "Noel Smith", "mrn-700-1234",
      "x7001234", "123456789", "123.45.6789", "70412", "bed 70412", "ac9", "5558675309", "me@home.org", "8812345",
-     "19580412101500"],
+     "19580412101500", "CASE-12-04-1958", "04/12/1958 left", "Mueller", "MUELLER-01", "DOEANN", "xAnnDoe7"],
 )  # fmt: skip
 def test_it_shows(originals, text):
     assert originals.shown_by(text)
@@ -40,6 +41,8 @@ def test_it_shows(originals, text):
     "text",
     [
         "SLEEVE",
+        "QDOE",
+        "11121958",
         "FLEET",
         "knee",
         "call",
