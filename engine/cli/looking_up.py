@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,15 +59,19 @@ def find(
     if set(asked) != set(found.spec.keys):
         raise _other_keys(table, found.spec.keys)
     key = tuple(asked[name] for name in found.spec.keys)
-    row = found.find(key, on)
-    near = [] if row else [dict(zip(found.spec.keys, one, strict=True)) for one in found.nearest(key)]
+    rows = found.find_all(key, on)
+    near = [] if rows else [dict(zip(found.spec.keys, one, strict=True)) for one in found.nearest(key)]
     version = edition.tables[table]
     say(
-        {"row": row, "line": row.line if row else None, "nearest": near, "version": version},
+        {
+            "rows": [{"line": row.line, "row": row} for row in rows],
+            "nearest": near,
+            "version": version,
+        },
         as_json,
-        lambda _: _told(row, near, on, version),
+        lambda _: _told(rows, near, on, version),
     )
-    if row is None:
+    if not rows:
         sys.exit(1)
 
 
@@ -96,11 +100,11 @@ def _other_keys(table: str, keys: tuple[str, ...]) -> UsageError:
     return UsageError("CLI008", f"table {table} has other keys", f"its keys are {', '.join(keys)}")
 
 
-def _told(row: Row | None, near: list[dict[str, str]], on: date, version: int) -> Iterator[str]:
-    if row is not None:
-        yield f"line {row.line} of version {version}: " + "  ".join(
-            f"{name}={value}" for name, value in row.items()
-        )
+def _told(rows: Sequence[Row], near: list[dict[str, str]], on: date, version: int) -> Iterator[str]:
+    for row in rows:
+        cells = "  ".join(f"{name}={value}" for name, value in row.items())
+        yield f"line {row.line} of version {version}: {cells}"
+    if rows:
         return
     yield f"no row is valid on {on} in version {version}" + ("; spelled almost like it:" if near else "")
     for keys in near:

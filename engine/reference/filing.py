@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from itertools import groupby
+from decimal import Decimal
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from engine.errors import Fault
@@ -195,7 +196,9 @@ class Filing:
 
         for _, group in groupby(sorted(self._filed, key=rivals), key=rivals):
             mine = list(group)
-            self._overlaps(sorted(mine, key=_begins))
+            in_order = sorted(mine, key=_begins)
+            self._overlaps(in_order)
+            self._holes(in_order)
             for _, same in groupby(sorted(mine, key=lambda one: str(one.ranges)), lambda one: one.ranges):
                 self._gaps(sorted(same, key=lambda one: (one.period.first, one.period.row.line)))
 
@@ -222,6 +225,18 @@ class Filing:
                 f"part the ranges, or {mend}",
             )
         self._fault(high, self._at[self.spec.keys[0]], "TBL009", what, mend)
+
+    def _holes(self, rivals: Sequence[_Filed]) -> None:
+        """Numbers between two ranges. Codes have holes by nature, and only what is valid to the last is looked at."""
+        last = max(filed.period.last for filed in rivals)
+        ranged = [filed for filed in rivals if len(filed.ranges) == 1 and filed.period.last == last]
+        for before, after in pairwise(ranged):
+            ends, begins = before.ranges[0].last, after.ranges[0].first
+            if isinstance(ends, Decimal) and isinstance(begins, Decimal) and begins > ends + 1:
+                where = self.sheet.place(after.period.row.line, self._at[next(iter(self.spec.ranges))])
+                what = f"nothing stands between {ends} (line {before.period.row.line}) and {begins}"
+                mend = "let the ranges meet if such numbers may come"
+                self.warnings.append(Fault(where, "TBL015", what, mend, "warning"))
 
     def _gaps(self, same: Sequence[_Filed]) -> None:
         latest = same[0].period

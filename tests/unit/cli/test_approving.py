@@ -108,7 +108,7 @@ def test_two_proposals_that_touch_other_rows_are_both_in_force_at_last(owned, tm
     told = owned.json("tables", "approve", "charges", str(first))
     assert (told["version"], told["changed"], told["gone"]) == (3, 1, 0)
     for code, charge in (("IMP-FEM-05", "1"), ("IMP-FEM-06", "2")):
-        row = owned.json("tables", "find", "charges", f"code={code}", "payer_class=X")["row"]
+        row = owned.json("tables", "find", "charges", f"code={code}", "payer_class=X")["rows"][0]["row"]
         assert row["charge_code"] == charge
 
 

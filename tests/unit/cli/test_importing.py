@@ -71,7 +71,10 @@ def test_a_table_goes_to_excel_and_comes_back_as_it_was(desk, tmp_path):
     told = desk.json("tables", "import", "charges", str(file), "--reason", "from finance")
     assert (told["version"], told["added"], told["changed"], told["gone"]) == (2, 0, 1, 0)
     found = desk.json("tables", "find", "charges", "code=IMP-FEM-06", "payer_class=X")
-    assert (found["row"]["charge_code"], found["row"]["revenue_code"]) == ("27810107", "0278")
+    assert (found["rows"][0]["row"]["charge_code"], found["rows"][0]["row"]["revenue_code"]) == (
+        "27810107",
+        "0278",
+    )
 
 
 def test_a_workbook_at_fault_is_told_by_cell_and_changes_nothing(desk, tmp_path):

@@ -58,7 +58,7 @@ def sourced(desk, far_end):
 
 
 def row_of(desk, code: str) -> dict:
-    return desk.json("tables", "find", "items", "facility=NORTH", f"code={code}")["row"]
+    return desk.json("tables", "find", "items", "facility=NORTH", f"code={code}")["rows"][0]["row"]
 
 
 def test_what_the_erp_says_takes_the_place_of_what_was_typed(sourced, tmp_path):

@@ -23,7 +23,7 @@ def changed(desk, monkeypatch):
 
 def code_as_recorded(desk, moment: str) -> tuple[str, int]:
     told = desk.json("tables", "find", "charges", *KEY, "--as-recorded", moment)
-    return told["row"]["charge_code"], told["version"]
+    return told["rows"][0]["row"]["charge_code"], told["version"]
 
 
 def test_a_row_is_found_as_the_engine_knew_it_at_a_moment(changed):
@@ -77,7 +77,7 @@ def test_a_rollback_is_a_part_of_the_history_and_of_what_was_known(changed, monk
         "that was wrong",
     )
     assert last["changed"][0]["cells"] == {"charge_code": ["222", "27810106"]}
-    assert changed.json("tables", "find", "charges", *KEY)["row"]["charge_code"] == "27810106"
+    assert changed.json("tables", "find", "charges", *KEY)["rows"][0]["row"]["charge_code"] == "27810106"
 
 
 def test_a_key_that_nothing_happened_to_has_no_more_than_its_beginning(changed):
@@ -86,3 +86,13 @@ def test_a_key_that_nothing_happened_to_has_no_more_than_its_beginning(changed):
     assert (nothing.exit_code, nothing.stdout) == (1, "no version has a row of that key\n")
     assert "CLI008" in changed.run("tables", "history", "charges", "charge_code=1").stderr
     assert "CTL005" in changed.run("tables", "history", "nothing", "code=1").stderr
+
+
+def test_all_parts_of_a_kit_are_told(desk):
+    key = ("tables", "find", "kit-parts", "facility=NORTH", "code=KIT-CEM-KNEE", "--on", "2026-11-20")
+    assert [one["row"]["component"] for one in desk.json(*key)["rows"]] == [
+        "CEM-PAL-40",
+        "SUT-VIC-30",
+        "GLV-SUR-70",
+    ]
+    assert len(desk.run(*key).stdout.splitlines()) == 3

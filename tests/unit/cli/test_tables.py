@@ -9,7 +9,7 @@ import pytest
 
 def test_a_key_is_found_as_a_step_would_find_it(desk):
     found = desk.json("tables", "find", "items", "facility=NORTH", "code=IMP-FEM-06", "--on", "2026-11-20")
-    assert found["row"]["item"] == "1000106"
+    assert found["rows"][0]["row"]["item"] == "1000106"
     assert found["nearest"] == []
     assert "item=1000106" in desk.run("tables", "find", "items", "facility=NORTH", "code=IMP-FEM-06").stdout
 

@@ -79,6 +79,22 @@ def test_ranges_that_overlap_on_a_day_are_told_and_others_are_not() -> None:
     prices("X,N,1..10,3.00,,\nX,*,5..20,2.00,,\n")
 
 
+def test_numbers_between_two_ranges_are_a_warning_at_the_later_one() -> None:
+    holed = prices("X,*,1..9,3.00,,\nX,*,20..,2.00,,\nX,N,1..,2.00,,\n")
+    assert [(one.where, one.code, one.severity) for one in holed.warnings] == [
+        ("prices.csv:3:5", "TBL015", "warning")
+    ]
+    assert not prices(
+        "X,*,1..9,3.00,,\nX,*,10..,2.00,,\nY,*,20..30,1.00,,2025-12-31\nY,*,1..9,1.00,2026-01-01,\n"
+    ).warnings
+    codes = TableSpec(
+        name="t", keys=("code",), columns={"a": ColumnType.TEXT}, ranges={"code": ColumnType.TEXT}
+    )
+    assert not Table.compile(
+        codes, b"code,a,valid_from,valid_to\n0270..0279,A,,\n0300..0309,B,,\n", "t.csv"
+    ).warnings
+
+
 KITS = TableSpec(
     name="kits",
     keys=("kit",),
