@@ -1,7 +1,7 @@
 """What another system says of its masters, put into a code table. Pure.
 
-Only the columns that are declared to come from there change; a row that the other system does not list stays. What it
-lists and the table does not have becomes a row where every column of it is said, else it is told.
+Only the columns that are declared to come from there change; a row that the other system does not list stays, and a
+field that a record leaves out says nothing: null says that it is empty. What the other system lists and the table does not have becomes a row where every column of it is said, else it is told.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _said(
         if len(faults) >= SHOWN:
             break
         try:
-            cells = {name: _text(name, taken, record) for name, taken in origin.columns.items()}
+            cells = dict(_cells(origin, record))
             place = _match(origin, {**origin.new_rows, **cells})
             if not all(place):
                 nameless += 1
@@ -143,8 +143,16 @@ def _at(record: Any, path: Iterable[str]) -> tuple[Any, bool]:
     return value, True
 
 
-def _text(name: str, taken: Taken, record: Mapping[str, Any]) -> str:
-    said = _cell(name, _at(record, taken.path)[0])
+def _cells(origin: Origin, record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Columns that a record speaks of, and what it says."""
+    for name, taken in origin.columns.items():
+        value, told = _at(record, taken.path)
+        if told:
+            yield name, _text(name, taken, value)
+
+
+def _text(name: str, taken: Taken, value: Any) -> str:
+    said = _cell(name, value)
     if taken.means is None or not said:
         return said
     if said not in taken.means:

@@ -118,3 +118,11 @@ def test_records_without_a_code_are_counted_and_left_out():
 def test_no_records_change_nothing():
     made = updated("N,A,1,EA,2.50,yes,,\n")
     assert (rows_of(made), made.unlisted) == (["N,A,1,EA,2.50,yes,,"], 1)
+
+
+def test_a_field_that_a_record_leaves_out_says_nothing_and_null_says_that_it_is_empty():
+    short = record()
+    del short["price"]
+    rows = "N,A,1,EA,2.00,yes,,\nN,B,2,EA,3.00,yes,,\nN,C,3,EA,4.00,yes,,\n"
+    made = updated(rows, short, record(number="2", price=None), record(number="3"))
+    assert rows_of(made) == ["N,A,1,EA,2.00,yes,,", "N,B,2,EA,,yes,,", "N,C,3,EA,2.50,yes,,"]
