@@ -36,6 +36,9 @@ from engine.pipeline.editions import Editions
 from engine.pipeline.record import unpack_posted
 from engine.reconcile.account import group_json, report
 
+SHOWN = 20
+"""Documents with another amount that are told one by one."""
+
 
 @click.command()
 @site_option
@@ -265,6 +268,7 @@ async def _account(reader: Any) -> dict[str, Any]:
         await reader.line_counts(),
         await reader.account(),
         await reader.worklist(),
+        await reader.other_amounts(),
     )
 
 
@@ -284,6 +288,13 @@ def account_lines(account: dict[str, Any]) -> Iterator[str]:
             f"{effect['expected']} expected = {counts}; "
             f"{Decimal(effect['money']):,.2f} delivered, {effect['measure']}{unpriced}"
         )
+    for other in account["other_amounts"][:SHOWN]:
+        yield (
+            f"{other['destination']} books {Decimal(other['booked']):,.2f} for {other['effect']} {other['document']} "
+            f"({other['reference']}), where {Decimal(other['posted']):,.2f} was posted; see message {other['message']}"
+        )
+    if len(account["other_amounts"]) > SHOWN:
+        yield f"and {len(account['other_amounts']) - SHOWN} more with another amount; --json tells them all"
     yield from map(worklist_line, account["worklist"]) if account["worklist"] else ("nothing is held",)
 
 

@@ -23,6 +23,7 @@ from engine.domain.views import (
     LineView,
     MessageQuery,
     MessageView,
+    OtherAmount,
     Outgoing,
     ParkedLane,
     ProposalView,
@@ -194,6 +195,10 @@ class Reader(Protocol):
         ...
 
     async def account(self) -> list[AccountRow]: ...
+
+    async def other_amounts(self) -> list[OtherAmount]:
+        """Delivered documents with money that their far ends book with another amount, the oldest first."""
+        ...
 
     async def late_effects(self, channel: str, effect: str, before_us: int) -> list[LateEffects]:
         """Effects of messages received before then that are not delivered, by destination."""

@@ -166,6 +166,19 @@ class AccountRow(NamedTuple):
     unpriced: int
 
 
+class OtherAmount(NamedTuple):
+    """A document that its far end books with another amount than was posted. Both are as large as they are, whichever
+    way they go."""
+
+    destination: str
+    effect: str
+    reference: str
+    document: str
+    message: MessageId
+    posted: Decimal
+    booked: Decimal
+
+
 class LateEffects(NamedTuple):
     """Effects at one destination that should be there: `held` of them wait for a person."""
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from engine.domain.posting import Action
-from engine.domain.views import AccountRow, HeldGroup
+from engine.domain.views import AccountRow, HeldGroup, OtherAmount
 
 STATES = ("delivered", "waiting", "unknown", "held", "cancelled")
 
@@ -56,6 +56,7 @@ def report(
     lines: dict[tuple[str, str], tuple[int, str]],
     rows: Iterable[AccountRow],
     worklist: Iterable[HeldGroup],
+    others: Iterable[OtherAmount],
 ) -> dict[str, Any]:
     """Everything as plain JSON values. `settled`: nothing waits, is unknown or awaits its step."""
     accounts = effect_accounts(rows)
@@ -81,6 +82,9 @@ def report(
                 "unpriced": account.unpriced,
             }
             for account in accounts
+        ],
+        "other_amounts": [
+            {**other._asdict(), "posted": str(other.posted), "booked": str(other.booked)} for other in others
         ],
         "worklist": [group_json(group) for group in worklist],
         "settled": open_effects == 0 and states.get("pending", 0) == 0,

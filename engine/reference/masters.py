@@ -1,7 +1,8 @@
 """What another system says of its masters, put into a code table. Pure.
 
 Only the columns that are declared to come from there change; a row that the other system does not list stays, and a
-field that a record leaves out says nothing: null says that it is empty. What the other system lists and the table does not have becomes a row where every column of it is said, else it is told.
+field that a record leaves out says nothing: null says that it is empty. What the other system lists and the table does
+not have becomes a row where every column of it is said, else it is told.
 """
 
 from __future__ import annotations

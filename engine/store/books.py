@@ -17,7 +17,7 @@ from engine.domain.message import MessageId
 from engine.domain.money import money_text
 from engine.domain.posting import Action, Measure
 from engine.domain.status import LineState, MessageState
-from engine.domain.views import AccountRow, HeldGroup
+from engine.domain.views import AccountRow, HeldGroup, OtherAmount
 from engine.store.queries import ask, snapshot
 
 _PRICED = (Measure.STATED, Measure.PRICED_HERE)
@@ -58,6 +58,19 @@ def account(connection: apsw.Connection) -> list[AccountRow]:
         AccountRow(destination, name, Action(action), Measure(measure), where, *found.told())
         for (destination, name, action, measure, where), found in sorted(sums.items(), key=itemgetter(0))
     ]
+
+
+def other_amounts(connection: apsw.Connection) -> list[OtherAmount]:
+    """Equal texts are left out in SQL; the others may still be equal amounts, as far as the far end's are written."""
+    found = []
+    for destination, effect, reference, document, message, booked, posted in ask(connection, "other_amounts"):
+        ours, theirs = abs(sum(map(Decimal, posted.split()), Decimal(0))), abs(Decimal(booked))
+        written = min(int(theirs.as_tuple().exponent), -2)
+        if ours.quantize(Decimal(1).scaleb(written)) != theirs:
+            found.append(
+                OtherAmount(destination, effect, reference, document, MessageId(message), ours, theirs)
+            )
+    return found
 
 
 class _Sum:

@@ -32,6 +32,7 @@ from engine.domain.views import (
     LineView,
     MessageQuery,
     MessageView,
+    OtherAmount,
     Outgoing,
     ParkedLane,
     ProposalView,
@@ -262,6 +263,9 @@ class SqliteReads:
 
     async def account(self) -> list[AccountRow]:
         return await self._long(books.account)
+
+    async def other_amounts(self) -> list[OtherAmount]:
+        return await self._long(books.other_amounts)
 
     async def late_effects(self, channel: str, effect: str, before_us: int) -> list[LateEffects]:
         return await self._long(lateness.late_effects, channel, effect, before_us)

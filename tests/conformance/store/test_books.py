@@ -122,6 +122,38 @@ async def test_a_receipt_does_not_add_to_money_that_was_priced_here(store, make)
     assert row.amount == Decimal("12.50")
 
 
+async def booked(store, make, name: str, told: str | None, *amounts: str | None, **fields) -> None:
+    """A document with money of the message, one line for each amount, that the far end books with what it tells."""
+    effects = tuple(
+        make.effect(f"{name}{index}", index, amount=amount and Decimal(amount), **fields)
+        for index, amount in enumerate(amounts)
+    )
+    lines = tuple(make.line(f"{name}{index}", index + 1) for index in range(len(amounts)))
+    document = make.document(name, action=effects[0].action)
+    stepped = make.posting(name, lines=lines, effects=effects, documents=(document,))
+    _, (delivery,) = await make.post(store, stepped, DeliveryState.SENDING)
+    outcome = Outcome(Verdict.APPLIED, "HTTP 201", f"INV-{name}", told and Decimal(told))
+    await make.end(store, delivery, DeliveryState.DELIVERED, outcome)
+
+
+async def test_a_document_that_its_far_end_books_with_another_amount_is_told(store, make):
+    await booked(store, make, "same", "12.5", "12.50")
+    await booked(store, make, "sum", "30.00", "10.00", "20.00")
+    await booked(store, make, "silent", None, "10.00")
+    await booked(store, make, "unpriced", "10.00", None, "10.00")
+    await booked(store, make, "cents", "1.00", "0.3333", "0.6666")
+    await booked(store, make, "back", "7.00", "-7.00", action=Action.REVERSE)
+    assert await store.other_amounts() == []
+    await booked(store, make, "less", "12.49", "12.50")
+    await booked(store, make, "whole", "12", "12.40")
+    found = await store.other_amounts()
+    assert [(one.document, one.posted, one.booked) for one in found] == [
+        ("INV-less", Decimal("12.50"), Decimal("12.49")),
+        ("INV-whole", Decimal("12.40"), Decimal("12")),
+    ]
+    assert found[0].reference == "REF-less"
+
+
 async def test_sums_of_many_small_amounts_are_exact(store, make):
     pennies = tuple(make.effect(f"p{number}", amount=Decimal("0.1")) for number in range(30))
     thirds = tuple(make.effect(f"t{number}", amount=Decimal("0.333333")) for number in range(3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.domain.posting import Action, Measure
-from engine.domain.views import AccountRow, HeldGroup
+from engine.domain.views import AccountRow, HeldGroup, OtherAmount
 from engine.reconcile.account import STATES, effect_accounts, report
 
 
@@ -39,7 +39,7 @@ def test_what_has_no_price_is_counted():
 
 def test_the_report_is_settled_when_nothing_waits_is_unknown_or_pending():
     def settled(state: str, message: str = "routed") -> bool:
-        return report({("ehr", message): 1}, {}, [row(state, 1)], [])["settled"]
+        return report({("ehr", message): 1}, {}, [row(state, 1)], [], [])["settled"]
 
     assert settled("delivered")
     assert settled("held")
@@ -49,12 +49,18 @@ def test_the_report_is_settled_when_nothing_waits_is_unknown_or_pending():
 
 
 def test_the_report_counts_messages_by_state_and_feed():
-    told = report({("ehr", "routed"): 2, ("ehr", "held"): 1, ("cabinet", "routed"): 4}, {}, [], [])
+    told = report({("ehr", "routed"): 2, ("ehr", "held"): 1, ("cabinet", "routed"): 4}, {}, [], [], [])
     assert told["messages"]["total"] == 7
     assert told["messages"]["by_state"] == {"routed": 6, "held": 1}
 
 
 def test_the_worklist_stands_in_the_report_as_it_is_held():
     group = HeldGroup("finance", "MAP033 x", 2, 1, 1, Decimal("5.00"), 0, 1, 2, (7,))
-    (told,) = report({}, {}, [], [group])["worklist"]
+    (told,) = report({}, {}, [], [group], [])["worklist"]
     assert (told["owner"], told["cause"], told["lines"]) == ("finance", "MAP033 x", 1)
+
+
+def test_documents_with_another_amount_stand_in_the_report():
+    other = OtherAmount("billing", "charge", "REF", "INV-1", 7, Decimal("12.50"), Decimal("12.49"))
+    (told,) = report({}, {}, [], [], [other])["other_amounts"]
+    assert (told["posted"], told["booked"], told["message"]) == ("12.50", "12.49", 7)

@@ -24,6 +24,15 @@ FROM receipt r JOIN delivery d ON d.id = r.delivery_id
 WHERE d.state = 4 AND (SELECT measure FROM effect e WHERE e.delivery_id = d.id LIMIT 1) = 3  -- one rule made them all
 GROUP BY 1, 2, 3, 4
 
+-- name: other_amounts
+-- Documents with money of the message, or priced here (measures 1 and 2), whose receipts tell an amount of their own.
+SELECT d.destination, d.effect, d.reference, r.document, d.message_id, r.amount, group_concat(e.amount, ' ')
+FROM receipt r JOIN delivery d ON d.id = r.delivery_id JOIN effect e ON e.delivery_id = d.id
+WHERE r.amount IS NOT NULL AND d.state = 4 AND e.measure IN (1, 2)
+GROUP BY d.id
+HAVING count(e.amount) = count(*) AND (count(*) > 1 OR r.amount <> min(e.amount))
+ORDER BY d.id
+
 -- name: documents
 SELECT d.id, d.message_id, d.channel, d.destination, d.effect, d.action, d.reference, d.path, d.state, d.attempts,
        d.created_us, d.next_us, d.settled_us, d.code, r.document, r.amount
