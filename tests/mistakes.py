@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 SITE = "config/suture.yaml"
 DEMO = "config/env/demo.yaml"
+DISCHARGES = "channels/discharges.yaml"
 USAGE = "channels/ehr-usage.yaml"
 VENDS = "channels/cabinet-vends.yaml"
 DFT = "mappings/hl7/ehr-dft.yaml"
@@ -226,7 +227,9 @@ MISTAKES = [
     Mistake(DFT, "take: unit}", "take: unit}\n  room: department else )", "MAP001", ")"),
     Mistake(DFT, "FT1-13.1, else FT1-16.1", "FT1-13.1, else FT1-16.x", "MAP001", ".x"),
     Mistake(DFT, "by: [code],", "by: [account],", "MAP045", "account", "codes"),
-    Mistake(DFT, "lines: delta", "lines: snapshot", "SIT036", "snapshot", "lines: delta"),
+    Mistake(DFT, "lines: delta", "lines: snapshot", "SIT036", "snapshot", "add `case:`"),
+    # stays
+    Mistake(DISCHARGES, "by: account", "by: [account, event]", "SIT038", "[account, event", "by: account"),
     # patients
     Mistake(DFT, "  lot: PRT-19", "  lot: PID-5.1", "SIT037", "PID-5.1", "read it from the line"),
     Mistake(

@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import orjson
+
 OPENS = {"A01": "admitted", "A04": "registered", "A05": "preadmitted"}
 ENDS = {"A03": "discharged"}
 MILESTONES = {**OPENS, "A02": "transferred", **ENDS}
@@ -46,6 +48,12 @@ class Told(NamedTuple):
     event: str
     fields: Mapping[str, str]
     sent: str = ""
+
+    @classmethod
+    def kept(cls, at_us: int, value: bytes) -> Told:
+        """As a fact keeps it, in JSON."""
+        fields = orjson.loads(value)
+        return cls(at_us, fields.pop("event", ""), fields, fields.pop("sent", ""))
 
 
 class Encounter(NamedTuple):

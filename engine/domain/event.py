@@ -84,7 +84,8 @@ _LINE = {
     "performer": FieldSpec(_T, "id of who performed it", "FT1-20.1"),
     "procedure": FieldSpec(_T, "HCPCS or CPT code of what was done", "FT1-25.1"),
     "modifier": FieldSpec(_T, "modifier of the procedure", "FT1-26.1"),
-    "case": FieldSpec(_T, "surgical case number", "FT1-23"),
+    "case": FieldSpec(_T, "surgical case number; of a snapshot: what it tells whole", "CSR-1.1"),
+    "saved_at": FieldSpec(_AT, "when a snapshot was saved; MSH-7 when the map does not say", "CSP-2"),
     "type": FieldSpec(_T, "transaction or movement type as sent", "FT1-6"),
 }
 
@@ -95,7 +96,6 @@ FIELDS: dict[Kind, dict[str, FieldSpec]] = {
     | {
         "event": FieldSpec(_T, "trigger of the message", "MSH-9.2"),
         "occurred_at": FieldSpec(_AT, "when it happened, not when it was told", "EVN-6, else EVN-2"),
-        "credit": FieldSpec(_F, "true when it takes back what an earlier one posted", "MSH-9.2 == 'A13'"),
     },
     Kind.MERGE: {
         "event": FieldSpec(_T, "trigger of the message", "MSH-9.2"),
@@ -136,7 +136,9 @@ class Line(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One event of a message. An event without lines (encounter, merge) has one entry in `lines`: itself."""
+    """One event of a message. An event without lines (encounter, merge) has one entry in `lines`: itself. `header`:
+    what a snapshot says of its case, also where it has no lines."""
 
     kind: Kind
     lines: tuple[Line, ...]
+    header: Fields = {}

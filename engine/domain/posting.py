@@ -147,7 +147,7 @@ class Original(NamedTuple):
     `owns`: False once it was refused for good. `shares`: effects that its document carries, itself included.
     `receipt`: money that the far end told of the document. `edition`: with which it was written. `fields`: the line
     as it was translated when posted (names to plain JSON values). `reference`: of its document; `document`: the far
-    end's number, '' until known.
+    end's number, '' until known. `held`: reversals that wait for a person; they take nothing back yet.
     """
 
     effect_id: int
@@ -174,6 +174,7 @@ class Original(NamedTuple):
     fields: dict[str, object]
     reversals: tuple[Reversal, ...] = ()
     part: str = ""
+    held: tuple[Reversal, ...] = ()
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -225,13 +226,22 @@ class Stay(NamedTuple):
     open: tuple[MessageId, ...]
 
 
+class Save(NamedTuple):
+    """The newest that is known of a case which is told whole each time. `keys`: of all lines that it ever had, in the
+    order of their coming."""
+
+    at_us: int
+    message: MessageId
+    keys: tuple[bytes, ...] = ()
+
+
 class Facts(NamedTuple):
     """All that a step may know beyond message and release: gathered by key, frozen, saved with the message.
 
     `encounters`: account digest → what was told of the stay. `aliases`: digest → the numbers that it goes by, first
     the one that survived.
     `priors`: business key → effects that own it. `originals`: find key → candidate effects. `stays`: account digest →
-    what was posted for it.
+    what was posted for it. `saves`: digest of a case → its newest save.
     """
 
     encounters: dict[bytes, tuple[Told, ...]]
@@ -239,6 +249,7 @@ class Facts(NamedTuple):
     priors: dict[bytes, tuple[Prior, ...]]
     originals: dict[bytes, tuple[Original, ...]]
     stays: dict[bytes, Stay] = {}
+    saves: dict[bytes, Save] = {}
 
 
 NO_FACTS = Facts({}, {}, {}, {})
@@ -252,13 +263,15 @@ class FactKeys(NamedTuple):
     priors: tuple[bytes, ...] = ()
     originals: tuple[bytes, ...] = ()
     stays: tuple[bytes, ...] = ()
+    saves: tuple[bytes, ...] = ()
 
 
 class Stepped(NamedTuple):
     """The whole result of a step. `record`: JSON of facts used and lines as translated, or b''.
 
     `relies`: what it knew of originals. `cancels`: effects of other messages that are cancelled with their documents
-    before these left; their keys stay taken. `closes`: held messages that this one answers.
+    before these left; their keys stay taken. `closes`: held messages that this one answers. `withdraws`: effects of
+    older saves that are held or wait, and that this one takes the place of; their keys are free.
     """
 
     state: MessageState
@@ -273,6 +286,7 @@ class Stepped(NamedTuple):
     relies: tuple[Relied, ...] = ()
     cancels: tuple[int, ...] = ()
     closes: tuple[MessageId, ...] = ()
+    withdraws: tuple[int, ...] = ()
 
     def late(self) -> Stepped:
         """Its documents let live ones of other lanes pass."""

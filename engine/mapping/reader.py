@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group, groups
-from engine.domain.event import FIELDS, Event, Fields, FieldSpec, FieldType, Line, LineFault
+from engine.domain.event import FIELDS, Event, Fields, FieldSpec, FieldType, Kind, Line, LineFault
 from engine.mapping.fields import Moment
 from engine.mapping.reading import Plan, Sent
 from engine.mapping.sources import From, Literal, Lookup, ReadSpec, Source, sources_of
@@ -26,6 +26,20 @@ from engine.reference.table import Table
 __all__ = ["From", "Literal", "Lookup", "ReadMap", "ReadSpec"]
 
 _UTC = ZoneInfo("UTC")
+
+_HEADER = frozenset(
+    {
+        "facility",
+        "account",
+        "account_authority",
+        "visit",
+        "patient",
+        "class",
+        "payer_class",
+        "case",
+        "saved_at",
+    }
+)
 
 _OF_SENDING = frozenset({"MSH", "EVN"})
 """Segments that differ when a message is sent again: never a part of what a line says."""
@@ -38,6 +52,7 @@ class ReadMap:
     in the order of reading."""
 
     __slots__ = (
+        "_header",
         "_persons",
         "_plans",
         "_segments",
@@ -67,6 +82,12 @@ class ReadMap:
         self._segments = frozenset(node.path.segment for source in self.sources for node in source.paths)
         self._plans: dict[frozenset[str], Plan] = {}
         self._persons = Plan(tuple(_persons(self.sources)), frozenset())
+        self._header = Plan(tuple(_of_header(self.sources)), frozenset())
+
+    @property
+    def tells_whole(self) -> bool:
+        """Whether each message tells all that holds by then: of a case, or of a stay."""
+        return self.lines == "snapshot" or self.kind is Kind.ENCOUNTER
 
     @classmethod
     def compile(cls, spec: ReadSpec) -> ReadMap:
@@ -79,8 +100,11 @@ class ReadMap:
         An event whose anchor does not occur in the message has no lines.
         """
         found = self._groups(message)
+        header: Fields = {}
+        if self.lines == "snapshot":
+            self._header.shared(message, None, zone, tables, received, header, [], [], {})
         if not found:
-            return Event(self.kind, ())
+            return Event(self.kind, (), header)
         plan = self._plan(found)
         shared: Fields = {}
         doubts: list[LineFault] = []
@@ -92,7 +116,7 @@ class ReadMap:
             sent: Sent = []
             plan.own(message, group, zone, tables, received, fields, sent, faults, moments)
             lines.append(Line(number, fields, tuple(sent), tuple(faults)))
-        return Event(self.kind, tuple(lines))
+        return Event(self.kind, tuple(lines), header)
 
     def persons(self, message: Message) -> Fields:
         """Account, visit and patient where they first stand in the message: cheaper than `read`. What is looked up in
@@ -126,6 +150,15 @@ def _persons(sources: Sequence[Source]) -> Iterable[Source]:
             and isinstance(source.origin, From)
             and not source.needs
         ):
+            yield source
+
+
+def _of_header(sources: Sequence[Source]) -> Iterable[Source]:
+    """Those that say whose a case is, and when it was saved."""
+    known: set[str] = set()
+    for source in sources:
+        if source.name in _HEADER and source.needs <= known:
+            known.update(source.names)
             yield source
 
 

@@ -132,6 +132,8 @@ class _Checker:
             self._check_extra(name, kind)
         origins: dict[str, Origin] = dict(self.spec.fields)
         origins.setdefault("facility", From(FACILITY))
+        if self.spec.lines == "snapshot":
+            origins.setdefault("saved_at", From("MSH-7"))
         found = {name: self._source(name, origin) for name, origin in origins.items()}
         return self._ordered({name: source for name, source in found.items() if source})
 

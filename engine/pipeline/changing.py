@@ -66,7 +66,7 @@ def judge_changed(
     if any(_touched(context, original) for original in posted):
         return hold_all(context, line, identity, Hold(INTERFACE, TAKEN_BACK), owns=False)
     changes = compare(context, line, identity.key, names, posted)
-    dues = [due for change in changes for due in _halves(change)]
+    dues = [due for change in changes for due in halves(change)]
     if not dues:
         told = posted[0]
         return Judged(LineState.DUPLICATE, f"posts what message {told.message_id}, line {told.number} posted")
@@ -99,15 +99,16 @@ def compare(
     posted: Sequence[Original],
     *,
     nothing: bool = False,
+    again: bool = False,
 ) -> list[Change]:
     """What was posted of a line against what it owes by the tables of now. `key`: of effects it did not have.
-    `nothing`: it owes nothing any more."""
+    `nothing`: it owes nothing any more. `again`: what was taken back whole is posted again where it is owed."""
     base = dict(names)
     dues = () if nothing else owed(context, line, key, 1, names)[0]
     after = {(due.rule.destination, due.rule.name, due.part): due for due in dues}
     before = {original.place: original for original in posted}
     return [
-        _change(context, rule, line.number, before.get(place), after.get(place), base)
+        _change(context, rule, line.number, before.get(place), after.get(place), base, again)
         for rule in context.channel.effects
         for place in _places(rule, [*before, *after])
     ]
@@ -145,6 +146,7 @@ def _change(
     before: Original | None,
     after: Due | None,
     names: dict[str, object],
+    again: bool,
 ) -> Change:
     if before is None:
         return Change(
@@ -152,7 +154,9 @@ def _change(
         )
     anew = replace(after, key=before.key, version=before.version + 1, corrects=before) if after else None
     if before.fate is Fate.CANCELLED or before.remaining <= 0:
-        return Change(rule, number, What.STAYS, before)
+        if not again or anew is None:
+            return Change(rule, number, What.STAYS, before)
+        return Change(rule, number, What.POST, before, anew, (replace(anew, corrects=None),))
     if after is not None and same(context, rule, before, after):
         return Change(rule, number, What.STAYS, before, after)
     back = taken_back(context.digester, rule, number, before, names)
@@ -182,7 +186,7 @@ def _never_left(original: Original) -> bool:
     return original.fate is Fate.QUEUED and original.shares == 1
 
 
-def _halves(change: Change) -> tuple[Due, ...]:
+def halves(change: Change) -> tuple[Due, ...]:
     """What a changed line owes. Both halves of a correction wait, or are held, together."""
     if change.what is not What.LEFT:
         return change.dues

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from engine.clock import to_datetime, to_us
-from engine.domain.encounter import Encounter, fold
+from engine.domain.encounter import Encounter, Told, fold
 from engine.domain.event import Fields, Kind, Line
 from engine.domain.posting import Action, Facts, Original, Prior
 from engine.domain.status import EffectState
@@ -143,14 +143,14 @@ def context_of(
     facts: Facts,
     decisions: dict[tuple[str, int], str],
 ) -> Context:
-    header = part.event.lines[0].fields if part.event.lines else {}
+    header = part.event.lines[0].fields if part.event.lines else part.event.header
     others = tuple(
         tuple(identify(digester, part.channel, read.inbound.feed, part.event.lines, names))
         for names in other_names(digester, header, facts)
     )
     return Context(
         release, digester, read, facts, _only_to(part.channel, read.inbound.to), others,
-        _encounter(digester, header, facts), decisions, _numbers(digester, header, facts),
+        _encounter(digester, header, read, part, facts), decisions, _numbers(digester, header, facts),
     )  # fmt: skip
 
 
@@ -169,8 +169,14 @@ def _only_to(channel: Channel, destination: str | None) -> Channel:
     return replace(channel, effects=rules)
 
 
-def _encounter(digester: Digester, header: Fields, facts: Facts) -> Encounter | None:
-    """What was told of the account under any of its numbers."""
+def _encounter(
+    digester: Digester, header: Fields, read: Read, part: ChannelRead, facts: Facts
+) -> Encounter | None:
+    """What was told of the account under any of its numbers; what the message itself tells of a stay counts, too."""
     numbers = ({}, *other_names(digester, header, facts))
     digests = dict.fromkeys(person_digest(digester, "account", {**header, **names}) for names in numbers)
-    return fold(told for digest in digests if digest is not None for told in facts.encounters.get(digest, ()))
+    told = [one for digest in digests if digest is not None for one in facts.encounters.get(digest, ())]
+    if part.event.kind is Kind.ENCOUNTER:
+        own = (Told.kept(fact.at_us, fact.value) for fact in read.remember if fact.kind == "encounter")
+        told += [one for one in own if one not in told]  # a release finds it kept
+    return fold(told)

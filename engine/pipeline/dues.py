@@ -56,8 +56,10 @@ class Due:
 
 
 class Judged(NamedTuple):
-    """What became of a line: its state with the reason, and what it owes."""
+    """What became of a line: its state with the reason, and what it owes. `withdraws`: effects of older saves that it
+    takes the place of."""
 
     state: LineState
     reason: str
     dues: tuple[Due, ...] = ()
+    withdraws: tuple[int, ...] = ()

@@ -21,6 +21,7 @@ def hold_all(
     action: Action = Action.POST,
     *,
     owns: bool = True,
+    version: int = 1,
 ) -> Judged:
     """Every effect that the line might owe is held for one cause."""
     quantity = line.fields.get("quantity")
@@ -30,7 +31,7 @@ def hold_all(
             rule=rule,
             action=action,
             key=identity.key,
-            version=1,
+            version=version,
             quantity=quantity if isinstance(quantity, Decimal) else None,
             amount=stated_amount(line.fields) if rule.measure is Measure.STATED else None,
             names={},

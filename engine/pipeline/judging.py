@@ -21,14 +21,22 @@ from engine.pipeline.identity import Identity, is_credit
 from engine.pipeline.owing import owed
 from engine.pipeline.reading import PERSONS, ChannelRead
 from engine.pipeline.repeats import Earlier, told_before
+from engine.pipeline.whole import judge_whole, newer_save
 
 
 def judge_lines(context: Context, part: ChannelRead) -> list[Judged]:
     """What becomes of each line of an event, in order."""
+    newer = newer_save(context, part)
+    if newer is not None:
+        return [Judged(LineState.FILTERED, newer)] * len(part.event.lines)
     earlier = Earlier()
     verdicts = []
     for index, (line, identity) in enumerate(zip(part.event.lines, part.identities, strict=True)):
-        verdict = judge(context, index, line, identity, earlier)
+        if context.channel.reader.tells_whole:
+            names = context.base_names(line)
+            verdict = judge_whole(context, part, index, names, skipped(context, names), earlier)
+        else:
+            verdict = judge(context, index, line, identity, earlier)
         earlier.add(line, identity, verdict)
         verdicts.append(verdict)
     return verdicts

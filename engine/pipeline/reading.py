@@ -49,11 +49,16 @@ _REMEMBERED = (
 
 
 class ChannelRead(NamedTuple):
-    """One channel's understanding of the message. `identities`: of its lines; none of what is only remembered."""
+    """One channel's understanding of the message. `identities`: of its lines; none of what is only remembered. `case`:
+    digest of the case that it tells whole, as of `saved_us`. `left_out`: so many of the last lines are those that it
+    leaves out."""
 
     channel: Channel
     event: Event
     identities: tuple[Identity, ...]
+    case: bytes | None = None
+    saved_us: int = 0
+    left_out: int = 0
 
 
 class Read(NamedTuple):
@@ -87,7 +92,8 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
             event = event._replace(lines=tuple(_once(line) for line in event.lines))
         told = event.kind not in REMEMBERED or channel.effects
         identities = identify(digester, channel, inbound.feed, event.lines) if told else ()
-        reads.append(ChannelRead(channel, event, tuple(identities)))
+        read = ChannelRead(channel, event, tuple(identities))
+        reads.append(_as_save(digester, read, received) if channel.reader.lines == "snapshot" else read)
     usage = header.type in USAGE_TYPES or any(message.segments(name) for name in USAGE_SEGMENTS)
     people = _first_fields(reads)
     return Read(
@@ -101,6 +107,20 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         tuple(_remembered(digester, reads, received, header.field(7))),
         person_digest(digester, "account", people),
         person_digest(digester, "patient", people),
+    )
+
+
+def _as_save(digester: Digester, read: ChannelRead, received: datetime) -> ChannelRead:
+    """A message that tells a case whole: its lines are found by the case. One without a case number is no save."""
+    header = read.event.header
+    number, saved_at = text_of(header.get("case")), header.get("saved_at")
+    if not number:
+        return read
+    case = digester.digest("case", read.channel.name, text_of(header.get("facility")), number)
+    return read._replace(
+        identities=tuple(one._replace(finds=(*one.finds, case)) for one in read.identities),
+        case=case,
+        saved_us=to_us(saved_at if isinstance(saved_at, datetime) else received),
     )
 
 
@@ -140,7 +160,7 @@ def further_needs(digester: Digester, read: Read, facts: Facts) -> FactKeys:
             for identity in identify(digester, part.channel, read.inbound.feed, part.event.lines, names):
                 priors.append(identity.key)
                 originals.extend(digest for way in identity.seeks for digest in way)
-                if part.channel.same_line.changed == "correct":
+                if part.channel.same_line.changed == "correct" or part.channel.reader.tells_whole:
                     originals.append(identity.key)
             digest = person_digest(digester, "account", {**part.event.lines[0].fields, **names})
             if digest:
@@ -189,7 +209,8 @@ def _reverse_digest(digester: Digester, digest: bytes | None) -> bytes | None:
 
 
 def _first_fields(reads: list[ChannelRead]) -> Fields:
-    return next((part.event.lines[0].fields for part in reads if part.event.lines), {})
+    with_lines = (part.event.lines[0].fields for part in reads if part.event.lines)
+    return next(with_lines, next((part.event.header for part in reads if part.event.header), {}))
 
 
 def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
@@ -198,16 +219,20 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
     priors: list[bytes] = []
     originals: list[bytes] = []
     stays: list[bytes] = []
+    saves: list[bytes] = []
     for part in reads:
+        if part.case is not None:
+            originals.append(part.case)
+            saves.append(part.case)
         if part.event.kind is Kind.ENCOUNTER:
             account = _stay(digester, part)
             if account is not None:
                 aliases += (account, digester.digest("survivor", account.hex()))
                 encounters.append(account)
                 stays.append(account)
-        if not part.identities:
+        if not part.identities and part.case is None:
             continue
-        header = part.event.lines[0].fields
+        header = part.event.lines[0].fields if part.event.lines else part.event.header
         for kind in PERSONS:
             digest = person_digest(digester, kind, header)
             if digest is None:
@@ -218,7 +243,11 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
         for identity in part.identities:
             priors.append(identity.key)
             originals.extend(digest for way in identity.seeks for digest in way)
-    return FactKeys(tuple(encounters), tuple(aliases), tuple(priors), tuple(originals), tuple(stays))
+            if part.channel.reader.tells_whole:
+                originals.append(identity.key)
+    return FactKeys(
+        tuple(encounters), tuple(aliases), tuple(priors), tuple(originals), tuple(stays), tuple(saves)
+    )
 
 
 def _stay(digester: Digester, part: ChannelRead) -> bytes | None:
@@ -232,6 +261,8 @@ def _remembered(digester: Digester, reads: list[ChannelRead], received: datetime
     """What encounters and merges leave behind for later messages. `sent`: MSH-7."""
     facts: list[Fact] = []
     for part in reads:
+        if part.case is not None:
+            facts.append(Fact("save", part.case, part.saved_us, b"{}"))
         for line in part.event.lines:
             if part.event.kind is Kind.ENCOUNTER:
                 facts.extend(_encounter_facts(digester, line, received, sent))

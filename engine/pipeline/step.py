@@ -24,6 +24,7 @@ from engine.pipeline.judging import judge_lines
 from engine.pipeline.pairing import NEVER_LEFT, pair
 from engine.pipeline.reading import REMEMBERED, ChannelRead, Read
 from engine.pipeline.stays import judge_stay, posted_for
+from engine.pipeline.whole import with_left_out
 from engine.site.release import Release
 
 Decisions = dict[tuple[str, int], str]
@@ -49,10 +50,12 @@ def step(
     documents: list[Document] = []
     placed: list[Placed] = []
     translated: record.Translated = {}
+    withdraws: list[int] = []
     for part in read.reads:
-        if not part.identities:
+        if not part.identities and part.case is None:
             continue
         context = context_of(release, digester, read, part, facts, decisions or {})
+        part = with_left_out(context, part)
         judged = judge_lines(context, part)
         dues = pair([
             due for verdict in judged for due in verdict.dues if only is None or _among(context, due, only)
@@ -65,6 +68,7 @@ def step(
         documents += composed.documents
         placed += composed.placed
         translated.update(keep_translated(context, part, composed))
+        withdraws += [effect for verdict in judged for effect in verdict.withdraws]
     state, reason, closes = _conclude(read, facts, lines, effects)
     return Stepped(
         state,
@@ -79,6 +83,7 @@ def step(
         relied_on(placed),
         cancelled_by(placed),
         closes,
+        tuple(withdraws),
     )
 
 

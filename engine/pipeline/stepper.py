@@ -336,6 +336,7 @@ def _joined(first: Facts, second: Facts) -> Facts:
         {**second.priors, **first.priors},
         {**second.originals, **first.originals},
         {**second.stays, **first.stays},
+        {**second.saves, **first.saves},
     )
 
 
@@ -351,7 +352,14 @@ def independent(waiting: deque[Prepared]) -> list[Prepared]:
     while waiting:
         needs = waiting[0].needs
         if written and not written.isdisjoint(
-            (*needs.encounters, *needs.aliases, *needs.priors, *needs.originals, *map(_stay, needs.stays))
+            (
+                *needs.encounters,
+                *needs.aliases,
+                *needs.priors,
+                *needs.originals,
+                *map(_stay, needs.stays),
+                *needs.saves,
+            )
         ):
             break
         prepared = waiting.popleft()

@@ -27,7 +27,7 @@ _POSTING = (Kind.USAGE, Kind.CHARGE)
 _SAME = {
     Kind.USAGE: "source_id",
     Kind.CHARGE: "source_id",
-    Kind.ENCOUNTER: "[account, event, occurred_at]",
+    Kind.ENCOUNTER: "account",
     Kind.MERGE: "[account, merged_account, occurred_at]",
 }
 """What usually makes two of a kind the same one."""
@@ -161,6 +161,9 @@ def _check_kind(draft: Draft) -> None:
     elif model.same_line is None:
         what = "the channel delivers, but does not say what makes a line the same line twice"
         draft.fault(("channel",), "SIT041", what, f"add it: same_line: {{by: {_SAME[kind]}}}")
+    elif kind is Kind.ENCOUNTER and model.same_line.by != ["account"]:
+        what = "a stay is told by its account, whatever else its messages say"
+        draft.fault(("same_line", "by"), "SIT038", what, "write same_line: {by: account}")
     if "lane" in model.model_fields_set and model.lane not in draft.reader.fields:
         mend = f"add {model.lane} to fields of mappings/{draft.reader.name}.yaml"
         draft.fault(("lane",), "SIT026", f"'{model.lane}' is not read", mend)

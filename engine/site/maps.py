@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
@@ -127,8 +127,7 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
     )
     maps.faults += _lookup_faults(maps, sources, source)
     if model.lines == "snapshot":
-        what, mend = "saves of a whole case are not compared with earlier ones yet", "write lines: delta"
-        maps.faults.append(source.fault(("lines",), "SIT036", what, mend))
+        maps.faults += _snapshot_faults(source)
     merges = sorted(PATIENT_MERGES.intersection(trigger.partition("^")[2] for trigger in model.read))
     if "merged_account" in model.fields and merges:
         what, mend = (
@@ -142,6 +141,22 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         maps.faults += placing.spec_faults(source, error)
     else:
         maps.faults += _disguised(source, reader, maps.private[source.name])
+
+
+def _snapshot_faults(source: Source[ReadFile]) -> Iterable[Fault]:
+    """A save of a case must say of which, and what its lines are."""
+    model = source.model
+    if model.makes not in (Kind.USAGE, Kind.CHARGE):
+        yield source.fault(
+            ("lines",), "SIT036", f"a {model.makes} is no case with lines", "leave `lines` out"
+        )
+        return
+    if "case" not in model.fields:
+        mend = "add `case:` with the path of the case number"
+        yield source.fault(("lines",), "SIT036", "a save is read without the number of its case", mend)
+    if model.each is None:
+        mend = "name the segment that begins a line under `each`"
+        yield source.fault(("lines",), "SIT036", "a save of a case has no lines here", mend)
 
 
 def _disguised(source: Source[ReadFile], reader: ReadMap, extra: frozenset[str]) -> list[Fault]:

@@ -13,7 +13,7 @@ from engine.domain.message import MessageId
 from engine.domain.posting import EffectRow, Stepped
 from engine.domain.status import DeliveryState, EffectState, LineState
 from engine.errors import Bug, UsageError
-from engine.store.apply_originals import NEVER_LEFT, cancel_unsent, moved_on
+from engine.store.apply_originals import NEVER_LEFT, SAVED_ANEW, cancel_unsent, moved_on, withdraw
 from engine.store.apply_people import acted
 from engine.store.apply_step import delivery_of, write_document, write_effects
 from engine.store.batch import Batch
@@ -85,6 +85,8 @@ def _cancel(batch: Batch, stepped: Stepped, message: MessageId, at_us: int) -> N
     for other in cancel_unsent(batch, stepped.cancels, at_us):
         if other != message:
             restate(batch, other, NEVER_LEFT)
+    for other in withdraw(batch, stepped.withdraws):
+        restate(batch, other, SAVED_ANEW)
 
 
 def dropped(batch: Batch, change: Dropped) -> int:

@@ -15,7 +15,7 @@ from engine.domain.message import MessageId
 from engine.domain.posting import Document, EffectRow, Stepped
 from engine.domain.status import DeliveryState, EffectState, MessageState
 from engine.errors import Bug
-from engine.store.apply_originals import NEVER_LEFT, cancel_unsent, moved_on
+from engine.store.apply_originals import NEVER_LEFT, SAVED_ANEW, cancel_unsent, moved_on, withdraw
 from engine.store.batch import Batch
 from engine.store.restating import restate
 from engine.store.rows import ContentKind, decimal_text
@@ -34,6 +34,8 @@ def routed(batch: Batch, change: Routed) -> RoutedAs | Conflict:
         _supersede(batch, change.supersedes, change.message, change.to)
     for message in cancel_unsent(batch, stepped.cancels, change.at_us):
         restate(batch, message, NEVER_LEFT)
+    for message in withdraw(batch, stepped.withdraws):
+        restate(batch, message, SAVED_ANEW)
     for message in stepped.closes:
         batch.do(
             "close_message", f"{stepped.reason}: the stay goes on with message {change.message}", message

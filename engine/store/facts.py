@@ -24,6 +24,7 @@ from engine.domain.posting import (
     Original,
     Prior,
     Reversal,
+    Save,
     Stay,
     kept_as,
 )
@@ -41,7 +42,8 @@ def gather(connection: apsw.Connection, wanted: Sequence[FactKeys]) -> list[Fact
         priors = _priors(connection, _all(keys.priors for keys in wanted))
         originals = _originals(connection, _all(keys.originals for keys in wanted))
         stays = _stays(connection, _all(keys.stays for keys in wanted))
-    if not (encounters or aliases or priors or originals or stays):
+        saves = _saves(connection, _all(keys.saves for keys in wanted))
+    if not (encounters or aliases or priors or originals or stays or saves):
         return [NO_FACTS] * len(wanted)
     return [
         Facts(
@@ -50,6 +52,7 @@ def gather(connection: apsw.Connection, wanted: Sequence[FactKeys]) -> list[Fact
             _known(priors, keys.priors),
             _known(originals, keys.originals),
             _known(stays, keys.stays),
+            _known(saves, keys.saves),
         )
         for keys in wanted
     ]
@@ -68,9 +71,7 @@ def _encounters(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[by
         return {}
     told: dict[bytes, list[Told]] = {}
     for key, at_us, value in ask(connection, "told_of_encounters", apsw.carray(keys)):
-        fields = orjson.loads(value)
-        event, sent = fields.pop("event", ""), fields.pop("sent", "")
-        told.setdefault(key, []).append(Told(at_us, event, fields, sent))
+        told.setdefault(key, []).append(Told.kept(at_us, value))
     return {key: tuple(one) for key, one in told.items()}
 
 
@@ -183,17 +184,29 @@ def _stays(connection: apsw.Connection, accounts: tuple[bytes, ...]) -> dict[byt
     return found
 
 
+def _saves(connection: apsw.Connection, cases: tuple[bytes, ...]) -> dict[bytes, Save]:
+    """`INSERT OR REPLACE` keeps one fact for each message; the newest of them counts, of two the one told last."""
+    found = {}
+    for case in cases:
+        for at_us, message in ask(connection, "newest_save", case):
+            keys = tuple(key for key, _ in ask(connection, "keys_of_case", case))
+            found[case] = Save(at_us, MessageId(message), keys)
+    return found
+
+
 def read_originals(connection: apsw.Connection, ids: Sequence[int]) -> dict[int, Original]:
     """These posted effects, as who takes them back must know them."""
     if not ids:
         return {}
     effects = array("q", ids)
     reversals: dict[int, tuple[Reversal, ...]] = {}
+    held: dict[int, tuple[Reversal, ...]] = {}
     for original, effect, message, state, quantity, amount in ask(
         connection, "reversals", apsw.carray(effects)
     ):
         one = Reversal(effect, message, EffectState(state), abs(Decimal(quantity or 0)), decimal_of(amount))
-        reversals[original] = (*reversals.get(original, ()), one)
+        found = held if one.state is EffectState.HELD else reversals
+        found[original] = (*found.get(original, ()), one)
     records: dict[int, dict[str, Any]] = {}
     originals = {}
     for row in ask(connection, "originals", apsw.carray(effects)):
@@ -227,6 +240,7 @@ def read_originals(connection: apsw.Connection, ids: Sequence[int]) -> dict[int,
             records.get(record, {}).get(f"{channel}/{number}", {}).get(kept_as(name, part), {}),
             reversals.get(effect, ()),
             part,
+            held.get(effect, ()),
         )
     return originals
 

@@ -88,6 +88,7 @@ class House:
     def __init__(self, store: SqliteStore, stepper: Stepper, told: Told) -> None:
         self.store, self.stepper, self.told = store, stepper, told
         self.clock = SystemClock()
+        self.sent: list[Outgoing] = []
 
     async def tell(self, text: str, *, feed: str = "ehr", replays: int | None = None) -> MessageView:
         received = Received(
@@ -140,6 +141,7 @@ class House:
     async def deliver(self) -> None:
         """All that is ready is applied."""
         for row in await self.documents():
+            self.sent.append(row)
             await self.store.submit((Sending((row.id,), RECEIVED),))
             applied = Outcome(Verdict.APPLIED, "HTTP 201", f"D{row.id}")
             await self.store.submit((Settled(row.id, DeliveryState.DELIVERED, applied, RECEIVED),))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import permutations
+
 import orjson
 import pytest
 
 from engine.domain.encounter import fold
 from engine.domain.posting import Action
 from engine.domain.status import DeliveryState, EffectState, MessageState
-from engine.pipeline.record import unpack_facts
+from engine.pipeline.record import unpack_facts, unpack_posted
 
 AS_SENT = {
     "config/suture.yaml": (
@@ -31,11 +34,17 @@ async def written(house, effect: str) -> list[tuple[Action, dict]]:
     ]
 
 
+async def ever_written(house, effect: str) -> list[tuple[Action, dict]]:
+    """Those that were delivered as well."""
+    rows = [*house.sent, *await house.documents()]
+    return [(row.action, orjson.loads(row.payload)) for row in rows if row.effect == effect]
+
+
 async def test_a_discharge_is_told_once_and_an_admission_is_only_remembered(house):
     admitted, left = await house.tell(adt("A01", "20261119080000")), await house.tell(adt("A03"))
     again = await house.tell(adt("A03", control="2"))
     assert [one.state for one in (admitted, left, again)] == [
-        MessageState.FILTERED, MessageState.ROUTED, MessageState.DUPLICATE,
+        MessageState.FILTERED, MessageState.ROUTED, MessageState.FILTERED,
     ]  # fmt: skip
     assert await house.store.lines(admitted.id) == []
     ((action, document),) = await written(house, "discharge")
@@ -58,6 +67,59 @@ async def test_a_cancelled_discharge_takes_back_what_is_there(house):
     await house.tell(adt("A13", "20261120110000"))
     ((action, back),) = await written(house, "discharge")
     assert (action, back["original"]) == (Action.REVERSE, discharge["reference"])
+
+
+TOLD = {
+    "left": adt("A03", "20261120100000"),
+    "stays": adt("A13", "20261120110000"),
+    "left at last": adt("A03", "20261121100000"),
+    "moved": adt("A08", "20261119090000"),
+}
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+@pytest.mark.parametrize("order", [list(order) for order in permutations(TOLD)])
+async def test_billing_knows_the_discharge_that_stands_in_whatever_order_it_was_told(house, order, delivered):
+    for name in order:
+        await house.tell(TOLD[name])
+        if delivered:
+            await house.deliver()
+    told = await ever_written(house, "discharge")
+    days = {one["reference"]: one["discharged_on"] for action, one in told if action is Action.POST}
+    net = Counter(days.values())
+    net.subtract(days[one["original"]] for action, one in told if action is Action.REVERSE)
+    assert +net == {"2026-11-21": 1}
+
+
+async def test_the_same_discharge_again_after_it_was_cancelled_is_another(house):
+    await house.tell(adt("A03"))
+    await house.deliver()
+    await house.tell(adt("A13"))
+    await house.deliver()
+    await house.tell(adt("A03", "20261120120000"))
+    assert [action for action, _ in await ever_written(house, "discharge")] == [
+        Action.POST, Action.REVERSE, Action.POST,
+    ]  # fmt: skip
+
+
+async def test_a_discharge_that_moves_to_another_day_is_taken_back_and_told_anew(house):
+    await house.tell(adt("A03", "20261120100000"))
+    await house.deliver()
+    await house.tell(adt("A03", "20261120180000"))
+    assert len(await ever_written(house, "discharge")) == 1, "the same day"
+    await house.tell(adt("A03", "20261121090000"))
+    told = [(action, one.get("discharged_on")) for action, one in await ever_written(house, "discharge")]
+    assert told == [(Action.POST, "2026-11-20"), (Action.REVERSE, None), (Action.POST, "2026-11-21")]
+
+
+async def test_a_cancelled_stay_that_was_discharged_is_put_before_a_person(house):
+    left = await house.tell(adt("A03"))
+    await house.deliver()
+    cancelled = await house.tell(adt("A11", "20261120120000"))
+    assert cancelled.state is MessageState.HELD
+    (effect,) = await house.store.effects(left.id)
+    assert unpack_posted(await house.store.record(cancelled.id)) == (effect.id,)
+    assert len(await ever_written(house, "discharge")) == 1
 
 
 async def test_a_cancelled_stay_with_postings_is_still_put_before_a_person(house, texts):
@@ -133,6 +195,5 @@ async def test_a_fact_has_one_effect_under_whichever_number_it_is_told_again(hou
     for account in dict.fromkeys(("S", "A", *(name for pair in merges for name in pair))):
         again = await house.tell(texts.dft(texts.ft1(""), account=account, control=account))
         assert await house.causes(again.id) == {"suspected duplicate"}, account
-        assert (
-            await house.tell(adt("A03", account=account, control=account))
-        ).state is MessageState.DUPLICATE
+        await house.tell(adt("A03", account=account, control=account))
+    assert len(await written(house, "discharge")) == 1

@@ -17,6 +17,12 @@ SELECT value FROM fact WHERE kind = 'alias' AND key IN carray(?)
 -- name: latest_alias
 SELECT at_us, message_id, value FROM fact WHERE kind = 'alias' AND key = ? ORDER BY at_us DESC, message_id DESC LIMIT 1
 
+-- name: newest_save
+SELECT at_us, message_id FROM fact WHERE kind = 'save' AND key = ? ORDER BY at_us DESC, message_id DESC LIMIT 1
+
+-- name: keys_of_case
+SELECT l.key, min(l.id) AS first FROM line_find f JOIN line l ON l.id = f.line_id WHERE f.key = ? GROUP BY l.key ORDER BY first
+
 -- name: priors
 SELECT e.key, e.id, e.message_id, l.number, e.destination, e.name, e.action, e.version, e.state, l.body
 FROM effect e JOIN line l ON l.id = e.line_id WHERE e.owns = 1 AND e.key IN carray(?) ORDER BY e.id
@@ -44,12 +50,12 @@ WHERE e.id IN carray(?) ORDER BY e.id
 
 -- name: reversals
 SELECT reverses, id, message_id, state, quantity, amount FROM effect
-WHERE reverses IN carray(?) AND owns = 1 AND state IN (1, 5) ORDER BY id
+WHERE reverses IN carray(?) AND owns = 1 AND state IN (1, 2, 5) ORDER BY id
 
 -- name: posted_for_account
 SELECT e.id FROM message m JOIN effect e ON e.message_id = m.id
 WHERE m.account = ? AND e.action = 1 AND e.owns = 1 AND e.state = 1
-    AND m.type NOT LIKE 'ADT^%'  -- what was told of the stay itself is no posting of it
+    AND m.type NOT IN ('ADT^A18', 'ADT^A34', 'ADT^A35', 'ADT^A36', 'ADT^A40', 'ADT^A41', 'ADT^A42', 'ADT^A50')  -- merges
 
 -- name: stays_to_decide
 SELECT id FROM message WHERE account = ? AND state = 3 AND NOT EXISTS (SELECT 1 FROM line WHERE line.message_id = message.id)

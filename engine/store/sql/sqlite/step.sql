@@ -106,6 +106,10 @@ UPDATE delivery SET state = 6, settled_us = ?, next_us = NULL, code = ? WHERE id
 -- The keys stay taken: told again, it is a duplicate of what was cancelled.
 UPDATE effect SET state = 3, owns = 1, cause = ?1, held_us = NULL WHERE id IN carray(?2)
 
+-- name: withdraw_effects
+UPDATE effect SET state = 3, owns = 0, cause = ?1, held_us = NULL
+WHERE id IN carray(?2) AND state IN (2, 5) AND delivery_id IS NULL
+
 -- name: messages_of_effects
 SELECT DISTINCT message_id FROM effect WHERE id IN carray(?)
 

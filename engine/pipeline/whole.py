@@ -1,0 +1,186 @@
+"""Lines that are told whole each time: saves of a case, and stays. What holds now is compared with what was posted.
+
+Rules of money, 20 to 22. A line that a newer save leaves out is taken back, one that it changes is corrected, an older
+save that comes late is ignored. A stay is folded by when things happened, so that no message of it is late. The newest
+message takes the place of whatever older ones left held or waiting: one line is open once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from engine.domain.encounter import CANCELLED
+from engine.domain.event import Kind, Line
+from engine.domain.posting import Action, Original
+from engine.domain.status import EffectState, LineState
+from engine.pipeline.changing import compare, halves
+from engine.pipeline.context import Context
+from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
+from engine.pipeline.holding import hold_all
+from engine.pipeline.identity import Identity, is_credit
+from engine.pipeline.owing import owed
+from engine.pipeline.reading import ChannelRead
+from engine.pipeline.repeats import Earlier
+
+LEFT_OUT = "left out of a newer save"
+TO_DECIDE = "the stay is cancelled"
+_OPEN = (EffectState.HELD, EffectState.WAITING)
+
+
+def with_left_out(context: Context, part: ChannelRead) -> ChannelRead:
+    """The event with the lines of its case that this save leaves out. Their numbers follow those of the save, in the
+    order in which the case ever had them: the same ones whenever the step is run again."""
+    if part.case is None or newer_save(context, part) is not None:
+        return part
+    save = context.facts.saves.get(part.case)
+    told = {identity.key for identity in part.identities}
+    told |= {identity.key for other in context.others for identity in other}
+    posted = {original.key for original in _of_case(context, part.case)}
+    first = len(part.event.lines) + 1
+    gone = [
+        (Line(number, part.event.header, ()), Identity(key, True, b"", (), ()))
+        for number, key in enumerate(save.keys if save else (), first)
+        if key in posted and key not in told
+    ]
+    if not gone:
+        return part
+    lines, identities = zip(*gone, strict=True)
+    event = part.event._replace(lines=(*part.event.lines, *lines))
+    return part._replace(event=event, identities=(*part.identities, *identities), left_out=len(lines))
+
+
+def newer_save(context: Context, part: ChannelRead) -> str | None:
+    """Which message told a newer save of the case; None: this is the newest."""
+    save = context.facts.saves.get(part.case) if part.case is not None else None
+    if save is None or (save.at_us, save.message) <= (part.saved_us, context.read.inbound.id):
+        return None
+    return f"an older save than message {save.message}"
+
+
+def judge_whole(
+    context: Context,
+    part: ChannelRead,
+    index: int,
+    names: dict[str, object],
+    because: str | None,
+    earlier: Earlier,
+) -> Judged:
+    """What becomes of a line, against what was posted of it. `because`: why the channel leaves it out, if it does."""
+    line, identity = part.event.lines[index], part.identities[index]
+    known = list(_known(context, part, index))
+    stale = _stale(context, known)
+    posted = _posted(known, stale)
+    version = 1 + max((original.version for original in posted), default=0)
+    left_out = index >= len(part.event.lines) - part.left_out
+    twice = earlier.told(identity, Action.POST)
+    if context.channel.reader.kind is Kind.ENCOUNTER and _cancelled(context):
+        return Judged(LineState.FILTERED, TO_DECIDE)  # rules of money, 11: a person decides
+    if twice:
+        return Judged(LineState.DUPLICATE, f"told by line {twice[0][0]}") if twice[0][1] == identity.body else (
+            hold_all(context, line, identity, Hold(INTERFACE, "one id with two contents in a message"), owns=False)
+        )  # fmt: skip
+    if not left_out and because is None:
+        fault = _fault(context, part, line)
+        if fault is not None:
+            held = hold_all(context, line, identity, Hold(INTERFACE, fault), version=version)
+            return held._replace(withdraws=stale)
+    nothing = left_out or because is not None or line.fields.get("quantity") == 0
+    verdict = _judged(context, line, identity, names, posted, nothing, because or LEFT_OUT)
+    return verdict._replace(withdraws=stale)
+
+
+def _judged(
+    context: Context,
+    line: Line,
+    identity: Identity,
+    names: dict[str, object],
+    posted: Sequence[Original],
+    nothing: bool,
+    because: str,
+) -> Judged:
+    if not posted:
+        dues, skipped_for = ((), because) if nothing else owed(context, line, identity.key, 1, names)
+    else:
+        changes = compare(context, line, identity.key, names, posted, nothing=nothing, again=True)
+        dues, skipped_for = tuple(due for change in changes for due in halves(change)), ""
+    if dues:
+        return _by(dues)
+    stands = next((original for original in posted if original.remaining > 0), None)
+    if stands is None or context.channel.reader.kind is Kind.ENCOUNTER:
+        return Judged(LineState.FILTERED, skipped_for or because if nothing else "no effect is due")
+    return Judged(LineState.DUPLICATE, f"as message {stands.message_id}, line {stands.number} posted it")
+
+
+def _by(dues: tuple[Due, ...]) -> Judged:
+    held = [due.hold.cause for due in dues if due.hold is not None]
+    if len(held) == len(dues):
+        return Judged(LineState.HELD, held[0], dues)
+    return Judged(LineState.POSTED, "", dues)
+
+
+def _fault(context: Context, part: ChannelRead, line: Line) -> str | None:
+    """Why the line cannot be compared."""
+    if line.faults:
+        return f"{line.faults[0].code} {line.faults[0].what}"
+    stated = line.fields.get("stated_currency")
+    if stated and stated != context.release.currency:
+        return "stated in another currency"
+    if context.channel.reader.kind is Kind.ENCOUNTER:
+        return None if line.fields.get("account") else "account missing"
+    if part.case is None:
+        return "case missing"
+    if is_credit(line.fields):
+        return "a credit in a save, which tells what holds"
+    return None if isinstance(line.fields.get("quantity"), Decimal) else "quantity missing"
+
+
+def _cancelled(context: Context) -> bool:
+    return context.encounter is not None and context.encounter.state == CANCELLED
+
+
+def _of_case(context: Context, case: bytes) -> Iterable[Original]:
+    return (
+        original
+        for original in context.facts.originals.get(case, ())
+        if original.channel == context.channel.name
+    )
+
+
+def _known(context: Context, part: ChannelRead, index: int) -> Iterable[Original]:
+    """All that other messages have made of the line, under any number of a merged account."""
+    inbound = context.read.inbound
+    keys = {part.identities[index].key}
+    keys |= {other[index].key for other in context.others if index < len(other)}
+    found = [original for key in keys for original in context.facts.originals.get(key, ())]
+    if part.case is not None:
+        found += [original for original in _of_case(context, part.case) if original.key in keys]
+    targets = {(rule.destination, rule.name) for rule in context.channel.effects}
+    for original in {original.effect_id: original for original in found}.values():
+        if original.message_id != inbound.id and original.place[:2] in targets:
+            yield original.without(inbound.id, inbound.replays)
+
+
+def _stale(context: Context, known: Iterable[Original]) -> tuple[int, ...]:
+    """Effects that older messages left held or waiting, without a document: this message takes their place."""
+    mine = context.read.inbound.id
+    found = []
+    for original in known:
+        if original.delivery_id is None and original.state in _OPEN:
+            found.append(original.effect_id)
+        found += [
+            reversal.effect_id
+            for reversal in (*original.held, *original.reversals)
+            if reversal.state in _OPEN and reversal.message_id != mine
+        ]
+    return tuple(found)
+
+
+def _posted(known: Iterable[Original], stale: Sequence[int]) -> list[Original]:
+    """The newest of each effect and part that is, or was, on its way, as it is without what is stale."""
+    newest: dict[tuple[str, str, str], Original] = {}
+    for original in sorted(known, key=lambda one: (one.owns, one.version)):
+        if original.effect_id not in stale:
+            left = tuple(one for one in original.reversals if one.effect_id not in stale)
+            newest[original.place] = original._replace(reversals=left, held=())
+    return sorted(newest.values(), key=lambda original: original.effect_id)
