@@ -77,7 +77,8 @@ def _key_parts(
         scope = "facility"  # one stay is not discharged twice at one moment
     if scope is not None and all(texts):
         return True, ("strong", *_scope_parts(scope, feed, fields), *texts)
-    names = same.otherwise if scope is not None or not all(texts) else same.by
+    whole = channel.reader.lines == "snapshot"  # all that it says may be blank, and is the line all the same
+    names = same.otherwise if scope is not None or not (whole or all(texts)) else same.by
     if not names:
         names = tuple(sorted({*sent, *(name for name in _PERSON_FIELDS if fields.get(name))}))
     return False, ("weak", feed, *(f"{name}={_sent_text(name, fields, sent)}" for name in names))

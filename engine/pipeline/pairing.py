@@ -17,7 +17,7 @@ NEVER_LEFT = "taken back before it left"
 
 
 def pair(dues: Sequence[Due]) -> list[Due]:
-    """The same dues, those that cancel their original marked."""
+    """The same dues, those that cancel their original marked, and what takes its place free to go."""
     whole: dict[int, set[int]] = {}
     shares: dict[int, int] = {}
     for due in dues:
@@ -28,10 +28,14 @@ def pair(dues: Sequence[Due]) -> list[Due]:
     gone = {delivery for delivery, effects in whole.items() if len(effects) == shares[delivery]}
     if not gone:
         return list(dues)
-    return [
-        cancelled(due) if due.waits and due.original and due.original.delivery_id in gone else due
-        for due in dues
-    ]
+    return [_freed(due, gone) if due.waits else due for due in dues]
+
+
+def _freed(due: Due, gone: set[int]) -> Due:
+    """What waits for a document that is cancelled need not leave; what takes its place need not wait."""
+    if due.original is not None:
+        return cancelled(due) if due.original.delivery_id in gone else due
+    return replace(due, waits=False) if due.corrects and due.corrects.delivery_id in gone else due
 
 
 def cancelled(due: Due) -> Due:

@@ -238,3 +238,14 @@ async def test_the_held_half_of_a_correction_goes_when_its_row_is_there(house, t
     ]
     assert issued == ([(Action.REVERSE, "1"), (Action.POST, "2")] if delivered else [(Action.POST, "2")])
     assert not [one for one in await house.store.effects(changed.id) if one.state is EffectState.HELD]
+
+
+@pytest.mark.parametrize("edits", [CORRECTS])
+async def test_where_every_line_of_a_queued_document_changes_it_is_replaced_at_once(house, texts, edits):
+    first = await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T2", code="IMP-FEM-05")))
+    await house.tell(
+        texts.dft(texts.ft1("T1", quantity="2"), texts.ft1("T2", code="IMP-FEM-05", quantity="3"))
+    )
+    assert {one.state for one in await house.store.effects(first.id)} == {EffectState.CANCELLED}
+    (issue,) = [row for row in await house.documents() if row.effect == "issue"]
+    assert [line["quantity"] for line in orjson.loads(issue.payload)["lines"]] == ["2", "3"]

@@ -28,6 +28,7 @@ GROWS = {
     "line_counts",
     "message_counts",
     "messages",
+    "other_amounts",
     "stopped",
     "table_versions",
     "tables",

@@ -38,7 +38,7 @@ def leads(connection: apsw.Connection, **query) -> str:
         ({"owner": "finance", "state": MessageState.ROUTED}, "INTEGER PRIMARY KEY"),
         ({"cause": "items", "account": b"a"}, "message_account"),
         ({"state": MessageState.PENDING, "feed": "ehr"}, "message_pending"),
-        ({"state": MessageState.HELD, "feed": "ehr", "since_us": 1}, "message_state"),
+        ({"state": MessageState.HELD, "feed": "ehr", "since_us": 1}, "INTEGER PRIMARY KEY"),
         ({"state": MessageState.ROUTED, "feed": "ehr"}, "message_feed"),
         ({"state": MessageState.ROUTED, "before": 9}, "message_state"),
         ({"type": "ADT^A40"}, "message_type"),
