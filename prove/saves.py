@@ -1,7 +1,7 @@
 """Cases that are saved twelve times, in any order and through kills: the books equal the last save of each.
 
-Lines are added, changed, removed and brought back; saves come shuffled, some twice; the engine is killed and the ERP goes
-down meanwhile. What the last save of each case says is known beforehand.
+Lines are added, changed, removed and brought back; saves come shuffled, some twice; the engine is killed and the ERP
+goes down meanwhile. What the last save of each case says is known beforehand.
 """
 
 from __future__ import annotations

@@ -184,6 +184,19 @@ def late_saves() -> None:
     judging.newer_save = whole.newer_save = lambda context, part: None  # type: ignore[assignment]
 
 
+def all_own() -> None:
+    """Every feed is taken for the one that counts."""
+    from engine.pipeline import owing
+
+    real = owing.sighting_of
+
+    def owned(context, line, due):  # type: ignore[no-untyped-def]
+        sighting = real(context, line, due)
+        return sighting and sighting._replace(owned=True)
+
+    owing.sighting_of = owned
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "forget-marks": forget_marks,
     "hope": hope,
@@ -199,6 +212,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "look-for-nothing": look_for_nothing,
     "forget-releases": forget_releases,
     "late-saves": late_saves,
+    "all-own": all_own,
 }
 
 
