@@ -51,7 +51,7 @@ def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
         raise Violation(f"the site has {channels} channels")
     violations = [f"the untouched site: {fault}" for fault in clean]
     chance = random.Random(seed)
-    mistakes = _chosen(chance, scale.faults)
+    mistakes = _chosen(site, chance, scale.faults)
     seeds = [_seeded(site, mistake, chance) for mistake in mistakes]
     by_mend = 0
     for one in seeds:
@@ -70,9 +70,13 @@ def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
     return Proof(told, violations[:20])
 
 
-def _chosen(chance: random.Random, count: int) -> list[Mistake]:
-    """Every code first, then others."""
-    every = [*MISTAKES, *WARNINGS]
+def _chosen(site: Site, chance: random.Random, count: int) -> list[Mistake]:
+    """Of those in files that the hospitals have: every code first, then others."""
+    every = [
+        one
+        for one in (*MISTAKES, *WARNINGS)
+        if renamed_file(one.told or one.file, HOSPITALS[0]) in site.files
+    ]
     chance.shuffle(every)
     first = {mistake.code: mistake for mistake in every}
     others = [mistake for mistake in every if first[mistake.code] is not mistake]

@@ -85,8 +85,7 @@ def explain(
     write = rule.undo if delivery.action is Action.REVERSE and rule.undo else rule.write
     head = {**tolds[0].names, "reference": delivery.reference}
     same = _rendered(write, head, tolds) == payload
-    lines = {told_line.number: told_line for told_line in part.event.lines}
-    dates = context.dates(lines[carried[0].effect.number].fields)
+    dates = context.dates(_line(part, carried[0].effect.number).fields)
     lineage = Lineage(release, edition.sources, edition.versions, part.channel, message, dates)
     teller = _Teller(lineage, edition.sources, write, head, tolds)
     return Explained(delivery, same, tuple(teller.fields()))
@@ -100,7 +99,7 @@ def _told(
     context: Context, part: ChannelRead, message: Message, rule: EffectRule, carried: Carried
 ) -> Told | None:
     """A line as its effect told it, worked out anew; None: it does not come out any more."""
-    line = next(line for line in part.event.lines if line.number == carried.effect.number)
+    line = _line(part, carried.effect.number)
     group = _group(part, message, line)
     base = context.base_names(line)
     original = carried.original
@@ -128,9 +127,16 @@ def _told(
     return Told(group, rule, due.names, {**base, **found}, None)
 
 
+def _line(part: ChannelRead, number: int) -> Line:
+    """One of the message; else one that its save leaves out, of which it says whose case it is."""
+    left_out = Line(number, part.event.header, ())
+    return next((line for line in part.event.lines if line.number == number), left_out)
+
+
 def _group(part: ChannelRead, message: Message, line: Line) -> Group | None:
     anchor = part.channel.reader.anchor
-    return None if anchor is None else groups(message, anchor)[line.number - 1]
+    found = () if anchor is None else groups(message, anchor)
+    return found[line.number - 1] if line.number <= len(found) else None
 
 
 class _Teller:
