@@ -1,13 +1,14 @@
 """The door: bytes in, durable, then the answer. Nothing is acknowledged that is not committed (promise 1).
 
-Looks at the header only; what a message means is the step's. Business failures are AA here, always: they are held
-later. What only the sender can mend (no MSH-10, wrong version, unreadable bytes) is refused, with its bytes kept.
+Looks at the header only, and at what a channel refuses (`nak`); what a message means is the step's. Business failures
+are AA here, always: they are held later. What only the sender can mend (no MSH-10, wrong version, unreadable bytes, a
+`nak`) is refused, with its bytes kept.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, cast
 
 from engine.clock import Clock, to_datetime
@@ -18,9 +19,11 @@ from engine.domain.changes import Answered, Kept, Received
 from engine.domain.message import Answer, Arrival, Inbound
 from engine.domain.ports import Writer
 from engine.domain.status import MessageState
-from engine.errors import Bug, MessageError
+from engine.errors import Bug, MessageError, SutureError
 from engine.pipeline.digests import control_digests
-from engine.site.release import Listener
+from engine.pipeline.refusing import NONE, Refusals
+from engine.pipeline.refusing import refusals as judge
+from engine.site.release import Listener, Naks
 
 CROWDED = 2_000
 """Changes that wait for their commit at which the doors stop reading, until half of them are durable."""
@@ -75,20 +78,44 @@ class Intake:
         listener = self._listeners()[arrival.feed]
         now_us = self._clock.now_us()
         header: Header | None = None
-        refusal: MessageError | None = None
+        refusals = NONE
         try:
             header = peek(arrival.raw, arrival.charset, listener.default_charset)
             admit(listener, header, arrival)
+            if listener.naks is not None:
+                refusals = self._judged(listener, listener.naks, header, arrival, now_us)
         except MessageError as error:
-            refusal = error
-        received = _received(arrival, header, refusal, listener, now_us)
+            refusals = Refusals((error,), error.code)
+        received = _received(arrival, header, refusals, listener, now_us)
         committed = self._writer.submit((received,))
         if not self._crowded and self._writer.backlog >= CROWDED:
             self._slow_down()
         committed.add_done_callback(
-            lambda done: self._answer(done, answer, arrival, header, refusal, received)
+            lambda done: self._answer(done, answer, arrival, header, refusals.errors, received)
         )
         return answer
+
+    def _judged(
+        self, listener: Listener, naks: Naks, header: Header, arrival: Arrival, now_us: int
+    ) -> Refusals:
+        """What the channels refuse. A message that a fault of ours stops is taken and held, too."""
+        begun = self._clock.monotonic()
+        try:
+            return judge(
+                naks,
+                arrival.feed,
+                header.event,
+                arrival.raw,
+                arrival.charset,
+                listener.default_charset,
+                now_us,
+                lambda: self._clock.monotonic() - begun,
+            )
+        except SutureError:
+            raise
+        except Exception as error:
+            self._observer.unjudged(arrival.feed, error)
+            return Refusals((), "BUG001 what its channels refuse could not be told")
 
     def garbled(self, feed: str, raw: bytes, reason: str, peer: str) -> None:
         """Kept as refused, unanswered. `reason`: a word of the framing, without content."""
@@ -113,7 +140,7 @@ class Intake:
         answer: asyncio.Future[Answer],
         arrival: Arrival,
         header: Header | None,
-        refusal: MessageError | None,
+        errors: Sequence[MessageError],
         received: Received,
     ) -> None:
         """After the commit: hands the message on and resolves the sender's answer."""
@@ -130,7 +157,7 @@ class Intake:
             self._kept(Inbound(kept.id, arrival.feed, received.received_us, arrival.raw, arrival.charset))
         self._observer.received(arrival.feed, kept, received)
         if not answer.done():
-            answer.set_result(self._ack(header, refusal, kept, received))
+            answer.set_result(self._ack(header, errors, kept, received))
 
     def _slow_down(self) -> None:
         """The doors stop reading until enough is durable."""
@@ -157,7 +184,7 @@ class Intake:
         self._failing = False
 
     def _ack(
-        self, header: Header | None, refusal: MessageError | None, kept: Kept, received: Received
+        self, header: Header | None, errors: Sequence[MessageError], kept: Kept, received: Received
     ) -> Answer:
         code = kept.first[1] if kept.first else received.answered
         if header is None:
@@ -165,14 +192,15 @@ class Intake:
         if not code:
             return SILENCE
         self._acks += 1
-        errors = [AckError.of(refusal.where, refusal.hl7_code, refusal.what)] if refusal else []
+        if kept.first:
+            errors = ()  # it was taken before: only that is said again
         ack = build_ack(
             header,
             cast(AckCode, code),
             now=to_datetime(received.received_us),
             control_id=f"S{received.received_us}{self._acks % 1000:03d}",
-            text=refusal.what if refusal else "",
-            errors=errors,
+            text=errors[0].what if errors else "",
+            errors=[AckError.of(error.where, error.hl7_code, error.what) for error in errors],
         )
         return Answer(ack, code)
 
@@ -191,6 +219,8 @@ class IntakeObserver(Protocol):
     def received(self, feed: str, kept: Kept, received: Received) -> None: ...
 
     def garbled(self, feed: str, size: int, reason: str) -> None: ...
+
+    def unjudged(self, feed: str, error: Exception) -> None: ...
 
 
 def admit(listener: Listener, header: Header, arrival: Arrival) -> None:
@@ -219,11 +249,14 @@ def admit(listener: Listener, header: Header, arrival: Arrival) -> None:
 
 
 def _received(
-    arrival: Arrival, header: Header | None, refusal: MessageError | None, listener: Listener, now_us: int
+    arrival: Arrival, header: Header | None, refusals: Refusals, listener: Listener, now_us: int
 ) -> Received:
-    answered = _code(header, refusal, listener)
+    answered = _code(header, refusals.errors, listener)
+    state = MessageState.PENDING
+    if refusals.reason:
+        state = MessageState.REFUSED if refusals.errors else MessageState.HELD
     control = None
-    if header is not None and refusal is None:
+    if header is not None and header.control_id:
         sender = (arrival.feed, header.sending_app, header.sending_facility)
         control = control_digests(sender, header.control_id.encode(), arrival.raw)
     return Received(
@@ -233,23 +266,24 @@ def _received(
         control_id=header.control_id if header else "",
         raw=arrival.raw,
         charset=arrival.charset,
-        state=MessageState.REFUSED if refusal else MessageState.PENDING,
-        reason=refusal.code if refusal else "",
+        state=state,
+        reason=refusals.reason,
         answered=answered,
         control=control,
     )
 
 
-def _code(header: Header | None, refusal: MessageError | None, listener: Listener) -> str:
+def _code(header: Header | None, errors: Sequence[MessageError], listener: Listener) -> str:
     """The acknowledgment code, '' for silence (rules of money, 27)."""
-    return accept_answer(header, cast(Setting, listener.acks), _outcome(header, refusal))
+    return accept_answer(header, cast(Setting, listener.acks), _outcome(header, errors))
 
 
-def _outcome(header: Header | None, refusal: MessageError | None) -> Outcome:
+def _outcome(header: Header | None, errors: Sequence[MessageError]) -> Outcome:
     """Refused by its header is AR, by its content AE."""
-    if refusal is None:
+    if not errors:
         return "accepted"
-    return "rejected" if header is None or refusal.where.startswith("MSH") else "error"
+    by_header = header is None or any(error.where.startswith("MSH") for error in errors)
+    return "rejected" if by_header else "error"
 
 
 def _look_at(done: asyncio.Future[list[Answered]]) -> None:
