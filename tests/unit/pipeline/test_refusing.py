@@ -9,6 +9,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.codecs.hl7v2.ack import parse_ack
+from engine.domain.changes import Received
 from engine.domain.message import Arrival
 from engine.domain.status import MessageState
 from engine.domain.views import MessageQuery
@@ -18,7 +19,7 @@ from engine.pipeline.intake import Intake
 from engine.site.compile import compile_release, load_site
 from engine.site.files import Site
 from engine.store.sqlite import SqliteStore
-from tests.unit.pipeline.conftest import dft, ft1
+from tests.unit.pipeline.conftest import RECEIVED, dft, ft1
 
 ROOT = Path(__file__).parents[3]
 USAGE = "channels/ehr-usage.yaml"
@@ -98,7 +99,7 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path):
+async def door(tmp_path: Path):
     store = SqliteStore(tmp_path / "s.db", site="s", environment="test", clock=SystemClock())
     await store.start()
     yield House(store)
@@ -116,81 +117,81 @@ def places(found) -> list[tuple[int, str]]:
     return [(error.hl7_code, error.where) for error in found.errors]
 
 
-async def test_what_a_channel_refuses_is_kept_and_the_sender_told_place_and_code_but_no_value(house):
+async def test_what_a_channel_refuses_is_kept_and_the_sender_told_place_and_code_but_no_value(door):
     text = nobodys(ft1())
-    ack = await house.receive(text)
+    ack = await door.receive(text)
     assert (ack.code, ack.control_id, ack.text) == ("AE", "1", "the account is missing")
     (error,) = ack.errors
     assert (error.location[:3], error.code, error.text) == (("PID", 1, 18), 101, "the account is missing")
-    view = await house.newest()
+    view = await door.newest()
     assert (view.state, view.reason) == (MessageState.REFUSED, "INT005 ehr-usage: the account is missing")
-    assert await house.store.raw(view.id) == text.encode()
-    assert house.stepped == []
+    assert await door.store.raw(view.id) == text.encode()
+    assert door.stepped == []
 
 
-async def test_the_place_stands_in_err_1_up_to_2_4_and_in_err_2_since(house):
+async def test_the_place_stands_in_err_1_up_to_2_4_and_in_err_2_since(door):
     for version, form in (
         ("2.3", rb"\rERR\|PID\^1\^18\^101\r"),
         ("2.5", rb"\rERR\|\|PID\^1\^18[\^1]*\|101\^"),
     ):
         text = nobodys(ft1()).replace("|2.5.1\r", f"|{version}\r")
-        answer = await house.intake.receive(Arrival("ehr", text.encode(), "127.0.0.1", "mllp"))
+        answer = await door.intake.receive(Arrival("ehr", text.encode(), "127.0.0.1", "mllp"))
         assert re.search(form, answer.ack), answer.ack
 
 
-async def test_what_is_not_refused_is_taken_whatever_else_is_wrong_with_it(house):
-    ack = await house.receive(dft(ft1(code="NOBODY-KNOWS", department="NOWHERE")))
+async def test_what_is_not_refused_is_taken_whatever_else_is_wrong_with_it(door):
+    ack = await door.receive(dft(ft1(code="NOBODY-KNOWS", department="NOWHERE")))
     assert (ack.code, ack.errors) == ("AA", ())
-    assert house.stepped == [1]
+    assert door.stepped == [1]
 
 
-async def test_a_refused_message_is_judged_anew(house):
+async def test_a_refused_message_is_judged_anew(door):
     text = nobodys(ft1())
-    assert (await house.receive(text)).code == "AE"
-    assert (await house.receive(text)).code == "AE"
-    house.release = release(FACILITY)
-    assert (await house.receive(text)).code == "AA"
-    assert house.stepped == [3]
+    assert (await door.receive(text)).code == "AE"
+    assert (await door.receive(text)).code == "AE"
+    door.release = release(FACILITY)
+    assert (await door.receive(text)).code == "AA"
+    assert door.stepped == [3]
 
 
-async def test_a_message_that_was_taken_stays_taken_when_a_rule_comes_later(house):
+async def test_a_message_that_was_taken_stays_taken_when_a_rule_comes_later(door):
     text = nobodys(ft1())
-    house.release = release(FACILITY)
-    assert (await house.receive(text)).code == "AA"
-    house.release = release(NO_ACCOUNT)
-    ack = await house.receive(text)
+    door.release = release(FACILITY)
+    assert (await door.receive(text)).code == "AA"
+    door.release = release(NO_ACCOUNT)
+    ack = await door.receive(text)
     assert (ack.code, ack.errors, ack.text) == ("AA", (), "")
-    assert (await house.newest()).state is MessageState.DUPLICATE
+    assert (await door.newest()).state is MessageState.DUPLICATE
 
 
-async def test_the_wrong_header_is_ar_and_enhanced_senders_get_ce_or_cr(house):
+async def test_the_wrong_header_is_ar_and_enhanced_senders_get_ce_or_cr(door):
     elsewhere = dft(ft1()).replace("|NORTH|", "|WEST|", 1)
-    house.release = release(FACILITY)
-    assert (await house.receive(elsewhere)).code == "AR"
-    house.release = release(FACILITY, NO_ACCOUNT, listener="acks: enhanced")
-    assert (await house.receive(elsewhere)).code == "CR"
-    assert (await house.receive(nobodys(ft1()))).code == "CE"
+    door.release = release(FACILITY)
+    assert (await door.receive(elsewhere)).code == "AR"
+    door.release = release(FACILITY, NO_ACCOUNT, listener="acks: enhanced")
+    assert (await door.receive(elsewhere)).code == "CR"
+    assert (await door.receive(nobodys(ft1()))).code == "CE"
 
 
-async def test_what_is_not_decided_in_time_is_taken_and_held_and_a_repeat_is_known(house):
-    house.clock.step = 0.3
+async def test_what_is_not_decided_in_time_is_taken_and_held_and_a_repeat_is_known(door):
+    door.clock.step = 0.3
     text = nobodys(ft1())
-    assert (await house.receive(text)).code == "AA"
-    view = await house.newest()
+    assert (await door.receive(text)).code == "AA"
+    view = await door.newest()
     assert (view.state, view.reason) == (MessageState.HELD, refusing.LATE)
-    assert house.stepped == []
-    assert (await house.receive(text)).code == "AA"
-    assert (await house.newest()).state is MessageState.DUPLICATE
+    assert door.stepped == []
+    assert (await door.receive(text)).code == "AA"
+    assert (await door.newest()).state is MessageState.DUPLICATE
 
 
-async def test_a_fault_of_ours_takes_and_holds(house, monkeypatch):
+async def test_a_fault_of_ours_takes_and_holds(door, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
 
     monkeypatch.setattr(refusing, "to_datetime", broken)
-    assert (await house.receive(nobodys(ft1()))).code == "AA"
-    assert (await house.newest()).state is MessageState.HELD
-    assert house.told.unable == ["ZeroDivisionError"]
+    assert (await door.receive(nobodys(ft1()))).code == "AA"
+    assert (await door.newest()).state is MessageState.HELD
+    assert door.told.unable == ["ZeroDivisionError"]
 
 
 def test_each_rule_is_told_once_at_the_first_line_for_which_it_holds():
@@ -250,3 +251,17 @@ def test_bytes_that_are_no_message_are_refused_as_ever():
 def test_a_listener_whose_channels_refuse_nothing_asks_nothing():
     assert release(NO_CODE).listeners["hl7-http"].naks is not None
     assert compile_release(load_site(ROOT)).listeners["ehr"].naks is None
+
+
+async def test_what_was_not_decided_stands_in_the_worklist_and_goes_when_somebody_releases_it(house):
+    text = dft(ft1())
+    late = Received(
+        "ehr", RECEIVED, "DFT^P03", "1", text.encode(), None, MessageState.HELD, refusing.LATE, "AA", None
+    )
+    (kept,) = await house.store.submit((late,))
+    assert kept.state is MessageState.HELD
+    groups = await house.store.worklist()
+    assert [(group.cause, group.messages) for group in groups] == [(refusing.LATE, 1)]
+    await house.release(kept.id)
+    assert (await house.view(kept.id)).state is MessageState.ROUTED
+    assert {name for _, name in await house.effects(kept.id)} >= {"charge"}
