@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from engine.clock import Clock, to_datetime
-from engine.codecs.hl7v2.ack import AckCode, AckError, Outcome, Setting, accept_answer, build_ack
+from engine.codecs.hl7v2.ack import (
+    AckCode,
+    AckError,
+    Outcome,
+    Setting,
+    accept_answer,
+    application_answer,
+    build_ack,
+)
 from engine.codecs.hl7v2.header import Header, peek
 from engine.codecs.hl7v2.lexer import check_readable
 from engine.domain.changes import Answered, Kept, Received
@@ -91,7 +99,9 @@ class Intake:
         if not self._crowded and self._writer.backlog >= CROWDED:
             self._slow_down()
         committed.add_done_callback(
-            lambda done: self._answer(done, answer, arrival, header, refusals.errors, received)
+            lambda done: self._answer(
+                done, answer, _Taken(arrival, listener, header, refusals.errors, received)
+            )
         )
         return answer
 
@@ -138,26 +148,34 @@ class Intake:
         self,
         committed: asyncio.Future[list[Answered]],
         answer: asyncio.Future[Answer],
-        arrival: Arrival,
-        header: Header | None,
-        errors: Sequence[MessageError],
-        received: Received,
+        taken: _Taken,
     ) -> None:
         """After the commit: hands the message on and resolves the sender's answer."""
         failure = committed.exception()
         if failure is not None:
             self._refuse_for_a_while()
             if not answer.done():
-                answer.set_exception(failure)
+                self._unable(answer, failure, taken)
             return
         kept = committed.result()[0]
         if not isinstance(kept, Kept):
             raise Bug("a received message is answered by something else than Kept")
+        feed, received = taken.arrival.feed, taken.received
         if kept.state is MessageState.PENDING:
-            self._kept(Inbound(kept.id, arrival.feed, received.received_us, arrival.raw, arrival.charset))
-        self._observer.received(arrival.feed, kept, received)
+            self._kept(Inbound(kept.id, feed, received.received_us, received.raw, received.charset))
+        self._observer.received(feed, kept, received)
         if not answer.done():
-            answer.set_result(self._ack(header, errors, kept, received))
+            answer.set_result(self._ack(kept, taken))
+
+    def _unable(self, answer: asyncio.Future[Answer], failure: BaseException, taken: _Taken) -> None:
+        """Nothing is durable: no answer, or AR where the listener says so (rules of money, 28)."""
+        header, listener = taken.header, taken.listener
+        code = accept_answer(header, cast(Setting, listener.acks), "rejected")
+        if header is None or not code or listener.when_unable != "AR":
+            answer.set_exception(failure)
+            return
+        error = MessageError("LST030", "the message is not stored; send it again later", hl7_code=207)
+        answer.set_result(Answer(self._built(header, code, taken, (error,)), code))
 
     def _slow_down(self) -> None:
         """The doors stop reading until enough is durable."""
@@ -183,26 +201,45 @@ class Intake:
     def _try_again(self) -> None:
         self._failing = False
 
-    def _ack(
-        self, header: Header | None, errors: Sequence[MessageError], kept: Kept, received: Received
-    ) -> Answer:
-        code = kept.first[1] if kept.first else received.answered
+    def _ack(self, kept: Kept, taken: _Taken) -> Answer:
+        header = taken.header
+        said = kept.first[1] if kept.first else taken.received.answered
         if header is None:
             return Answer(None, "AR")  # nothing to answer to; a door that must say something says no
-        if not code:
+        if not said:
             return SILENCE
+        code = cast(AckCode, said)
+        errors = () if kept.first else taken.errors  # of what was taken before only that is said again
+        ack = self._built(header, code, taken, errors)
+        if not (follows := application_answer(header, code)):
+            return Answer(ack, code)
+        return Answer(ack, code, self._built(header, follows, taken, (), last=True))
+
+    def _built(
+        self, header: Header, code: AckCode, taken: _Taken, errors: Sequence[MessageError], last: bool = False
+    ) -> bytes:
         self._acks += 1
-        if kept.first:
-            errors = ()  # it was taken before: only that is said again
-        ack = build_ack(
+        received_us = taken.received.received_us
+        return build_ack(
             header,
-            cast(AckCode, code),
-            now=to_datetime(received.received_us),
-            control_id=f"S{received.received_us}{self._acks % 1000:03d}",
+            code,
+            now=to_datetime(received_us),
+            control_id=f"S{received_us}{self._acks % 1000:03d}",
             text=errors[0].what if errors else "",
             errors=[AckError.of(error.where, error.hl7_code, error.what) for error in errors],
+            typed=taken.listener.typed,
+            last=last,
         )
-        return Answer(ack, code)
+
+
+class _Taken(NamedTuple):
+    """A message between its arrival and its answer. `errors`: with which it is refused."""
+
+    arrival: Arrival
+    listener: Listener
+    header: Header | None
+    errors: Sequence[MessageError]
+    received: Received
 
 
 class Door(Protocol):
