@@ -56,7 +56,7 @@ ANSWERS = frozenset({
 """Message types that are answers themselves."""
 
 TEXT_LIMIT = 80
-"""Characters of MSA-3 (ST, up to 2.6)."""
+"""Characters of MSA-3 (ST; withdrawn in 2.7, where ERR-8 says it)."""
 
 _LETTERS: dict[Outcome, int] = {"accepted": 0, "error": 1, "rejected": 2}
 _ORIGINAL: tuple[AckCode, ...] = ("AA", "AE", "AR")
@@ -162,7 +162,7 @@ def build_ack(
 ) -> bytes:
     """The acknowledgment of the message with `header`, in its own delimiters, version and character set.
 
-    `now`: aware, for MSH-7. `control_id`: this answer's own MSH-10. `text`: MSA-3, cut after `TEXT_LIMIT`
+    `now`: aware, for MSH-7. `control_id`: this answer's own MSH-10. `text`: MSA-3, up to 2.6, cut after `TEXT_LIMIT`
     characters. MSA-2 is the message's MSH-10 as it was sent. Characters that the set lacks become `?`. `typed`: an
     application acknowledgment of an order has the order's own answer type. `last`: it says in MSH-15 and -16 that it
     wants no acknowledgment itself, as an application acknowledgment that is a message of its own.
@@ -188,7 +188,7 @@ def build_ack(
     if header.charset:
         msh += [""] * (17 - len(msh)) + [header.charset]
     msa = ["MSA", code, header.control_id]
-    if text:
+    if text and not _since(header.version[:8], 2, 7):
         msa.append(escape(text[:TEXT_LIMIT], marks, header.codec))
     lines = [separator.join(msh), separator.join(msa)]
     if errors:

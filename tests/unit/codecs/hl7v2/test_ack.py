@@ -239,7 +239,8 @@ def test_where_there_is_no_header_there_is_no_answer() -> None:
 def test_what_is_built_reads_back(version: str) -> None:
     ack = parse_ack(built(header(version), "AE", text="no | such", errors=ERRORS[:1]))
     assert ack is not None
-    assert (ack.code, ack.control_id, ack.text, ack.positive) == ("AE", "C/1", "no | such", False)
+    text = "" if version == "2.8" else "no | such"  # MSA-3 was withdrawn in 2.7
+    assert (ack.code, ack.control_id, ack.text, ack.positive) == ("AE", "C/1", text, False)
     [error] = ack.errors
     assert error.location is not None
     assert (error.location[:3], error.code) == (("FT1", 2, 7), 103)
