@@ -211,7 +211,7 @@ class Intake:
         code = cast(AckCode, said)
         errors = () if kept.first else taken.errors  # of what was taken before only that is said again
         ack = self._built(header, code, taken, errors)
-        if not (follows := application_answer(header, code)):
+        if code != "CA" or not (follows := application_answer(header, code)):
             return Answer(ack, code)
         return Answer(ack, code, self._built(header, follows, taken, (), last=True))
 

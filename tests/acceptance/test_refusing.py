@@ -27,6 +27,10 @@ async def test_what_only_the_cabinet_can_mend_is_refused_until_it_is_mended(sutu
     }
     said = suture.log() + refused.decode()
     assert not any(private in said for private in ("MRN7004", "ACC7004", "DATE", "VN7004"))
+    assert "refused" in suture.ask("show", "1").stdout
+    assert suture.ask("replay", "1", "--reason", "its station is known").returncode == 0
+    account = suture.settled()
+    assert account["messages"]["by_state"] == {"refused": 2, "routed": 2}
     assert "judged anew" in suture.ask("explain", "INT005").stdout
 
 

@@ -130,7 +130,7 @@ def accept_answer(header: Header | None, setting: Setting, outcome: Outcome) -> 
     return _ORIGINAL[letter] if application and _wanted(application, outcome) else ""
 
 
-def application_answer(header: Header, accepted: str) -> AckCode | Literal[""]:
+def application_answer(header: Header, accepted: AckCode) -> AckCode | Literal[""]:
     """The application acknowledgment that follows the accept acknowledgment `accepted`, as MSH-16 asks; '' for none.
 
     Only what is taken has one: the sender of a CE or CR has still to mend its message. A business failure is AA."""
