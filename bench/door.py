@@ -82,7 +82,7 @@ async def main() -> None:
     figures: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(ROUNDS):
         for name, rules in cases.items():
-            took, code = await measured(rules)
+            took, _ = await measured(rules)
             figures[name].append(took)
     for name, values in figures.items():
         print(f"{name:<24} {statistics.median(values):7.1f} us   ({min(values):.1f} to {max(values):.1f})")

@@ -6,16 +6,19 @@ in time, is taken and held (rules of money, 30). A refusal says places, codes an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import inf
 from typing import NamedTuple
 
 from engine.clock import to_datetime
 from engine.codecs.hl7v2.group import groups
+from engine.codecs.hl7v2.header import peek
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import where
+from engine.domain.message import Inbound
 from engine.errors import MessageError
 from engine.mapping.faults import EvaluationFault
-from engine.site.release import Channel, Nak, Naks
+from engine.site.release import Channel, Nak, Naks, Release
 
 BYTES_A_SECOND = 10_000_000
 """What is surely taken apart, which nothing interrupts: a message that is longer for its time is not begun."""
@@ -38,6 +41,20 @@ NONE = Refusals()
 
 class _Late(Exception):
     """The time is over."""
+
+
+def refused_by(release: Release, channels: Iterable[Channel], inbound: Inbound) -> Refusals:
+    """What these channels of a release refuse of a message, in whatever time it takes: for tests and previews. Raises
+    `MessageError` when the bytes are no HL7 message."""
+    refusing = tuple(channel for channel in channels if channel.naks and inbound.feed in channel.feeds)
+    if not refusing:
+        return NONE
+    default = release.listeners[inbound.feed].default_charset
+    naks = Naks(refusing, inf, release.zone, release.currency, release.tables)
+    event = peek(inbound.raw, inbound.charset, default).event
+    return refusals(
+        naks, inbound.feed, event, inbound.raw, inbound.charset, default, inbound.received_us, lambda: 0.0
+    )
 
 
 def refusals(

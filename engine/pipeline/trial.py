@@ -8,22 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from math import inf
 from typing import Any, NamedTuple
 
 import orjson
 
 from engine.clock import to_us
-from engine.codecs.hl7v2.header import peek
 from engine.domain.message import Inbound, MessageId
 from engine.domain.posting import NO_FACTS, Stepped
 from engine.domain.status import EffectState
 from engine.errors import MessageError
 from engine.pipeline.digests import Digester
 from engine.pipeline.reading import read_message
-from engine.pipeline.refusing import refusals
+from engine.pipeline.refusing import refused_by
 from engine.pipeline.step import step
-from engine.site.release import Channel, ChannelTest, Naks, Release
+from engine.site.release import Channel, ChannelTest, Release
 
 TRIAL_KEY = b"channel tests".ljust(32, b".")
 """References in tests are the same on every machine."""
@@ -69,22 +67,8 @@ def run(release: Release, test: ChannelTest, now: datetime) -> Trial:
 
 
 def _refused(release: Release, channel: Channel, inbound: Inbound) -> Sequence[MessageError]:
-    """With what the door refuses the message for this channel, in whatever time it takes."""
-    if not channel.naks:
-        return ()
-    header = peek(inbound.raw, inbound.charset, release.listeners[inbound.feed].default_charset)
-    naks = Naks((channel,), inf, release.zone, release.currency, release.tables)
-    default = release.listeners[inbound.feed].default_charset
-    judged = refusals(
-        naks,
-        inbound.feed,
-        header.event,
-        inbound.raw,
-        inbound.charset,
-        default,
-        inbound.received_us,
-        lambda: 0.0,
-    )
+    """With what the door refuses the message for this channel."""
+    judged = refused_by(release, (channel,), inbound)
     if judged.reason and not judged.errors:
         raise MessageError("INT007", judged.reason.removeprefix("INT007 "))
     return judged.errors
