@@ -234,7 +234,16 @@ def test_a_message_too_long_for_its_time_is_not_begun(monkeypatch):
 
 
 def test_lines_are_not_read_on_when_the_time_is_over():
-    assert refused_by(NO_CODE, text=dft(ft1()), seconds=0.5).reason == refusing.LATE
+    looks: list[float] = []
+
+    def later() -> float:
+        looks.append(0.09)
+        return sum(looks)
+
+    naks = release(NO_CODE).listeners["ehr"].naks
+    text = dft(*[ft1(str(number)) for number in range(50)]).encode()
+    found = refusing.refusals(naks, "ehr", "DFT^P03", text, None, None, 1_795_000_000_000_000, later)
+    assert (found.reason, len(looks)) == (refusing.LATE, 3)
 
 
 def test_other_messages_of_the_feed_are_not_read():
