@@ -149,6 +149,15 @@ MISTAKES = [
     Mistake(
         VENDS, "code: 101, because", "code: 101, where: zpm-3, because", "SIT014", "zpm-3", "write PID-18"
     ),
+    Mistake(VENDS, "lane: account", "profile: oms.xml\nlane: account", "SIT005", "oms.xml", "save it"),
+    Mistake(
+        VENDS,
+        "lane: account",
+        "profile: samples/oms-vends.hl7\nlane: account",
+        "SIT061",
+        "samples/oms-vends",
+        "HL7v2xConformanceProfile",
+    ),
     Mistake(VENDS, "lane: account", "lane: patience", "SIT013", "patience", "did you mean 'patient'?"),
     Mistake(
         USAGE, "by: [code, payer_class]", "by: [code, payerclass]", "SIT027", "payerclass", "'payer_class'"

@@ -1,4 +1,4 @@
-"""What the channels of a listener refuse at its door (`nak`), told from the message alone. Pure but for the time.
+"""What the channels of a listener refuse at its door (`nak`, `profile`), told from the message. Pure but for time.
 
 Only what the sender must mend belongs here; all else is AA and waits for a person. Whatever cannot be decided, or not
 in time, is taken and held (rules of money, 30). A refusal says places, codes and the channel's own words, no values.
@@ -7,6 +7,7 @@ in time, is taken and held (rules of money, 30). A refusal says places, codes an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from math import inf
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ from engine.site.release import Channel, Nak, Naks, Release
 
 BYTES_A_SECOND = 10_000_000
 """What is surely taken apart, which nothing interrupts: a message that is longer for its time is not begun."""
+
+MOST_MISFITS = 20
+"""Places that one answer names."""
 
 LATE = "INT006 what its channels refuse was not decided in time"
 UNDECIDED = "INT007 what its channels refuse cannot be decided"
@@ -46,7 +50,7 @@ class _Late(Exception):
 def refused_by(release: Release, channels: Iterable[Channel], inbound: Inbound) -> Refusals:
     """What these channels of a release refuse of a message, in whatever time it takes: for tests and previews. Raises
     `MessageError` when the bytes are no HL7 message."""
-    refusing = tuple(channel for channel in channels if channel.naks and inbound.feed in channel.feeds)
+    refusing = tuple(channel for channel in channels if channel.refuses and inbound.feed in channel.feeds)
     if not refusing:
         return NONE
     default = release.listeners[inbound.feed].default_charset
@@ -79,6 +83,9 @@ def refusals(
     reason = ""
     try:
         for channel in channels:
+            for error in _misfits(naks, channel, message, seconds):
+                errors.append(error)
+                reason = reason or f"INT008 {channel.name}: {error.what}"
             for nak, number in _holding(naks, channel, message, feed, received_us, seconds):
                 errors.append(_error(channel, nak, message, number))
                 reason = reason or f"INT005 {channel.name}: {nak.because}"
@@ -87,6 +94,21 @@ def refusals(
     except EvaluationFault as fault:
         return Refusals((), f"{UNDECIDED}: {fault.code} {fault.what}")
     return Refusals(tuple(errors), reason)
+
+
+def _misfits(
+    naks: Naks, channel: Channel, message: Message, seconds: Callable[[], float]
+) -> Iterator[MessageError]:
+    """Where the message does not fit the channel's profile: the first `MOST_MISFITS`."""
+    if channel.profile is None or not channel.profile.fits(message):
+        return
+
+    def breath() -> None:
+        if seconds() > naks.within:
+            raise _Late
+
+    for miss in islice(channel.profile.misses(message, breath), MOST_MISFITS):
+        yield MessageError("INT008", f"{miss.where} {miss.what}", where=miss.where, hl7_code=miss.code)
 
 
 def _holding(

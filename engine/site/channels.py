@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from engine.codecs.hl7v2.path import HL7Path, PathError, compile_path
+from engine.codecs.hl7v2.profile import Profile, ProfileError
 from engine.domain.event import FieldType, Kind
 from engine.errors import Fault
 from engine.mapping.expression import Expression
@@ -15,6 +16,7 @@ from engine.mapping.translation import Translation
 from engine.reference.spec import TableSpec
 from engine.reference.values import ColumnType
 from engine.site.deliveries import compile_effects
+from engine.site.files import CHANNELS, beside_channels
 from engine.site.hints import did_you_mean
 from engine.site.maps import Maps, keys_fault
 from engine.site.names import CANONICAL, DOOR_NAMES, Scope, offset_of
@@ -81,7 +83,7 @@ class Draft:
 
 
 def compile_channel(
-    source: Source[ChannelFile], sources: Sources, maps: Maps
+    source: Source[ChannelFile], sources: Sources, maps: Maps, files: Mapping[str, bytes]
 ) -> tuple[Channel | None, list[Fault]]:
     """The channel, None when something is at fault, and all faults."""
     model = source.model
@@ -91,7 +93,7 @@ def compile_channel(
         return None, faults
     draft = Draft(source, reader, maps.private[model.read], faults=faults)
     _check_kind(draft)
-    naks = _naks(draft)
+    naks, profile = _naks(draft), _profile(draft, files)
     skips = _skips(draft)
     same_line = _same_line(draft)
     translations = _translations(draft, sources, maps)
@@ -118,6 +120,7 @@ def compile_channel(
         expect=dict(model.expect),
         after_discharge=_after_discharge(draft),
         naks=naks,
+        profile=profile,
     )
     return channel, draft.faults
 
@@ -205,6 +208,25 @@ def _place_of_nak(draft: Draft, place: int, when: Expression | None) -> HL7Path 
     what = "the condition names no field with a place of its own"
     draft.fault(("nak", place), "SIT039", what, "say which place ERR names: where: PID-18")
     return None
+
+
+def _profile(draft: Draft, files: Mapping[str, bytes]) -> Profile | None:
+    name = draft.source.model.profile
+    if name is None:
+        return None
+    full = beside_channels(name)
+    if full not in files or not full.startswith(CHANNELS):
+        near = [file.removeprefix(CHANNELS) for file in files if file.endswith(".xml")]
+        close = did_you_mean(name, near)
+        mend = close if close.startswith("did") else "save it in a folder beside the channel"
+        draft.fault(("profile",), "SIT005", f"there is no file {full}", mend)
+        return None
+    try:
+        return Profile.parse(files[full])
+    except ProfileError as error:
+        mend = "export it as an HL7 v2 conformance profile (HL7v2xConformanceProfile)"
+        draft.fault(("profile",), "SIT061", f"the file is no conformance profile: {error}", mend)
+        return None
 
 
 def _skips(draft: Draft) -> tuple[Skip, ...]:

@@ -118,7 +118,7 @@ def _compile(
     faults = [*sources.faults, *maps.faults, *origin_faults(sources)]
     faults += row_faults(site, sources, maps, table_csv)
     for source in sources.channels.sources.values():
-        channel, wrong = compile_channel(source, sources, maps)
+        channel, wrong = compile_channel(source, sources, maps, site.files)
         faults += wrong
         if channel is not None:
             channels.append(channel)
@@ -151,5 +151,5 @@ def _naks(
     tables: dict[str, Table],
 ) -> Naks | None:
     """What is refused at this door; None when it is nothing."""
-    refusing = tuple(channel for channel in channels if name in channel.feeds and channel.naks)
+    refusing = tuple(channel for channel in channels if name in channel.feeds and channel.refuses)
     return Naks(refusing, model.nak_within, zone, currency, tables) if refusing else None

@@ -15,6 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.codecs.hl7v2.path import HL7Path
+from engine.codecs.hl7v2.profile import Profile
 from engine.domain.posting import Measure
 from engine.mapping.expression import Expression
 from engine.mapping.reader import ReadMap
@@ -119,7 +120,8 @@ class AfterDischarge:
 class Channel:
     """One interface. `lane`: account | visit | patient | station. `no_original`: hold | post alone. `on_refused`:
     hold | undo others, of a line that one destination applied and another refuses for good. `expect`: effect → seconds
-    from receipt after which it is late. `where`: file:line of the channel."""
+    from receipt after which it is late. `where`: file:line of the channel. `profile`: what its messages
+    must fit, or are refused."""
 
     name: str
     feeds: frozenset[str]
@@ -136,6 +138,12 @@ class Channel:
     expect: dict[str, float]
     after_discharge: AfterDischarge | None = None
     naks: tuple[Nak, ...] = ()
+    profile: Profile | None = None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether its messages are judged at the door."""
+        return bool(self.naks) or self.profile is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,11 @@ class ChannelFile(Model):
         example="[{when: account is missing, code: 101, where: PID-18, because: the account is missing}]",
         default=[],
     )
+    profile: Text | None = setting(
+        "Conformance profile (XML), from this folder: messages that do not fit are refused at the door.",
+        example="profiles/dft-p03.xml",
+        default=None,
+    )
     skip: list[SkipFile] = setting(
         "Lines to leave out.", example="[{when: class == 'P', because: pre-admission}]", default=[]
     )

@@ -30,11 +30,14 @@ USAGE = "channels/ehr-usage.yaml"
 SITE = "config/suture.yaml"
 
 
-def release(*rules: str, listener: str = ""):
-    """The example, in which the EHR's charges are refused by `rules`."""
+def release(*rules: str, listener: str = "", profile: bytes = b""):
+    """The example, in which the EHR's charges are refused by `rules`, and by `profile`."""
     site = load_site(ROOT)
-    listed = "".join(f"  - {rule}\n" for rule in rules)
-    charges = site.files[USAGE].decode().replace("\nskip:\n", f"\nnak:\n{listed}\nskip:\n", 1)
+    said = "nak:\n" + "".join(f"  - {rule}\n" for rule in rules) if rules else ""
+    if profile:
+        said += "profile: profiles/dft.xml\n"
+        site = Site(site.folder, {**site.files, "channels/profiles/dft.xml": profile}, None)
+    charges = site.files[USAGE].decode().replace("\nskip:\n", f"\n{said}\nskip:\n", 1)
     rules_of_site = site.files[SITE].decode()
     if listener:
         rules_of_site = rules_of_site.replace("    acks: original\n", f"    {listener}\n", 1)
@@ -55,6 +58,14 @@ FACILITY = (
 NO_CODE = "{when: code is missing, code: 101, because: a line without its code}"
 TOTAL = "{when: sum(lines.amount) > 5000, code: 102, where: FT1-11, because: more than a case can cost}"
 NO_LINES = "{when: count(lines) == 0, code: 100, where: FT1-1, because: no line}"
+
+
+PROFILE = b"""<HL7v2xConformanceProfile><HL7v2xStaticDef MsgType="DFT" EventType="P03">
+  <Segment Name="FT1" Usage="R" Min="1" Max="*">
+    <Field Name="Set ID" Usage="O" Max="1"/>
+    <Field Name="Transaction ID" Usage="R" Max="1" Length="12"/>
+  </Segment>
+</HL7v2xStaticDef></HL7v2xConformanceProfile>"""
 
 
 class Clock(SystemClock):
@@ -250,6 +261,25 @@ def test_lines_are_not_read_on_when_the_time_is_over():
     assert (found.reason, len(looks)) == (refusing.LATE, 3)
 
 
+async def test_what_does_not_fit_the_channels_profile_is_refused(door):
+    door.release = release(profile=PROFILE)
+    assert (await door.receive(dft(ft1("T1"), ft1("T2")))).code == "AA"
+    ack = await door.receive(dft(ft1("T1"), ft1("T234567890123"), ft1(""), control="2"))
+    assert (ack.code, ack.text) == ("AE", "FT1[2]-2 it is too long")
+    assert [(error.location[:3], error.code) for error in ack.errors] == [
+        (("FT1", 2, 2), 104),
+        (("FT1", 3, 2), 101),
+    ]
+    assert (await door.newest()).reason == "INT008 ehr-usage: FT1[2]-2 it is too long"
+
+
+def test_a_profile_has_no_more_time_than_rules():
+    naks = release(profile=PROFILE).listeners["ehr"].naks
+    text = dft(ft1()).encode()
+    found = refusing.refusals(naks, "ehr", "DFT^P03", text, None, None, 1_795_000_000_000_000, lambda: 0.5)
+    assert found == refusing.Refusals((), refusing.LATE)
+
+
 def test_other_messages_of_the_feed_are_not_read():
     naks = release(NO_CODE).listeners["ehr"].naks
     found = refusing.refusals(naks, "ehr", "ADT^A01", b"no HL7 at all", None, None, 0, lambda: 9.0)
@@ -295,7 +325,7 @@ STORIES = st.lists(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STORIES)
 async def test_whatever_is_sent_each_answer_says_what_is_kept(tmp_path, story):
     """AA: taken now, or told before. AE: refused, since a rule of the moment holds and nothing was taken before."""
