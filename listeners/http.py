@@ -2,7 +2,8 @@
 
 An acknowledgment is a 200 whatever it says, AE and AR too; other statuses are transport trouble, in plain text
 under a fault code. Never parses a message and never writes one to disk: a body is held in memory within the
-limit. Whoever sends slowly, endlessly or too much is cut off in bounded time and memory.
+limit. Whoever sends slowly, endlessly or too much is cut off in bounded time and memory. An answer carries one
+message: an application acknowledgment that is due behind an accept acknowledgment has no way to go, and is left out.
 
 Order: bodies go to `Intake.receive` in the order in which they became whole, and its call order is inbox order,
 so messages of one sender and URI keep theirs. One connection's requests are answered one after the other.

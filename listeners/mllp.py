@@ -158,6 +158,8 @@ class _Connection(Protocol):
             failure = _failure(answer)
             if failure is None and (ack := answer.result().ack) is not None:
                 acks.append(encode(ack))
+                if (application := answer.result().application) is not None:
+                    acks.append(encode(application))
         if acks:
             self._write(b"".join(acks))
         if failure is not None:

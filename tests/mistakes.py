@@ -132,6 +132,32 @@ MISTAKES = [
     Mistake(USAGE, "expect: {issue: 15m", "expect: {isue: 15m", "SIT025", "isue", "did you mean 'issue'?"),
     Mistake(USAGE, "{by: source_id,", "{by: sourceid,", "SIT026", "sourceid", "did you mean 'source_id'?"),
     Mistake(USAGE, "[account, code, used_on]", "[account, codes, used_on]", "SIT026", "codes", "'code'"),
+    Mistake(VENDS, "code: 101,", "code: 108,", "SIT014", "108", "101 (required field missing)"),
+    Mistake(
+        VENDS,
+        "when: station is missing",
+        "when: staton is missing",
+        "SIT027",
+        "staton",
+        "did you mean 'station'?",
+    ),
+    Mistake(VENDS, "when: station is missing", "when: encounter is missing", "SIT027", "encounter"),
+    Mistake(
+        VENDS, "when: station is missing", "when: number == 3", "SIT039", "{when: number", "where: PID-18"
+    ),
+    Mistake(VENDS, "when: station is missing", "when: station", "SIT016", "station", "station is present"),
+    Mistake(
+        VENDS, "code: 101, because", "code: 101, where: zpm-3, because", "SIT014", "zpm-3", "write PID-18"
+    ),
+    Mistake(VENDS, "lane: account", "profile: oms.xml\nlane: account", "SIT005", "oms.xml", "save it"),
+    Mistake(
+        VENDS,
+        "lane: account",
+        "profile: samples/oms-vends.hl7\nlane: account",
+        "SIT061",
+        "samples/oms-vends",
+        "HL7v2xConformanceProfile",
+    ),
     Mistake(VENDS, "lane: account", "lane: patience", "SIT013", "patience", "did you mean 'patient'?"),
     Mistake(
         USAGE, "by: [code, payer_class]", "by: [code, payerclass]", "SIT027", "payerclass", "'payer_class'"

@@ -26,7 +26,7 @@ class Received(NamedTuple):
     control_id: str
     raw: bytes
     charset: str | None
-    state: MessageState  # PENDING or REFUSED
+    state: MessageState  # PENDING, REFUSED, or HELD: taken, but not to be stepped before a person looked
     reason: str
     answered: str
     control: tuple[bytes, bytes] | None
@@ -37,7 +37,7 @@ class Received(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """`state`: PENDING, REFUSED or DUPLICATE. `first`: (id, its answer code) of the message that it repeats.
+    """`state`: PENDING, REFUSED, HELD or DUPLICATE. `first`: (id, its answer code) of the message that it repeats.
     `reused`: the control id was seen with another body."""
 
     id: MessageId

@@ -25,10 +25,12 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back to the sender. `ack` None: silence. `code`: AA AE AR CA CE CR, or '' when silent."""
+    """What goes back to the sender. `ack` None: silence. `code`: AA AE AR CA CE CR, or '' when silent.
+    `application`: the application acknowledgment behind an accept acknowledgment, a message of its own."""
 
     ack: bytes | None
     code: str
+    application: bytes | None = None
 
 
 class Inbound(NamedTuple):

@@ -11,7 +11,7 @@ text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -99,24 +99,32 @@ class ReadMap:
 
         An event whose anchor does not occur in the message has no lines.
         """
-        found = self._groups(message)
+        header = self.head(message, zone, tables, received) if self.lines == "snapshot" else {}
+        return Event(self.kind, tuple(self.each_line(message, zone, tables, received)), header)
+
+    def head(self, message: Message, zone: ZoneInfo, tables: Mapping[str, Table], received: date) -> Fields:
+        """What is said of the whole message: whose it is, also where it has no lines."""
         header: Fields = {}
-        if self.lines == "snapshot":
-            self._header.shared(message, None, zone, tables, received, header, [], [], {})
+        self._header.shared(message, None, zone, tables, received, header, [], [], {})
+        return header
+
+    def each_line(
+        self, message: Message, zone: ZoneInfo, tables: Mapping[str, Table], received: date
+    ) -> Iterator[Line]:
+        """The lines of `read`, each read when it is asked for."""
+        found = self._groups(message)
         if not found:
-            return Event(self.kind, (), header)
+            return
         plan = self._plan(found)
         shared: Fields = {}
         doubts: list[LineFault] = []
         moments: dict[str, Moment] = {}
         plan.shared(message, found[0], zone, tables, received, shared, [], doubts, moments)
-        lines = []
         for number, group in enumerate(found, 1):
             fields, faults = shared.copy(), doubts.copy()
             sent: Sent = []
             plan.own(message, group, zone, tables, received, fields, sent, faults, moments)
-            lines.append(Line(number, fields, tuple(sent), tuple(faults)))
-        return Event(self.kind, tuple(lines), header)
+            yield Line(number, fields, tuple(sent), tuple(faults))
 
     def persons(self, message: Message) -> Fields:
         """Account, visit and patient where they first stand in the message: cheaper than `read`. What is looked up in

@@ -53,6 +53,8 @@ class EngineLog:
             self._log.warning(
                 "refused", message=kept.id, feed=feed, code=received.reason, answered=received.answered
             )
+        elif kept.state is MessageState.HELD:
+            self._log.warning("held", message=kept.id, feed=feed, code=received.reason)
         elif kept.state is MessageState.DUPLICATE and kept.first:
             self._log.info("duplicate", message=kept.id, feed=feed, first=kept.first[0])
         elif kept.reused:
@@ -60,6 +62,9 @@ class EngineLog:
 
     def garbled(self, feed: str, size: int, reason: str) -> None:
         self._log.warning("garbled", feed=feed, bytes=size, reason=reason)
+
+    def unjudged(self, feed: str, error: Exception) -> None:
+        self._log.error("refusals_failed", feed=feed, error=type(error).__name__, at=_places(error))
 
     def stepped(self, inbound: Inbound, stepped: Stepped) -> None:
         self._log.info(

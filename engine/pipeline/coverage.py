@@ -75,6 +75,10 @@ def _missed(channel: Channel, trials: list[Trial]) -> Iterator[str]:
             yield f"{effect.name} is never written"
         if effect.undo is not None and (effect.name, Action.REVERSE) not in written:
             yield f"{effect.name} is never taken back"
+    refused = {because for trial in trials if trial.test.channel == channel.name for because in trial.refused}
+    for nak in channel.naks:
+        if nak.because not in refused:
+            yield f"nothing is refused as '{nak.because}'"
     for skip in channel.skips:
         if skip.because not in left_out:
             yield f"nothing is skipped as '{skip.because}'"

@@ -1,26 +1,37 @@
 """The door: bytes in, durable, then the answer. Nothing is acknowledged that is not committed (promise 1).
 
-Looks at the header only; what a message means is the step's. Business failures are AA here, always: they are held
-later. What only the sender can mend (no MSH-10, wrong version, unreadable bytes) is refused, with its bytes kept.
+Looks at the header only, and at what a channel refuses (`nak`); what a message means is the step's. Business failures
+are AA here, always: they are held later. What only the sender can mend (no MSH-10, wrong version, unreadable bytes, a
+`nak`) is refused, with its bytes kept.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Protocol, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, cast
 
 from engine.clock import Clock, to_datetime
-from engine.codecs.hl7v2.ack import AckCode, AckError, Outcome, Setting, accept_answer, build_ack
+from engine.codecs.hl7v2.ack import (
+    AckCode,
+    AckError,
+    Outcome,
+    Setting,
+    accept_answer,
+    application_answer,
+    build_ack,
+)
 from engine.codecs.hl7v2.header import Header, peek
 from engine.codecs.hl7v2.lexer import check_readable
 from engine.domain.changes import Answered, Kept, Received
 from engine.domain.message import Answer, Arrival, Inbound
 from engine.domain.ports import Writer
 from engine.domain.status import MessageState
-from engine.errors import Bug, MessageError
+from engine.errors import Bug, MessageError, SutureError
 from engine.pipeline.digests import control_digests
-from engine.site.release import Listener
+from engine.pipeline.refusing import NONE, Refusals
+from engine.pipeline.refusing import refusals as judge
+from engine.site.release import Listener, Naks
 
 CROWDED = 2_000
 """Changes that wait for their commit at which the doors stop reading, until half of them are durable."""
@@ -75,20 +86,46 @@ class Intake:
         listener = self._listeners()[arrival.feed]
         now_us = self._clock.now_us()
         header: Header | None = None
-        refusal: MessageError | None = None
+        refusals = NONE
         try:
             header = peek(arrival.raw, arrival.charset, listener.default_charset)
             admit(listener, header, arrival)
+            if listener.naks is not None:
+                refusals = self._judged(listener, listener.naks, header, arrival, now_us)
         except MessageError as error:
-            refusal = error
-        received = _received(arrival, header, refusal, listener, now_us)
+            refusals = Refusals((error,), error.code)
+        received = _received(arrival, header, refusals, listener, now_us)
         committed = self._writer.submit((received,))
         if not self._crowded and self._writer.backlog >= CROWDED:
             self._slow_down()
         committed.add_done_callback(
-            lambda done: self._answer(done, answer, arrival, header, refusal, received)
+            lambda done: self._answer(
+                done, answer, _Taken(arrival, listener, header, refusals.errors, received)
+            )
         )
         return answer
+
+    def _judged(
+        self, listener: Listener, naks: Naks, header: Header, arrival: Arrival, now_us: int
+    ) -> Refusals:
+        """What the channels refuse. A message that a fault of ours stops is taken and held, too."""
+        begun = self._clock.monotonic()
+        try:
+            return judge(
+                naks,
+                arrival.feed,
+                header.event,
+                arrival.raw,
+                arrival.charset,
+                listener.default_charset,
+                now_us,
+                lambda: self._clock.monotonic() - begun,
+            )
+        except SutureError:
+            raise
+        except Exception as error:
+            self._observer.unjudged(arrival.feed, error)
+            return Refusals((), "BUG001 what its channels refuse could not be told")
 
     def garbled(self, feed: str, raw: bytes, reason: str, peer: str) -> None:
         """Kept as refused, unanswered. `reason`: a word of the framing, without content."""
@@ -111,26 +148,34 @@ class Intake:
         self,
         committed: asyncio.Future[list[Answered]],
         answer: asyncio.Future[Answer],
-        arrival: Arrival,
-        header: Header | None,
-        refusal: MessageError | None,
-        received: Received,
+        taken: _Taken,
     ) -> None:
         """After the commit: hands the message on and resolves the sender's answer."""
         failure = committed.exception()
         if failure is not None:
             self._refuse_for_a_while()
             if not answer.done():
-                answer.set_exception(failure)
+                self._unable(answer, failure, taken)
             return
         kept = committed.result()[0]
         if not isinstance(kept, Kept):
             raise Bug("a received message is answered by something else than Kept")
+        feed, received = taken.arrival.feed, taken.received
         if kept.state is MessageState.PENDING:
-            self._kept(Inbound(kept.id, arrival.feed, received.received_us, arrival.raw, arrival.charset))
-        self._observer.received(arrival.feed, kept, received)
+            self._kept(Inbound(kept.id, feed, received.received_us, received.raw, received.charset))
+        self._observer.received(feed, kept, received)
         if not answer.done():
-            answer.set_result(self._ack(header, refusal, kept, received))
+            answer.set_result(self._ack(kept, taken))
+
+    def _unable(self, answer: asyncio.Future[Answer], failure: BaseException, taken: _Taken) -> None:
+        """Nothing is durable: no answer, or AR where the listener says so (rules of money, 28)."""
+        header, listener = taken.header, taken.listener
+        code = accept_answer(header, cast(Setting, listener.acks), "rejected")
+        if header is None or not code or listener.when_unable != "AR":
+            answer.set_exception(failure)
+            return
+        error = MessageError("LST030", "the message is not stored; send it again later", hl7_code=207)
+        answer.set_result(Answer(self._built(header, code, taken, (error,)), code))
 
     def _slow_down(self) -> None:
         """The doors stop reading until enough is durable."""
@@ -156,25 +201,45 @@ class Intake:
     def _try_again(self) -> None:
         self._failing = False
 
-    def _ack(
-        self, header: Header | None, refusal: MessageError | None, kept: Kept, received: Received
-    ) -> Answer:
-        code = kept.first[1] if kept.first else received.answered
+    def _ack(self, kept: Kept, taken: _Taken) -> Answer:
+        header = taken.header
+        said = kept.first[1] if kept.first else taken.received.answered
         if header is None:
             return Answer(None, "AR")  # nothing to answer to; a door that must say something says no
-        if not code:
+        if not said:
             return SILENCE
+        code = cast(AckCode, said)
+        errors = () if kept.first else taken.errors  # of what was taken before only that is said again
+        ack = self._built(header, code, taken, errors)
+        if code != "CA" or not (follows := application_answer(header, code)):
+            return Answer(ack, code)
+        return Answer(ack, code, self._built(header, follows, taken, (), last=True))
+
+    def _built(
+        self, header: Header, code: AckCode, taken: _Taken, errors: Sequence[MessageError], last: bool = False
+    ) -> bytes:
         self._acks += 1
-        errors = [AckError.of(refusal.where, refusal.hl7_code, refusal.what)] if refusal else []
-        ack = build_ack(
+        received_us = taken.received.received_us
+        return build_ack(
             header,
-            cast(AckCode, code),
-            now=to_datetime(received.received_us),
-            control_id=f"S{received.received_us}{self._acks % 1000:03d}",
-            text=refusal.what if refusal else "",
-            errors=errors,
+            code,
+            now=to_datetime(received_us),
+            control_id=f"S{received_us}{self._acks % 1000:03d}",
+            text=errors[0].what if errors else "",
+            errors=[AckError.of(error.where, error.hl7_code, error.what) for error in errors],
+            typed=taken.listener.typed,
+            last=last,
         )
-        return Answer(ack, code)
+
+
+class _Taken(NamedTuple):
+    """A message between its arrival and its answer. `errors`: with which it is refused."""
+
+    arrival: Arrival
+    listener: Listener
+    header: Header | None
+    errors: Sequence[MessageError]
+    received: Received
 
 
 class Door(Protocol):
@@ -191,6 +256,8 @@ class IntakeObserver(Protocol):
     def received(self, feed: str, kept: Kept, received: Received) -> None: ...
 
     def garbled(self, feed: str, size: int, reason: str) -> None: ...
+
+    def unjudged(self, feed: str, error: Exception) -> None: ...
 
 
 def admit(listener: Listener, header: Header, arrival: Arrival) -> None:
@@ -219,11 +286,14 @@ def admit(listener: Listener, header: Header, arrival: Arrival) -> None:
 
 
 def _received(
-    arrival: Arrival, header: Header | None, refusal: MessageError | None, listener: Listener, now_us: int
+    arrival: Arrival, header: Header | None, refusals: Refusals, listener: Listener, now_us: int
 ) -> Received:
-    answered = _code(header, refusal, listener)
+    answered = _code(header, refusals.errors, listener)
+    state = MessageState.PENDING
+    if refusals.reason:
+        state = MessageState.REFUSED if refusals.errors else MessageState.HELD
     control = None
-    if header is not None and refusal is None:
+    if header is not None and header.control_id:
         sender = (arrival.feed, header.sending_app, header.sending_facility)
         control = control_digests(sender, header.control_id.encode(), arrival.raw)
     return Received(
@@ -233,23 +303,24 @@ def _received(
         control_id=header.control_id if header else "",
         raw=arrival.raw,
         charset=arrival.charset,
-        state=MessageState.REFUSED if refusal else MessageState.PENDING,
-        reason=refusal.code if refusal else "",
+        state=state,
+        reason=refusals.reason,
         answered=answered,
         control=control,
     )
 
 
-def _code(header: Header | None, refusal: MessageError | None, listener: Listener) -> str:
+def _code(header: Header | None, errors: Sequence[MessageError], listener: Listener) -> str:
     """The acknowledgment code, '' for silence (rules of money, 27)."""
-    return accept_answer(header, cast(Setting, listener.acks), _outcome(header, refusal))
+    return accept_answer(header, cast(Setting, listener.acks), _outcome(header, errors))
 
 
-def _outcome(header: Header | None, refusal: MessageError | None) -> Outcome:
+def _outcome(header: Header | None, errors: Sequence[MessageError]) -> Outcome:
     """Refused by its header is AR, by its content AE."""
-    if refusal is None:
+    if not errors:
         return "accepted"
-    return "rejected" if header is None or refusal.where.startswith("MSH") else "error"
+    by_header = header is None or any(error.where.startswith("MSH") for error in errors)
+    return "rejected" if by_header else "error"
 
 
 def _look_at(done: asyncio.Future[list[Answered]]) -> None:

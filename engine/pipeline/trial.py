@@ -6,7 +6,7 @@ A test names the documents of each effect, in order; an effect that it does not 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -19,8 +19,9 @@ from engine.domain.status import EffectState
 from engine.errors import MessageError
 from engine.pipeline.digests import Digester
 from engine.pipeline.reading import read_message
+from engine.pipeline.refusing import refused_by
 from engine.pipeline.step import step
-from engine.site.release import ChannelTest, Release
+from engine.site.release import Channel, ChannelTest, Release
 
 TRIAL_KEY = b"channel tests".ljust(32, b".")
 """References in tests are the same on every machine."""
@@ -29,11 +30,13 @@ ANY = "*"
 
 
 class Trial(NamedTuple):
-    """One test and what was wrong with it; nothing: it passed. `stepped`: None when the message could not be read."""
+    """One test and what was wrong with it; nothing: it passed. `stepped`: None when the message could not be read, or
+    was refused; `refused`: for what."""
 
     test: ChannelTest
     differences: tuple[str, ...]
     stepped: Stepped | None = None
+    refused: tuple[str, ...] = ()
 
     @property
     def written(self) -> dict[str, list[Any]]:
@@ -50,6 +53,10 @@ def run(release: Release, test: ChannelTest, now: datetime) -> Trial:
     received = test.received or now
     inbound = Inbound(MessageId(1), min(channel.feeds), to_us(received), test.given, None)
     try:
+        refused = _refused(release, channel, inbound)
+        if refused or test.nak is not None:
+            because = tuple(error.what for error in refused)
+            return Trial(test, tuple(_otherwise_refused(test, refused)), refused=because)
         stepped = step_alone(release, test.channel, inbound)
     except MessageError as error:
         return Trial(test, (str(error),))
@@ -57,6 +64,25 @@ def run(release: Release, test: ChannelTest, now: datetime) -> Trial:
         return Trial(test, ("the channel does not take this message: see the triggers of its read map",))
     trial = Trial(test, (), stepped)
     return trial._replace(differences=tuple(_differences(test, stepped, trial.written)))
+
+
+def _refused(release: Release, channel: Channel, inbound: Inbound) -> Sequence[MessageError]:
+    """With what the door refuses the message for this channel."""
+    judged = refused_by(release, (channel,), inbound)
+    if judged.reason and not judged.errors:
+        raise MessageError("INT007", judged.reason.removeprefix("INT007 "))
+    return judged.errors
+
+
+def _otherwise_refused(test: ChannelTest, refused: Sequence[MessageError]) -> Iterator[str]:
+    got = [f"{error.hl7_code} at {error.where} ({error.what})" for error in refused]
+    if test.nak is None and test.state != "refused":
+        yield f"refused at the door: {', '.join(got)}"
+    elif test.state not in (None, "refused"):
+        yield f"state: expected {test.state}, got refused"
+    elif test.nak is not None and test.nak not in [(error.hl7_code, error.where) for error in refused]:
+        code, where = test.nak
+        yield f"nak: expected {code} at {where}, got {', '.join(got) or 'none: the message is taken'}"
 
 
 def step_alone(release: Release, channel: str, inbound: Inbound) -> Stepped | None:

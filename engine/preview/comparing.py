@@ -19,6 +19,7 @@ from engine.errors import MessageError
 from engine.mapping.functions import text_of
 from engine.pipeline.digests import Digester
 from engine.pipeline.reading import Read, read_message
+from engine.pipeline.refusing import refused_by
 from engine.pipeline.step import step
 from engine.preview.touching import Edit, Watch, routes
 from engine.site.release import Release
@@ -150,10 +151,14 @@ class Comparer:
 
 
 def made(release: Release, digester: Digester, inbound: Inbound, facts: Facts) -> dict[Key, Seen]:
-    """What a release makes of a message. Nothing for what it cannot read."""
+    """What a release makes of a message. Nothing for what it cannot read, or refuses; what it cannot decide to refuse
+    is held."""
     try:
         read = read_message(release, digester, inbound)
+        refused = refused_by(release, release.channels, inbound)
     except MessageError:
+        return {}
+    if refused.errors:
         return {}
     stepped = step(release, digester, read, facts)
     told = _told(read)
@@ -163,10 +168,11 @@ def made(release: Release, digester: Digester, inbound: Inbound, facts: Facts) -
         if effect.state not in (EffectState.ROUTED, EffectState.HELD):
             continue
         department, code = told.get((line.channel, line.number), ("", ""))
-        payload = stepped.documents[effect.document].payload if effect.document is not None else None
+        posted = effect.document is not None and not refused.reason
+        payload = stepped.documents[effect.document or 0].payload if posted else None
         key = (line.channel, line.number, effect.destination, effect.name, effect.action, effect.part)
         place = Place(effect.destination, effect.name, department, code)
-        found[key] = Seen(place, payload, effect.quantity, effect.amount, effect.cause)
+        found[key] = Seen(place, payload, effect.quantity, effect.amount, refused.reason or effect.cause)
     return found
 
 

@@ -47,6 +47,7 @@ class _Reader:
             expect=expect,
             holds=tuple((hold.effect, hold.cause) for hold in model.holds),
             state=model.state,
+            nak=(model.nak.code, model.nak.where) if model.nak else None,
             files={name: files for name, tree in model.expect.items() if (files := _files(tree))},
         )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from engine.codecs.hl7v2.path import HL7Path, PathError, compile_path
+from engine.codecs.hl7v2.profile import Profile, ProfileError
 from engine.domain.event import FieldType, Kind
 from engine.errors import Fault
 from engine.mapping.expression import Expression
@@ -14,11 +16,12 @@ from engine.mapping.translation import Translation
 from engine.reference.spec import TableSpec
 from engine.reference.values import ColumnType
 from engine.site.deliveries import compile_effects
+from engine.site.files import CHANNELS, beside_channels
 from engine.site.hints import did_you_mean
 from engine.site.maps import Maps, keys_fault
-from engine.site.names import CANONICAL, Scope
+from engine.site.names import CANONICAL, DOOR_NAMES, Scope, offset_of
 from engine.site.placing import condition_faults, expression_at, patient_faults, unknown_names
-from engine.site.release import AfterDischarge, Channel, SameLine, Skip
+from engine.site.release import AfterDischarge, Channel, Nak, SameLine, Skip
 from engine.site.schema.channel import ChannelFile
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
@@ -80,7 +83,7 @@ class Draft:
 
 
 def compile_channel(
-    source: Source[ChannelFile], sources: Sources, maps: Maps
+    source: Source[ChannelFile], sources: Sources, maps: Maps, files: Mapping[str, bytes]
 ) -> tuple[Channel | None, list[Fault]]:
     """The channel, None when something is at fault, and all faults."""
     model = source.model
@@ -90,6 +93,7 @@ def compile_channel(
         return None, faults
     draft = Draft(source, reader, maps.private[model.read], faults=faults)
     _check_kind(draft)
+    naks, profile = _naks(draft), _profile(draft, files)
     skips = _skips(draft)
     same_line = _same_line(draft)
     translations = _translations(draft, sources, maps)
@@ -115,6 +119,8 @@ def compile_channel(
         effects=effects,
         expect=dict(model.expect),
         after_discharge=_after_discharge(draft),
+        naks=naks,
+        profile=profile,
     )
     return channel, draft.faults
 
@@ -167,6 +173,60 @@ def _check_kind(draft: Draft) -> None:
     if "lane" in model.model_fields_set and model.lane not in draft.reader.fields:
         mend = f"add {model.lane} to fields of mappings/{draft.reader.name}.yaml"
         draft.fault(("lane",), "SIT026", f"'{model.lane}' is not read", mend)
+
+
+def _naks(draft: Draft) -> tuple[Nak, ...]:
+    naks = []
+    for place, nak in enumerate(draft.source.model.nak):
+        path, scope = ("nak", place, "when"), replace(draft.scope(rows=False), others=DOOR_NAMES)
+        when = draft.expression(path, nak.when, scope)
+        known = when is not None and not any(scope.unknown(name) for name in when.names)
+        where = _place_of_nak(draft, place, when if known else None)
+        if when is not None and where is not None:
+            draft.faults += condition_faults(draft.source, path, when, scope)
+            naks.append(Nak(when, nak.code, where, nak.because, "lines" in when.roots))
+    return tuple(naks)
+
+
+def _place_of_nak(draft: Draft, place: int, when: Expression | None) -> HL7Path | None:
+    """As it is said, else where the first field of the condition is read."""
+    said = draft.source.model.nak[place].where
+    if said is not None:
+        try:
+            return compile_path(said)
+        except PathError as error:
+            where = draft.source.document.within(("nak", place, "where"), error.column - 1)
+            draft.faults.append(Fault(where, "SIT014", f"'where' is no place: {error.what}", "write PID-18"))
+            return None
+    if when is None:
+        return None
+    for name in sorted(when.names, key=lambda name: offset_of(when, name)):
+        field_name = name.removeprefix("lines.")
+        for source in draft.reader.sources:
+            if field_name in source.names and source.paths:
+                return source.paths[0].path
+    what = "the condition names no field with a place of its own"
+    draft.fault(("nak", place), "SIT039", what, "say which place ERR names: where: PID-18")
+    return None
+
+
+def _profile(draft: Draft, files: Mapping[str, bytes]) -> Profile | None:
+    name = draft.source.model.profile
+    if name is None:
+        return None
+    full = beside_channels(name)
+    if full not in files or not full.startswith(CHANNELS):
+        near = [file.removeprefix(CHANNELS) for file in files if file.endswith(".xml")]
+        close = did_you_mean(name, near)
+        mend = close if close.startswith("did") else "save it in a folder beside the channel"
+        draft.fault(("profile",), "SIT005", f"there is no file {full}", mend)
+        return None
+    try:
+        return Profile.parse(files[full])
+    except ProfileError as error:
+        mend = "export it as an HL7 v2 conformance profile (HL7v2xConformanceProfile)"
+        draft.fault(("profile",), "SIT061", f"the file is no conformance profile: {error}", mend)
+        return None
 
 
 def _skips(draft: Draft) -> tuple[Skip, ...]:

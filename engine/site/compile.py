@@ -11,10 +11,12 @@ Each call reads the site anew from its bytes; nothing is kept between calls.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from engine.errors import Fault, SiteError
+from engine.reference.table import Table
 from engine.site import channel_tests, environment
 from engine.site.channels import compile_channel
 from engine.site.files import SITE_FILE, Site, load_site, unpack_site
@@ -26,6 +28,7 @@ from engine.site.release import (
     ChannelTest,
     Environment,
     Listener,
+    Naks,
     Release,
 )
 from engine.site.rows import row_faults
@@ -66,14 +69,21 @@ def compile_release(site: Site, table_csv: Mapping[str, bytes] | None = None) ->
     if any(fault.severity == "error" for fault in faults) or sources.site is None:
         raise SiteError(dict.fromkeys(faults))
     model = sources.site.model
+    zone = ZoneInfo(model.time_zone)
     return Release(
         hash=site.hash,
         site=model.site,
-        zone=ZoneInfo(model.time_zone),
+        zone=zone,
         currency=model.currency,
         second_person=model.corrections.second_person,
         channels=tuple(channels),
-        listeners={name: _listener(name, listener) for name, listener in model.listeners.items()},
+        listeners={
+            name: replace(
+                _listener(name, listener),
+                naks=_naks(name, listener, channels, zone, model.currency, maps.tables),
+            )
+            for name, listener in model.listeners.items()
+        },
         destinations=dict(model.destinations),
         tables=maps.tables,
     )
@@ -108,7 +118,7 @@ def _compile(
     faults = [*sources.faults, *maps.faults, *origin_faults(sources)]
     faults += row_faults(site, sources, maps, table_csv)
     for source in sources.channels.sources.values():
-        channel, wrong = compile_channel(source, sources, maps)
+        channel, wrong = compile_channel(source, sources, maps, site.files)
         faults += wrong
         if channel is not None:
             channels.append(channel)
@@ -128,4 +138,18 @@ def _listener(name: str, model: ListenerFile) -> Listener:
         when_unable=model.when_unable,
         default_charset=model.charset,
         path=model.path,
+        typed=model.answers == "typed",
     )
+
+
+def _naks(
+    name: str,
+    model: ListenerFile,
+    channels: Iterable[Channel],
+    zone: ZoneInfo,
+    currency: str,
+    tables: dict[str, Table],
+) -> Naks | None:
+    """What is refused at this door; None when it is nothing."""
+    refusing = tuple(channel for channel in channels if name in channel.feeds and channel.refuses)
+    return Naks(refusing, model.nak_within, zone, currency, tables) if refusing else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
-from engine.site.files import MAPPINGS, SITE_FILE, Site
+from engine.site.files import MAPPINGS, SITE_FILE, Site, beside_channels
 from engine.site.schema.channel import ChannelFile
 from engine.site.schema.mapping import LookupFile
 from engine.site.sources import Sources
@@ -33,6 +33,7 @@ def channel_parts(site: Site, sources: Sources, tables: Mapping[str, bytes]) -> 
 def _files(site: Site, model: ChannelFile, looked_up: list[str]) -> Iterator[bytes]:
     yield site.files.get(SITE_FILE, b"")
     yield model.model_dump_json(exclude={"tests", "about", "expect"}).encode()
+    yield site.files.get(beside_channels(model.profile), b"") if model.profile else b""
     yield site.files.get(f"{MAPPINGS}{model.read}.yaml", b"")
     for effect in model.deliver.values():
         for name in (effect.map, effect.undo or ""):

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from posixpath import join, normpath
 
 from engine.errors import Fault, SiteError, UsageError
 
@@ -22,7 +23,7 @@ ENVIRONMENTS = "config/env/"
 CHANNELS = "channels/"
 MAPPINGS = "mappings/"
 _SUFFIXES = {".yaml", ".yml", ".csv"}
-_SAMPLE_SUFFIXES = {".hl7", ".json", ".txt"}
+_SAMPLE_SUFFIXES = {".hl7", ".json", ".txt", ".xml"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -54,6 +55,11 @@ class Site:
 
     def __repr__(self) -> str:
         return f"Site({len(self.files)} files)"
+
+
+def beside_channels(name: str) -> str:
+    """The file that a channel names by its path from the channels' folder."""
+    return normpath(join(CHANNELS, name))
 
 
 def load_site(folder: Path, env: str | None = None) -> Site:

@@ -22,6 +22,9 @@ MESSAGE_NAMES = frozenset(
 )
 """True of every line, whatever its map reads."""
 
+DOOR_NAMES = (MESSAGE_NAMES - {"encounter"}) | {"lines"}
+"""What may be used beside fields before a message is taken: nothing is looked up yet."""
+
 DOCUMENT_NAMES = frozenset({"reference", "quantity", "amount", "lines"})
 """Beside those, what a write map may use."""
 
@@ -122,6 +125,8 @@ class Scope:
         if root == ORIGINAL:
             return "SIT029", "only an undo map has an original", "use reference, or move it to the undo map"
         known = {*self.rows, *self.fields, *self.others}
+        if root in MESSAGE_NAMES:
+            return "SIT027", f"'{root}' is not known yet where this is asked", did_you_mean(root, known)
         return "SIT027", f"nothing provides '{root}'", did_you_mean(root, known)
 
     def never_true(self, expression: Expression) -> bool:

@@ -14,6 +14,8 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from engine.codecs.hl7v2.path import HL7Path
+from engine.codecs.hl7v2.profile import Profile
 from engine.domain.posting import Measure
 from engine.mapping.expression import Expression
 from engine.mapping.reader import ReadMap
@@ -29,6 +31,18 @@ class Skip:
 
     when: Expression
     because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nak:
+    """Messages for which `when` holds are refused at the door. `code`: HL7 table 0357. `where`: the place that ERR
+    names. `whole`: asked once of the message, with its `lines`; else of each line."""
+
+    when: Expression
+    code: int
+    where: HL7Path
+    because: str
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,8 @@ class AfterDischarge:
 class Channel:
     """One interface. `lane`: account | visit | patient | station. `no_original`: hold | post alone. `on_refused`:
     hold | undo others, of a line that one destination applied and another refuses for good. `expect`: effect → seconds
-    from receipt after which it is late. `where`: file:line of the channel."""
+    from receipt after which it is late. `where`: file:line of the channel. `profile`: what its messages
+    must fit, or are refused."""
 
     name: str
     feeds: frozenset[str]
@@ -122,13 +137,33 @@ class Channel:
     effects: tuple[EffectRule, ...]
     expect: dict[str, float]
     after_discharge: AfterDischarge | None = None
+    naks: tuple[Nak, ...] = ()
+    profile: Profile | None = None
+
+    @property
+    def refuses(self) -> bool:
+        """Whether its messages are judged at the door."""
+        return bool(self.naks) or self.profile is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Naks:
+    """What the channels of a listener refuse. `channels`: those that refuse anything. `within`: seconds for the
+    judgement of one message."""
+
+    channels: tuple[Channel, ...]
+    within: float
+    zone: ZoneInfo
+    currency: str
+    tables: dict[str, Table] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
     """How a feed is taken in. `kind`: mllp | hl7-http. `acks`: original | enhanced | by header.
     `accepts_test`: MSH-11 T and D are taken. `tolerant`: loose MLLP framing. `when_unable`: close | AR.
-    `path`: of hl7-http."""
+    `path`: of hl7-http. `typed`: orders are answered with the message of their own kind. `naks` None: no channel
+    refuses anything."""
 
     name: str
     kind: str
@@ -139,6 +174,8 @@ class Listener:
     when_unable: str
     default_charset: str | None
     path: str
+    typed: bool = False
+    naks: Naks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +283,8 @@ class ChannelTest:
 
     `expect`: effect → the documents it must write, in order, as JSON trees; `"*"` stands for any value.
     Effects that are not named must write nothing. `holds`: (effect, beginning of the cause). `state`: of the
-    message. `files`: effect → the site's files that its documents were read from, where they stand in files.
+    message. `nak`: code and place with which the door must refuse it. `files`: effect → the site's files that its
+    documents were read from, where they stand in files.
     """
 
     channel: str
@@ -257,6 +295,7 @@ class ChannelTest:
     expect: dict[str, list[object]]
     holds: tuple[tuple[str, str], ...]
     state: str | None
+    nak: tuple[int, str] | None = None
     files: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:

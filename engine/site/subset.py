@@ -11,7 +11,7 @@ from posixpath import join, normpath
 
 from engine.errors import UsageError
 from engine.site.compile import check
-from engine.site.files import CHANNELS, MAPPINGS, SITE_FILE, Site
+from engine.site.files import CHANNELS, MAPPINGS, SITE_FILE, Site, beside_channels
 from engine.site.hints import did_you_mean
 from engine.site.maps import csv_file
 from engine.site.schema.channel import ChannelFile
@@ -68,6 +68,8 @@ def _needed(site: Site, sources: Sources, model: ChannelFile) -> Iterator[str]:
         ]
         yield table.document.file
         yield csv_file(table)
+    if model.profile:
+        yield beside_channels(model.profile)
     for test in model.tests:
         for name in (test.given, *_texts(test.expect)):
             yield normpath(join(CHANNELS, name))

@@ -14,6 +14,9 @@ from engine.store.rows import ContentKind
 REPEATED = "told before: same MSH-10 and body"
 
 
+_ARRIVES = (MessageState.PENDING, MessageState.REFUSED, MessageState.HELD)
+
+
 class _Told(NamedTuple):
     """`first`: the accepted message with this control id and body; `reused`: the id came with another body."""
 
@@ -26,7 +29,7 @@ _NEVER = _Told(None, False)
 
 def received(batch: Batch, change: Received) -> Kept:
     """A replay is never a repeat. Only what is accepted is remembered: a refused message is judged anew."""
-    if change.state is not MessageState.PENDING and change.state is not MessageState.REFUSED:
+    if change.state not in _ARRIVES:
         raise Bug(f"STO021 a message cannot arrive {change.state.word}")
     control = change.control if change.replays is None else None
     told = _told(batch, control) if control is not None else _NEVER
@@ -55,7 +58,7 @@ def received(batch: Batch, change: Received) -> Kept:
             change.to,
         ),
     )
-    if control is not None and state is MessageState.PENDING:
+    if control is not None and state is not MessageState.REFUSED and told.first is None:
         batch.put("insert_control", (*control, message))
         batch.controls.setdefault(control[0], []).append((control[1], message, answered))
     return Kept(message, state, told.first, told.reused)

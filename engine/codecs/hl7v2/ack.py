@@ -42,11 +42,21 @@ CONDITIONS: dict[int, str] = {
 }
 """HL7 table 0357."""
 
-ANSWERS = ("ACK", "MCF")
+TYPED: dict[str, tuple[str, dict[str, str]]] = {
+    "OMS": ("ORS", {"O01": "O02", "O05": "O06"}),
+    "OMN": ("ORN", {"O01": "O02", "O07": "O08"}),
+    "ORM": ("ORR", {"O01": "O02"}),
+    "RDS": ("RRD", {"O01": "O02", "O13": "O14"}),
+}
+"""Orders: the type of their own answer, and its trigger by theirs. `O01` is that of versions before 2.4."""
+
+ANSWERS = frozenset({
+    "ACK", "MCF", "MFK", "ORD", "ORG", "ORI", "ORL", "ORN", "ORP", "ORR", "ORS", "RRA", "RRD", "RRE", "RRG", "RRI",
+})  # fmt: skip
 """Message types that are answers themselves."""
 
 TEXT_LIMIT = 80
-"""Characters of MSA-3 (ST, up to 2.6)."""
+"""Characters of MSA-3 (ST; withdrawn in 2.7, where ERR-8 says it)."""
 
 _LETTERS: dict[Outcome, int] = {"accepted": 0, "error": 1, "rejected": 2}
 _ORIGINAL: tuple[AckCode, ...] = ("AA", "AE", "AR")
@@ -103,8 +113,9 @@ def accept_answer(header: Header | None, setting: Setting, outcome: Outcome) -> 
     - enhanced: CA, CE or CR where MSH-15 asks for it (empty asks always).
     - by header: original when MSH-15 and MSH-16 are both empty, else enhanced.
 
-    Where enhanced senders want no accept acknowledgment (MSH-15 NE) but an application acknowledgment, they
-    get that one: by the standard, `NE|AL` is original mode said in other words. Both NE: silence.
+    Where enhanced senders want no accept acknowledgment of what became of it (MSH-15 NE, or ER of a message that is
+    taken) but an application acknowledgment, they get that one: by the standard, `NE|AL` is original mode said in
+    other words. Both NE: silence. What comes after an accept acknowledgment is `application_answer`.
     """
     if header is None or header.type in ANSWERS:
         return ""
@@ -114,9 +125,19 @@ def accept_answer(header: Header | None, setting: Setting, outcome: Outcome) -> 
         return _ORIGINAL[letter]
     if accept == "" and application not in ("", "NE") and setting == "by header":
         accept = "NE"  # only the application acknowledgment was asked for
-    if accept != "NE":
-        return _ENHANCED[letter] if _wanted(accept, outcome) else ""
+    if _wanted(accept, outcome):
+        return _ENHANCED[letter]
     return _ORIGINAL[letter] if application and _wanted(application, outcome) else ""
+
+
+def application_answer(header: Header, accepted: AckCode) -> AckCode | Literal[""]:
+    """The application acknowledgment that follows the accept acknowledgment `accepted`, as MSH-16 asks; '' for none.
+
+    Only what is taken has one: the sender of a CE or CR has still to mend its message. A business failure is AA."""
+    if accepted != "CA":
+        return ""
+    application = header.app_ack
+    return "AA" if application and _wanted(application, "accepted") else ""
 
 
 def _wanted(condition: str, outcome: Outcome) -> bool:
@@ -136,11 +157,15 @@ def build_ack(
     control_id: str,
     text: str = "",
     errors: Sequence[AckError] = (),
+    typed: bool = False,
+    last: bool = False,
 ) -> bytes:
     """The acknowledgment of the message with `header`, in its own delimiters, version and character set.
 
-    `now`: aware, for MSH-7. `control_id`: this answer's own MSH-10. `text`: MSA-3, cut after `TEXT_LIMIT`
-    characters. MSA-2 is the message's MSH-10 as it was sent. Characters that the set lacks become `?`.
+    `now`: aware, for MSH-7. `control_id`: this answer's own MSH-10. `text`: MSA-3, up to 2.6, cut after `TEXT_LIMIT`
+    characters. MSA-2 is the message's MSH-10 as it was sent. Characters that the set lacks become `?`. `typed`: an
+    application acknowledgment of an order has the order's own answer type. `last`: it says in MSH-15 and -16 that it
+    wants no acknowledgment itself, as an application acknowledgment that is a message of its own.
     """
     marks = header.delimiters
     separator = marks.field
@@ -153,15 +178,17 @@ def build_ack(
         header.sending_facility,
         f"{now:%Y%m%d%H%M%S%z}",
         "",
-        _ack_type(header),
+        _ack_type(header, typed and code in _ORIGINAL),
         escape(control_id, marks, header.codec),
         header.field(11),
         header.field(12),
     ]
+    if last:
+        msh += ["", "", "NE", "NE"]
     if header.charset:
-        msh += ["", "", "", "", "", header.charset]
+        msh += [""] * (17 - len(msh)) + [header.charset]
     msa = ["MSA", code, header.control_id]
-    if text:
+    if text and not _since(header.version[:8], 2, 7):
         msa.append(escape(text[:TEXT_LIMIT], marks, header.codec))
     lines = [separator.join(msh), separator.join(msa)]
     if errors:
@@ -170,13 +197,16 @@ def build_ack(
     return "\r".join(lines).encode(header.codec, "replace")
 
 
-def _ack_type(header: Header) -> str:
+def _ack_type(header: Header, typed: bool) -> str:
     """MSH-9: the trigger since 2.2, the structure since 2.3.1."""
     if not header.trigger:
         return "ACK"
+    kind, trigger, structure = "ACK", header.trigger, "ACK"
+    if typed and header.type in TYPED and header.trigger in TYPED[header.type][1]:
+        kind, trigger = TYPED[header.type][0], TYPED[header.type][1][header.trigger]
+        structure = f"{kind}_{trigger}"
     mark = header.delimiters.component
-    structure = f"{mark}ACK" if _since(header.version[:8], 2, 3, 1) else ""
-    return f"ACK{mark}{header.trigger}{structure}"
+    return f"{kind}{mark}{trigger}" + (f"{mark}{structure}" if _since(header.version[:8], 2, 3, 1) else "")
 
 
 def _error_lines(header: Header, errors: Sequence[AckError]) -> list[str]:

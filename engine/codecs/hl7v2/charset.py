@@ -27,6 +27,7 @@ _TABLE_0211: dict[str, tuple[str, ...]] = {
     "ISO IR14": ("iso2022_jp_ext",),
     "ISO IR87": ("iso2022_jp",),
     "ISO IR159": ("iso2022_jp_ext",),
+    "JIS X 0202": ("iso2022_jp_ext",),
     "GB 18030-2000": ("gb18030",),
     "KS X 1001": ("euc_kr",),
     "BIG-5": ("big5",),

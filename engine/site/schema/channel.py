@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from engine.site.schema.base import Duration, ExpressionText, Model, Name, Text, Texts, Word, setting
+from engine.codecs.hl7v2.ack import CONDITIONS
+from engine.site.schema.base import Duration, ExpressionText, Model, Name, Text, Texts, Word, mistake, setting
 from engine.site.schema.mapping import AsOf, Missing
 
 State = Literal["routed", "filtered", "held", "duplicate", "refused"]
@@ -17,6 +18,34 @@ class SkipFile(Model):
 
     when: ExpressionText = setting("Which lines: an expression over fields.", example="class == 'P'")
     because: Text = setting("The reason they are counted under.", example="pre-admission")
+
+
+def _known(code: int) -> int:
+    if code in CONDITIONS and code != 0:
+        return code
+    raise mistake(
+        "is no code of HL7 table 0357",
+        "write 101 (required field missing), 103 (table value not found) or 207",
+    )
+
+
+Code = Annotated[int, AfterValidator(_known)]
+
+
+class NakFile(Model):
+    """Messages that are refused at the door, so that their sender mends them."""
+
+    when: ExpressionText = setting(
+        "Which messages: an expression over fields, asked of each line; over `lines`, asked once of the message.",
+        example="account is missing",
+    )
+    code: Code = setting("What is wrong, as ERR says it.", example="101", unit="HL7 table 0357")
+    where: Text | None = setting(
+        "The place that ERR names; left out: where the first field of `when` is read.",
+        example="PID-18",
+        default=None,
+    )
+    because: Text = setting("What the sender is told. Never a value.", example="the account is missing")
 
 
 class SameLineFile(Model):
@@ -149,6 +178,13 @@ class HoldFile(Model):
     cause: Text = setting("How the cause begins.", example="items")
 
 
+class RefusedFile(Model):
+    """The refusal that a test expects."""
+
+    code: Code = setting("Code of ERR.", example="101", unit="HL7 table 0357")
+    where: Text = setting("Place that ERR names.", example="PID-18")
+
+
 class TestFile(Model):
     """A message and what must come of it."""
 
@@ -172,6 +208,9 @@ class TestFile(Model):
     state: State | None = setting(
         "Where the message must stand in the end.", example="filtered", default=None
     )
+    nak: RefusedFile | None = setting(
+        "The refusal that the sender must get.", example="{code: 101, where: PID-18}", default=None
+    )
 
 
 class ChannelFile(Model):
@@ -186,6 +225,16 @@ class ChannelFile(Model):
     )
     from_: Texts = setting("Listener or listeners it takes messages from.", example="ehr", alias="from")
     read: Text = setting("Read map.", example="hl7/ehr-dft")
+    nak: list[NakFile] = setting(
+        "Messages to refuse at the door: what only the sender can mend.",
+        example="[{when: account is missing, code: 101, where: PID-18, because: the account is missing}]",
+        default=[],
+    )
+    profile: Text | None = setting(
+        "Conformance profile (XML), from this folder: messages that do not fit are refused at the door.",
+        example="profiles/dft-p03.xml",
+        default=None,
+    )
     skip: list[SkipFile] = setting(
         "Lines to leave out.", example="[{when: class == 'P', because: pre-admission}]", default=[]
     )

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, StringConstraints
 
-from engine.site.schema.base import Model, Name, Path, Size, Text, mistake, setting
+from engine.site.schema.base import Duration, Model, Name, Path, Size, Text, mistake, setting
 from engine.site.schema.destination import DestinationFile
 
 
@@ -40,6 +40,17 @@ class ListenerFile(Model):
         "Which acknowledgment the sender waits for: AA (original), CA (enhanced), or as MSH-15 and -16 ask.",
         example="original",
         default="original",
+    )
+    answers: Literal["ACK", "typed"] = setting(
+        "What an order is answered with: a plain ACK, or the answer of its own kind (ORS, ORN, ORR, RRD).",
+        example="typed",
+        default="ACK",
+    )
+    nak_within: Duration = setting(
+        "How long the channels' `nak` may take for one message; when it runs out, the message is taken and held.",
+        example="200ms",
+        unit="ms, s, m, h or d",
+        default=0.2,
     )
     accepts_test: bool = setting(
         "Whether messages marked as test or training (MSH-11 T or D) are taken; otherwise they get AR.",

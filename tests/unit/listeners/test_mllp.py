@@ -141,6 +141,18 @@ async def test_silence_is_kept_in_its_place(listen, connect, intake):
     assert await read(reader, len(expected)) == expected
 
 
+async def test_an_application_acknowledgment_follows_in_a_frame_of_its_own(listen, connect, intake):
+    intake.at_once = False
+    listener = await listen()
+    reader, writer = await connect(listener.port)
+    writer.write(b"".join(map(encode, MESSAGES[:2])))
+    await intake.until(lambda: len(intake.arrivals) == 2)
+    intake.settle(1)
+    intake.answers[0].set_result(Answer(b"CA", "CA", b"AA"))
+    expected = encode(b"CA") + encode(b"AA") + acked(intake, MESSAGES[1])
+    assert await read(reader, len(expected)) == expected
+
+
 async def test_a_peer_that_shut_down_its_sending_side_gets_its_acks_and_then_the_end(listen, connect, intake):
     intake.at_once = False
     listener = await listen()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.clock import SystemClock
+from engine.codecs.hl7v2.ack import parse_ack
+from engine.codecs.hl7v2.header import peek
 from engine.domain.message import Arrival, Inbound
 from engine.domain.status import MessageState
 from engine.domain.views import MessageQuery
@@ -143,6 +145,47 @@ async def test_a_garbled_frame_is_kept_and_counted(house):
 async def test_the_acknowledgment_is_the_one_that_the_listener_gives(house, acks, code):
     house.rules["ehr"] = listener(acks=acks)
     assert said(await house.receive())["code"] == code
+
+
+async def test_an_enhanced_sender_gets_both_acknowledgments_when_it_asks_for_both_and_again_for_a_repeat(
+    house,
+):
+    house.rules["ehr"] = listener(acks="by header")
+    for _ in range(2):
+        answer = await house.receive(MESSAGE.replace("|AL|NE", "|AL|AL"))
+        accept, application = peek(answer.ack), peek(answer.application)
+        assert said(answer) == {"code": "CA", "control": "C1"}
+        assert b"\rMSA|AA|C1\r" in answer.application
+        assert accept.control_id != application.control_id
+        assert (application.accept_ack, application.app_ack) == ("NE", "NE")
+    assert (await house.receive(MESSAGE)).application is None
+
+
+async def test_what_is_refused_has_no_application_acknowledgment(house):
+    house.rules["ehr"] = listener(acks="enhanced")
+    answer = await house.receive(MESSAGE.replace("|AL|NE", "|AL|AL").replace("|P|", "|T|"))
+    assert (said(answer)["code"], answer.application) == ("CR", None)
+
+
+async def test_an_order_is_answered_with_its_own_kind_where_the_listener_says_so(house):
+    order = MESSAGE.replace("DFT^P03", "OMS^O05")
+    assert peek((await house.receive(order)).ack).event == "ACK^O05"
+    house.rules["ehr"] = listener(typed=True)
+    assert peek((await house.receive(order)).ack).field(9) == "ORS^O06^ORS_O06"
+
+
+async def test_a_listener_may_say_ar_while_nothing_can_be_kept(house, monkeypatch):
+    failed = asyncio.get_running_loop().create_future()
+    failed.set_exception(StoreUnavailable("STO010", "the disk is full", "free space"))
+    monkeypatch.setattr(house.store, "submit", lambda changes: failed)
+    house.rules["ehr"] = listener(when_unable="AR")
+    answer = await house.receive()
+    assert said(answer) == {"code": "AR", "control": "C1"}
+    assert parse_ack(answer.ack).errors[0].code == 207
+    house.rules["ehr"] = listener(when_unable="AR", acks="enhanced")
+    assert said(await house.receive())["code"] == "CR"
+    with pytest.raises(StoreUnavailable):  # whoever asked for silence is not answered
+        await house.receive(MESSAGE.replace("|AL|NE", "|NE|NE"))
 
 
 async def test_without_a_commit_there_is_no_answer_and_nobody_new_is_let_in(house, monkeypatch):

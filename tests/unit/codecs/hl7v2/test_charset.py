@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from engine.codecs.hl7v2.ack import AckError, build_ack, parse_ack
 from engine.codecs.hl7v2.charset import codec_of, codecs_for, decode, is_plain, wide_codec
+from engine.codecs.hl7v2.header import peek
+from engine.codecs.hl7v2.lexer import Message
+from engine.codecs.hl7v2.path import compile_path
 from engine.errors import MessageError
 
 
@@ -100,3 +106,61 @@ def test_iso_2022_escapes_are_not_plain() -> None:
     assert is_plain(b"MSH|^~\\&|")
     assert not is_plain("日本".encode("iso2022_jp"))
     assert not is_plain(b"\xe4")
+
+
+SETS = [
+    ("", "utf-8", "Klinik Süd"),
+    ("ASCII", "ascii", "NORTH"),
+    ("8859/1", "cp1252", "Klinik Süd €"),
+    ("8859/2", "iso8859-2", "Nemocnice Střed"),
+    ("8859/3", "iso8859-3", "Malsovaĝo Ĥ"),
+    ("8859/4", "iso8859-4", "Slimnīca"),
+    ("8859/5", "iso8859-5", "Больница"),
+    ("8859/6", "iso8859-6", "مستشفى"),
+    ("8859/7", "iso8859-7", "Νοσοκομείο"),
+    ("8859/8", "iso8859-8", "בית חולים"),
+    ("8859/9", "iso8859-9", "Hastanesi Şişli"),
+    ("8859/15", "iso8859-15", "Hôpital Sacré-Cœur €"),
+    ("ISO IR6", "ascii", "NORTH"),
+    ("ISO IR14", "iso2022_jp_ext", "ﾋﾞﾖｳｲﾝ"),
+    ("ISO IR13", "iso2022_jp_ext", "ﾋﾞﾖｳｲﾝ"),
+    ("ISO IR87", "iso2022_jp", "東京病院"),
+    ("ASCII~ISO IR87", "iso2022_jp", "東京病院"),
+    ("~ISO IR87", "iso2022_jp", "東京病院"),
+    ("ISO IR159", "iso2022_jp_ext", "丂病院"),
+    ("JIS X 0202", "iso2022_jp", "東京病院"),
+    ("GB 18030-2000", "gb18030", "北京医院 丂 㐀"),
+    ("KS X 1001", "euc_kr", "서울병원"),
+    ("BIG-5", "big5", "教育功許醫院"),
+    ("UNICODE", "utf-8", "Klinik Süd 病院"),
+    ("UNICODE UTF-8", "utf-8", "Klinik Süd 病院"),
+    ("UNICODE UTF-16", "utf-16-le", "病院 😀"),
+    ("UNICODE UTF-16", "utf-16-be", "病院 😀"),
+    ("UNICODE UTF-16", "utf-16", "病院 😀"),
+]
+
+
+@pytest.mark.parametrize(("declared", "codec", "facility"), SETS)
+def test_every_set_of_table_0211_is_read_and_answered_in(declared: str, codec: str, facility: str) -> None:
+    text = (
+        f"MSH|^~\\&|EHR|{facility}|S|E|20261120||DFT^P03|C1|P|2.5.1||||||{declared}\r"
+        f"PID|1||7||{facility}^A\rFT1|1|T1\r"
+    )
+    raw = text.encode(codec)
+    assert str(compile_path("PID-5.1").read(Message.parse(raw))) == facility
+    header = peek(raw)
+    assert (header.sending_facility, header.control_id) == (facility, "C1")
+    ack = build_ack(
+        header,
+        "AE",
+        now=datetime(2026, 11, 20, tzinfo=UTC),
+        control_id="S1",
+        errors=[AckError.of("PID-5", 101)],
+    )
+    assert (
+        ack.decode(codec.replace("utf-16", "utf-16-le") if codec == "utf-16" else codec).split("|")[5]
+        == facility
+    )
+    answered = Message.parse(ack).header
+    assert (answered.receiving_facility, answered.charset) == (facility, declared)
+    assert parse_ack(ack) is not None
