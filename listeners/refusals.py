@@ -13,19 +13,21 @@ from twisted.web.http import datetimeToString
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`headers`: those of this status beyond the usual ones."""
+    """`headers`: those of this status beyond the usual ones. `shown`: what is said in place of the text, of `kind`."""
 
     status: int
     text: str
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    shown: bytes = b""
+    kind: bytes = b"text/plain; charset=utf-8"
 
     @property
     def body(self) -> bytes:
-        return f"{self.text}\n".encode()
+        return self.shown or f"{self.text}\n".encode()
 
     def all_headers(self) -> tuple[tuple[bytes, bytes], ...]:
         return (
-            (b"Content-Type", b"text/plain; charset=utf-8"),
+            (b"Content-Type", self.kind),
             (b"Content-Length", b"%d" % len(self.body)),
             (b"Date", datetimeToString()),  # type: ignore[no-untyped-call]
             *self.headers,

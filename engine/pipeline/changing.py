@@ -65,7 +65,8 @@ def judge_changed(
     """A line with a known id and other content, in a channel that corrects."""
     if any(_touched(context, original) for original in posted):
         return hold_all(context, line, identity, Hold(INTERFACE, TAKEN_BACK), owns=False)
-    changes = compare(context, line, identity.key, names, posted)
+    void = line.fields.get("void") is True
+    changes = compare(context, line, identity.key, names, posted, nothing=void)
     dues = [due for change in changes for due in halves(change)]
     if not dues:
         told = posted[0]

@@ -57,11 +57,14 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
     stated = line.fields.get("stated_currency")
     if stated and stated != context.release.currency:
         return hold_all(context, line, identity, Hold(INTERFACE, "stated in another currency"), action)
+    void = line.fields.get("void") is True
+    if void and is_credit(line.fields):
+        return hold_all(context, line, identity, Hold(INTERFACE, "a credit that is void"), action, owns=False)
     if is_credit(line.fields):
         credited = judge_credit(context, index, line, identity, names, earlier)
         return credited or _post(context, index, line, identity, names, earlier, Action.REVERSE)
     quantity = line.fields.get("quantity")
-    if not isinstance(quantity, Decimal) or quantity == 0:
+    if not void and (not isinstance(quantity, Decimal) or quantity == 0):
         return hold_all(context, line, identity, Hold(INTERFACE, "quantity missing or zero"))
     told = told_before(context, index, line, identity, Action.POST, earlier)
     if told is not None:
@@ -70,6 +73,8 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
         posted = context.posted(index, identity)
         if posted:
             return judge_changed(context, line, identity, names, posted)
+    if void:
+        return Judged(LineState.FILTERED, "void: nothing of it was posted")
     return _post(context, index, line, identity, names, earlier, Action.POST)
 
 

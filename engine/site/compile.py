@@ -128,4 +128,5 @@ def _listener(name: str, model: ListenerFile) -> Listener:
         when_unable=model.when_unable,
         default_charset=model.charset,
         path=model.path,
+        sends=tuple(model.sends),
     )

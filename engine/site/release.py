@@ -115,9 +115,9 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """How a feed is taken in. `kind`: mllp | hl7-http. `acks`: original | enhanced | by header.
+    """How a feed is taken in. `kind`: mllp | hl7-http | fhir. `acks`: original | enhanced | by header.
     `accepts_test`: MSH-11 T and D are taken. `tolerant`: loose MLLP framing. `when_unable`: close | AR.
-    `path`: of hl7-http."""
+    `path`: of hl7-http and fhir. `sends`: message types that come in, as the site says."""
 
     name: str
     kind: str
@@ -128,6 +128,7 @@ class Listener:
     when_unable: str
     default_charset: str | None
     path: str
+    sends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
