@@ -24,6 +24,7 @@ _INSERTS = (
     "insert_message",
     "insert_control",
     "insert_fact",
+    "insert_sighting",
     "insert_line",
     "insert_find",
     "insert_effect",
