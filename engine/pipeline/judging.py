@@ -9,8 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.domain.event import Kind, Line
-from engine.domain.posting import Action
-from engine.domain.status import LineState
+from engine.domain.posting import Action, Original
+from engine.domain.status import Fate, LineState
 from engine.mapping.expression import EvaluationFault
 from engine.pipeline.changing import judge_changed
 from engine.pipeline.context import AS_NEW, Context
@@ -74,11 +74,16 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
         return told
     if _corrects(context, line, identity):
         posted = context.posted(index, identity)
-        if posted:
+        if posted and not (void and all(_is_over(original) for original in posted)):
             return judge_changed(context, line, identity, names, posted)
     if void:
-        return Judged(LineState.FILTERED, "void: nothing of it was posted")
+        return Judged(LineState.FILTERED, "void: nothing of it stands")
     return _post(context, index, line, identity, names, earlier, Action.POST)
+
+
+def _is_over(original: Original) -> bool:
+    """Whether it was taken back, or never left and was cancelled."""
+    return original.remaining <= 0 or original.fate is Fate.CANCELLED
 
 
 def merges_nothing(context: Context, line: Line) -> bool:
