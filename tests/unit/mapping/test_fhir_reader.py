@@ -51,7 +51,8 @@ def test_a_resource_is_one_line():
 
 def test_each_chooses_lines_and_the_resource_is_around_them():
     raw = b"""{"resourceType": "Invoice", "status": "issued", "lineItem": [
-      {"chargeItemCodeableConcept": {"coding": [{"code": "A"}]}}, {"chargeItemCodeableConcept": {"coding": [{"code": "B"}]}}]}"""
+      {"chargeItemCodeableConcept": {"coding": [{"code": "A"}]}},
+      {"chargeItemCodeableConcept": {"coding": [{"code": "B"}]}}]}"""
     fields = {"code": "chargeItem.ofType(CodeableConcept).coding.code", "type": "%resource.status"}
     found = lines(raw, fields, read=("FHIR Invoice",), each="lineItem")
     assert [(line.number, line.fields["code"], line.fields["type"]) for line in found] == [

@@ -15,7 +15,8 @@ CHARGE = b"""{"resourceType": "ChargeItem", "id": "c1", "status": "billable",
   "code": {"coding": [{"code": "X1"}, {"code": "X2"}], "text": "it's one"},
   "occurrencePeriod": {"start": "2026-11-20T09:00:00-06:00"}, "factorOverride": 0.80, "quantity": {"value": 10},
   "account": [{"reference": "Account/A1"}], "context": {"reference": "Encounter/e1"},
-  "performer": [{"actor": {"reference": "#p"}}], "contained": [{"resourceType": "Practitioner", "id": "p", "active": true}],
+  "performer": [{"actor": {"reference": "#p"}}],
+  "contained": [{"resourceType": "Practitioner", "id": "p", "active": true}],
   "extension": [{"url": "urn:wing", "valueString": "W"}]}"""
 
 
