@@ -33,7 +33,7 @@ from engine.pipeline.stepper import Stepper
 from engine.service import Service
 from engine.site.compile import compile_environment, load_site
 from engine.site.files import Site
-from engine.site.release import Environment, Release
+from engine.site.release import Environment, ListenerPlace, Release
 from engine.site.sources import read_sources
 from engine.store.sqlite import SqliteStore
 from listeners.base import Listener
@@ -209,6 +209,16 @@ def site_name(site: Site) -> str:
     return source.model.site if source else ""
 
 
+def credentials_of(name: str, place: ListenerPlace) -> Credentials | None:
+    """What opens a listener of HTTP; None: anyone may send."""
+    basic = {place.credentials.user: place.credentials.password} if place.credentials else {}
+    if place.bearer is None:
+        return Credentials(basic=basic) if basic else None
+    from listeners.tokens import TokenGate  # PyJWT is paid for only where it is used
+
+    return Credentials(basic=basic, signed=TokenGate(name, place.bearer))
+
+
 def listeners_of(
     release: Release, place: Environment, intake: Intake, resources: ResourceDoor, log: EngineLog
 ) -> list[Listener]:
@@ -231,7 +241,6 @@ def listeners_of(
                 )
             )
             continue
-        secret = spot.credentials
         over_http: dict[str, Any] = {
             "report": log.fault,
             "host": spot.host,
@@ -240,7 +249,7 @@ def listeners_of(
             "path": rules.path,
             "allowed_peers": spot.allow,
             "tls": spot.tls,
-            "credentials": Credentials(basic={secret.user: secret.password}) if secret else None,
+            "credentials": credentials_of(name, spot),
         }
         if rules.kind == "fhir":
             found.append(FhirListener(name, intake, resources, **over_http))

@@ -130,9 +130,10 @@ class HttpListener(Listener):
 
     def denied(self, headers: Headers) -> Refusal | None:
         """Why whoever sends these headers is not let in."""
-        if self._credentials and not self._credentials.admit(_first(headers, b"authorization")):
-            return self._denied
-        return None
+        shown = _first(headers, b"authorization")
+        if self._credentials is None or self._credentials.admit(shown):
+            return None
+        return refusals.FORBIDDEN if self._credentials.lacks_scope(shown) else self._denied
 
     def refusal(self, method: bytes, uri: bytes, headers: Headers, length: int | None) -> Refusal | None:
         """Why a request is refused once its headers are known; None: send the body. `length` None: chunked."""

@@ -44,6 +44,7 @@ class Refusal:
 MALFORMED = Refusal(400, "LST021 the request is not well-formed HTTP/1.1")
 NO_MESSAGE = Refusal(400, "LST021 the body is no HL7 message; its bytes are kept for a person")
 EMPTY = Refusal(400, "LST021 the request has no body")
+FORBIDDEN = Refusal(403, "LST040 the token lacks a scope that this interface asks for")
 UNKNOWN_PATH = Refusal(404, "LST023 no interface is at this path")
 NOT_POST = Refusal(405, "LST024 messages are sent with POST", ((b"Allow", b"POST"),))
 SLOW = Refusal(408, "LST025 the request did not arrive in time")

@@ -203,15 +203,28 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedTokens:
+    """JWTs that open a listener, by a shared `secret` or by the public `keys` in a JWKS file. `scopes`: all of them are
+    asked for. `issuer` None: any."""
+
+    audience: str
+    secret: str | None = field(default=None, repr=False)
+    keys: Path | None = None
+    issuer: str | None = None
+    scopes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerPlace:
-    """Where a listener listens. `credentials`: HTTP Basic, None when anyone may send. `tls` None: in clear. `allow`:
-    networks that may connect; empty: all."""
+    """Where a listener listens. `credentials`: HTTP Basic, `bearer`: signed tokens; neither: anyone may send. `tls`
+    None: in clear. `allow`: networks that may connect; empty: all."""
 
     host: str
     port: int
     credentials: Credentials | None
     tls: TlsFiles | None = None
     allow: tuple[Network, ...] = ()
+    bearer: SignedTokens | None = None
 
 
 @dataclass(frozen=True, slots=True)
