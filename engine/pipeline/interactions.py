@@ -25,6 +25,9 @@ _REFERENCE = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_hi
 MOST_REFERRED = 20
 """Resources that are kept beside one that refers to them, near ones first."""
 
+MOST_BESIDE = 64 * 1024
+"""Bytes of them: a Bundle must not grow a thousandfold by what its entries share."""
+
 HEADS = ("Patient", "Location", "Organization", "Practitioner", "Device", "Account", "Coverage", "Encounter")
 """Of a transaction these are stepped first: the others refer to them."""
 
@@ -144,13 +147,16 @@ class Planner:
         """What a resource refers to, near ones first: entries of its Bundle, else what is stored."""
         by_name = {name: one for one in beside for name in _names(one)}
         found: dict[str, Resource] = {}
+        left = MOST_BESIDE
         waiting = [of]
         while waiting and len(found) < MOST_REFERRED:
             for reference in dict.fromkeys(references_in(waiting.pop(0).tree)):
                 one = by_name.get(reference) or await self._referred(reference)
-                if one is not None and one.target != of.target and str(one.target) not in found:
-                    found[str(one.target)] = one
-                    waiting.append(one)
+                if one is None or one.target == of.target or str(one.target) in found or len(one.body) > left:
+                    continue
+                left -= len(one.body)
+                found[str(one.target)] = one
+                waiting.append(one)
         return list(found.values())[:MOST_REFERRED]
 
     async def _referred(self, reference: str) -> Resource | None:
@@ -160,7 +166,7 @@ class Planner:
 
     def _condition(self, kind: str, text: str, place: str) -> bytes:
         name, _, value = text.strip().removeprefix("?").partition("=")
-        system, bar, value = unquote(value.replace("+", " ")).partition("|")
+        system, bar, value = unquote(value).partition("|")
         if name != "identifier" or not bar or not value or "&" in text:
             raise Trouble(400, "not-supported", "FHR024", "If-None-Exist is identifier=SYSTEM|VALUE", place)
         return self._identifier(kind, system, value)

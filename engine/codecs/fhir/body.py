@@ -22,7 +22,7 @@ MOST_ENTRIES = 1_000
 
 Tree = dict[str, Any]
 
-_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)  # one that does not end goes on to the end
 _BRACKETS = re.compile(rb"[\[\]{}]")
 _LONGEST_INT = 18
 """Digits of a whole number that certainly fits in 64 bits."""

@@ -393,3 +393,16 @@ async def test_refused_bytes_are_kept(lab):
         "garbled: FHR001",
         b'{"a":',
     )
+
+
+async def test_what_entries_share_is_kept_beside_each_only_while_it_is_small(lab):
+    stay = orjson.loads((EXAMPLE / "channels/samples/encounter.json").read_bytes())
+    charge = {"resourceType": "ChargeItem", "status": "planned", "context": {"reference": "urn:uuid:0"}}
+    for size, beside in ((10, 2), (100_000, 1)):
+        large = {**stay, "text": {"div": "x" * size}}
+        reply = await lab.ask(
+            "POST", "", transaction(("POST", "Encounter", large), ("POST", "ChargeItem", charge))
+        )
+        assert reply.status == 200
+        view = (await lab.store.messages(MessageQuery(type="FHIR ChargeItem")))[0]
+        assert len(parse(await lab.store.raw(view.id)).resources) == beside

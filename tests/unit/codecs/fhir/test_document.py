@@ -79,6 +79,12 @@ def test_what_cannot_be_read_has_a_code_and_no_content(body, code):
     assert told.value.code == code
 
 
+def test_a_text_that_never_ends_is_read_once():
+    for body in (b'"' + b'\\"' * 2_000_000, b'{"a": "' + b"x" * 2_000_000 + b"\\", b'"' * 2_000_001):
+        with pytest.raises(MessageError, match="FHR001"):
+            read_json(body)
+
+
 def test_brackets_in_texts_are_not_depth():
     assert read_json(b'{"resourceType": "A", "x": "' + b"[{" * 200 + b'\\""}')["resourceType"] == "A"
 
