@@ -6,12 +6,11 @@ that is not committed, business failures are no refusals, and what is refused sa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import uuid4
 
 from engine.clock import Clock, to_datetime
-from engine.codecs.fhir import answers
+from engine.codecs.fhir import answers, exchange
 from engine.codecs.fhir.answers import Stored, Trouble
 from engine.codecs.fhir.body import Entry, Tree, entries_of, read_json
 from engine.codecs.fhir.document import PREFIX, Resource, Target, parse, stored
@@ -28,8 +27,6 @@ from engine.site.release import Release
 TRIES = 5
 """How often an interaction is decided anew when others changed the same resources meanwhile."""
 
-BODIES = ("application/fhir+json", "application/json", "application/json+fhir")
-_ACCEPTED = (*BODIES, "application/*", "*/*")
 _UNREADABLE = {"FHR001": "invalid", "FHR002": "too-costly", "FHR003": "required", "FHR005": "structure"}
 
 
@@ -72,29 +69,29 @@ class ResourceDoor:
         try:
             self._check_head(feed, asked)
         except Trouble as trouble:
-            return _refused(trouble, asked)
+            return exchange.refused(trouble, asked)
         return None
 
     def _check_head(self, feed: str, asked: Asked) -> None:
-        methods = _methods(asked.path, self.types(feed))
+        methods = exchange.methods(asked.path, self.types(feed))
         if not methods:
             raise Trouble(404, "not-supported", "FHR020", "nothing is at this address")
         if asked.method not in methods:
             raise Trouble(405, "not-supported", "FHR020", f"this address takes {', '.join(methods)}")
-        if not _acceptable(asked):
+        if not exchange.acceptable(asked):
             raise Trouble(406, "not-supported", "FHR027", "answers are application/fhir+json")
         if asked.method != "GET":
-            _version_of(asked)
+            exchange.version_of(asked)
 
     async def ask(self, feed: str, asked: Asked) -> Replied:
         try:
             return await self._asked(feed, asked)
         except Trouble as trouble:
-            return _refused(trouble, asked)
+            return exchange.refused(trouble, asked)
         except MessageError as error:
             self._intake.garbled(feed, asked.body, error.code, asked.peer)
             kind = _UNREADABLE.get(error.code, "invalid")
-            return _refused(Trouble(400, kind, error.code, error.what, error.where), asked)
+            return exchange.refused(Trouble(400, kind, error.code, error.what, error.where), asked)
 
     async def _asked(self, feed: str, asked: Asked) -> Replied:
         self._check_head(feed, asked)
@@ -132,10 +129,10 @@ class ResourceDoor:
 
     async def _read(self, planner: Planner, asked: Asked, parts: Sequence[str]) -> Replied:
         if parts == ["metadata"]:
-            version = _version_asked(asked)
+            version = exchange.version_asked(asked)
             at = to_datetime(self._clock.now_us())
-            return _replied(200, answers.capabilities(planner.types, version, at, asked.base), asked)
-        return _shown(await self._found(planner, parts), asked)
+            return exchange.replied(200, answers.capabilities(planner.types, version, at, asked.base), asked)
+        return exchange.shown(await self._found(planner, parts), asked)
 
     async def _found(self, planner: Planner, parts: Sequence[str]) -> Stored:
         kind, name = parts[0], parts[1]
@@ -156,7 +153,7 @@ class ResourceDoor:
             return [await plan()]
 
         (told,) = await self._stored(feed, asked, word, planned, planner)
-        return _answered(told, asked)
+        return exchange.answered(told, asked)
 
     async def _stored(
         self,
@@ -199,7 +196,9 @@ class ResourceDoor:
                 continue
             resource, target = operation.resource, operation.resource.target
             assert target is not None
-            raw = stored(_version_of(asked), word, [resource, *await planner.context(resource, beside)])
+            raw = stored(
+                exchange.version_of(asked), word, [resource, *await planner.context(resource, beside)]
+            )
             messages.append(_received(feed, now_us, target, raw, operation.status))
             key = planner.key(target.type, target.id)
             writes.append(Write(key, target.version, planner.identifiers(target.type, resource.tree)))
@@ -215,13 +214,13 @@ class ResourceDoor:
             what = "a Bundle of type transaction or batch is posted here"
             raise Trouble(422, "not-supported", "FHR025", what, "Bundle.type")
         entries = entries_of(asked.body, tree)
-        prefer = _prefer(asked)
+        prefer = exchange.preference(asked)
         if kind == "batch":
             told = [
                 await self._batched(feed, planner, asked, entry, index, prefer)
                 for index, entry in enumerate(entries)
             ]
-            return _replied(200, answers.bundle("batch-response", told), asked)
+            return exchange.replied(200, answers.bundle("batch-response", told), asked)
 
         async def planned() -> list[Operation]:
             found = [
@@ -231,7 +230,7 @@ class ResourceDoor:
             return found
 
         done = await self._stored(feed, asked, "transaction", planned, planner)
-        return _replied(
+        return exchange.replied(
             200,
             answers.bundle("transaction-response", [answers.entry_of(one, prefer) for one in done]),
             asked,
@@ -286,7 +285,7 @@ class ResourceDoor:
         await self._stored(feed, asked, "message", planned, planner)
         told = header.get("id") if isinstance(header.get("id"), str) else named
         at, ids = to_datetime(self._clock.now_us()), (str(uuid4()), str(uuid4()))
-        return _replied(200, answers.message_answer(header, str(told), "ok", at, ids), asked)
+        return exchange.replied(200, answers.message_answer(header, str(told), "ok", at, ids), asked)
 
     @staticmethod
     async def _carried(planner: Planner, entry: Entry, place: str) -> Operation:
@@ -342,95 +341,3 @@ def _identifier_of(bundle: Tree) -> str:
     found = bundle.get("identifier")
     value = found.get("value") if isinstance(found, dict) else None
     return f"{found.get('system', '')}|{value}" if isinstance(found, dict) and isinstance(value, str) else ""
-
-
-# HTTP ------------------------------------------------------------------------------------------------------------
-
-
-def _methods(path: str, types: frozenset[str]) -> tuple[str, ...]:
-    match path.split("/") if path else []:
-        case [] | ["$process-message"]:
-            return ("POST",)
-        case ["metadata"]:
-            return ("GET",)
-        case [kind] if kind in types:
-            return ("POST",)
-        case [kind, _] if kind in types:
-            return ("GET", "PUT")
-        case [kind, _, "_history", version] if kind in types and version.isdecimal() and len(version) < 10:
-            return ("GET",)
-    return ()
-
-
-def _media(text: str) -> tuple[str, Mapping[str, str]]:
-    kind, *rest = text.split(";")
-    pairs = (one.partition("=") for one in rest)
-    return kind.strip().lower(), {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
-
-
-def _acceptable(asked: Asked) -> bool:
-    told = asked.headers.get("accept", "*/*")
-    return any(_media(one)[0] in _ACCEPTED for one in told.split(","))
-
-
-def _version_asked(asked: Asked) -> str:
-    for one in asked.headers.get("accept", "").split(","):
-        version = _media(one)[1].get("fhirversion", "")
-        if version in answers.FHIR_VERSIONS:
-            return version
-    return "4.0"
-
-
-def _version_of(asked: Asked) -> str:
-    """The version of FHIR that the body says it is of."""
-    kind, parameters = _media(asked.headers.get("content-type", ""))
-    version = parameters.get("fhirversion", "4.0")
-    if kind not in BODIES or parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-        raise Trouble(415, "not-supported", "FHR027", "bodies are application/fhir+json in UTF-8")
-    if version not in answers.FHIR_VERSIONS:
-        raise Trouble(415, "not-supported", "FHR027", "bodies are of FHIR 4.0, 4.3 or 5.0")
-    return version
-
-
-def _prefer(asked: Asked) -> str:
-    for one in asked.headers.get("prefer", "").replace(";", ",").split(","):
-        name, _, value = one.strip().partition("=")
-        if name == "return":
-            return value.strip()
-    return ""
-
-
-def _refused(trouble: Trouble, asked: Asked) -> Replied:
-    allow = (("Allow", trouble.what.removeprefix("this address takes ")),) if trouble.status == 405 else ()
-    return _replied(trouble.status, trouble.outcome, asked, *allow)
-
-
-def _answered(told: Stored, asked: Asked) -> Replied:
-    """Of one create or update. Without a preference, the body is what was sent, as it is stored."""
-    place = (("Location", f"{asked.base}/{told.place}"),)
-    match _prefer(asked):
-        case "minimal":
-            body: Any = None
-        case "OperationOutcome":
-            body = answers.stored_outcome()
-        case _:
-            body = told.shown()
-    return _replied(told.status, body, asked, *place, *_versioned(told))
-
-
-def _shown(told: Stored, asked: Asked) -> Replied:
-    if asked.headers.get("if-none-match", "").strip() == told.etag:
-        return _replied(304, None, asked, *_versioned(told))
-    return _replied(200, told.shown(), asked, *_versioned(told))
-
-
-def _versioned(told: Stored) -> tuple[tuple[str, str], ...]:
-    return (("ETag", told.etag), ("Last-Modified", answers.http_date(told.at)))
-
-
-def _replied(status: int, tree: Any, asked: Asked, *headers: tuple[str, str]) -> Replied:
-    body = b"" if tree is None else answers.json_body(tree)
-    kind = (("Content-Type", answers.MEDIA_TYPE),) if body else ()
-    named = asked.headers.get("x-request-id", "")
-    echoed = (("X-Request-Id", named),) if named.isprintable() and 0 < len(named) <= 128 else ()
-    return Replied(status, (*kind, *headers, *echoed), body)
