@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine.activation import activate
 from engine.clock import Clock, SystemClock
@@ -25,17 +25,20 @@ from engine.domain.views import Outgoing
 from engine.errors import UsageError
 from engine.far_ends import adapter_of, keys_target, policy_of
 from engine.observe.logs import EngineLog
+from engine.pipeline.digests import Digester
 from engine.pipeline.intake import Intake
+from engine.pipeline.resources import ResourceDoor
 from engine.pipeline.sequels import Sequels
 from engine.pipeline.stepper import Stepper
 from engine.service import Service
 from engine.site.compile import compile_environment, load_site
 from engine.site.files import Site
-from engine.site.release import Environment, Release
+from engine.site.release import Environment, ListenerPlace, Release
 from engine.site.sources import read_sources
 from engine.store.sqlite import SqliteStore
 from listeners.base import Listener
 from listeners.credentials import Credentials
+from listeners.fhir import FhirListener
 from listeners.http import HttpListener
 from listeners.mllp import MllpListener
 
@@ -173,7 +176,10 @@ class Engine:
         await self._up(sequels)
         await self._up(releases)
         await self._up(ControlServer(place.control, verbs))
-        for listener in listeners_of(release, place, intake, self._log):
+        resources = ResourceDoor(
+            intake, store, Digester(store.hash_key), self._clock, lambda: stepper.edition.release
+        )
+        for listener in listeners_of(release, place, intake, resources, self._log):
             intake.pauses(listener)
             self.listeners.append(await self._up(listener))
 
@@ -203,7 +209,19 @@ def site_name(site: Site) -> str:
     return source.model.site if source else ""
 
 
-def listeners_of(release: Release, place: Environment, intake: Intake, log: EngineLog) -> list[Listener]:
+def credentials_of(name: str, place: ListenerPlace) -> Credentials | None:
+    """What opens a listener of HTTP; None: anyone may send."""
+    basic = {place.credentials.user: place.credentials.password} if place.credentials else {}
+    if place.bearer is None:
+        return Credentials(basic=basic) if basic else None
+    from listeners.tokens import TokenGate  # PyJWT is paid for only where it is used
+
+    return Credentials(basic=basic, signed=TokenGate(name, place.bearer))
+
+
+def listeners_of(
+    release: Release, place: Environment, intake: Intake, resources: ResourceDoor, log: EngineLog
+) -> list[Listener]:
     """A listener for each that the environment gives a place."""
     found: list[Listener] = []
     for name, spot in place.listeners.items():
@@ -222,20 +240,19 @@ def listeners_of(release: Release, place: Environment, intake: Intake, log: Engi
                     tls=spot.tls,
                 )
             )
+            continue
+        over_http: dict[str, Any] = {
+            "report": log.fault,
+            "host": spot.host,
+            "port": spot.port,
+            "limit": rules.limit_bytes,
+            "path": rules.path,
+            "allowed_peers": spot.allow,
+            "tls": spot.tls,
+            "credentials": credentials_of(name, spot),
+        }
+        if rules.kind == "fhir":
+            found.append(FhirListener(name, intake, resources, **over_http))
         else:
-            secret = spot.credentials
-            found.append(
-                HttpListener(
-                    name,
-                    intake,
-                    report=log.fault,
-                    host=spot.host,
-                    port=spot.port,
-                    limit=rules.limit_bytes,
-                    path=rules.path,
-                    allowed_peers=spot.allow,
-                    tls=spot.tls,
-                    credentials=Credentials(basic={secret.user: secret.password}) if secret else None,
-                )
-            )
+            found.append(HttpListener(name, intake, **over_http))
     return found

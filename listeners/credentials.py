@@ -11,23 +11,48 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Protocol
+
+
+class Verdict(Enum):
+    """What a signed token is good for."""
+
+    OPENS = auto()
+    LACKS_SCOPE = auto()
+    NO = auto()
+
+
+class Judge(Protocol):
+    """Knows signed tokens."""
+
+    def judge(self, token: bytes) -> Verdict: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
     """Any one of these opens. Several of a kind, so that a secret is changed without a gap.
 
-    `basic`: password by user; `bearer`: tokens. With neither, nobody is let in."""
+    `basic`: password by user; `bearer`: tokens; `signed`: judges those that are signed. With none of them, nobody
+    is let in."""
 
     basic: Mapping[str, str] = field(default_factory=dict, repr=False)
     bearer: tuple[str, ...] = field(default=(), repr=False)
+    signed: Judge | None = field(default=None, repr=False)
 
     @property
     def challenges(self) -> tuple[bytes, ...]:
         """The `WWW-Authenticate` values of a 401."""
         basic = (b'Basic realm="hl7", charset="UTF-8"',) if self.basic else ()
-        bearer = (b'Bearer realm="hl7"',) if self.bearer else ()
+        bearer = (b'Bearer realm="hl7"',) if self.bearer or self.signed else ()
         return basic + bearer or (b'Bearer realm="hl7"',)
+
+    def lacks_scope(self, authorization: bytes | None) -> bool:
+        """Whether it is a good token that may not do what is done here."""
+        scheme, _, shown = (authorization or b"").strip().partition(b" ")
+        if self.signed is None or scheme.lower() != b"bearer":
+            return False
+        return self.signed.judge(shown.strip()) is Verdict.LACKS_SCOPE
 
     def admit(self, authorization: bytes | None) -> bool:
         """Whether the value of an `Authorization` header opens."""
@@ -36,6 +61,8 @@ class Credentials:
             case b"basic":
                 pairs = (f"{user}:{password}".encode() for user, password in self.basic.items())
                 return _one_of(_decoded(shown.strip()), pairs)
+            case b"bearer" if self.signed is not None and self.signed.judge(shown.strip()) is Verdict.OPENS:
+                return True
             case b"bearer":
                 return _one_of(shown.strip(), (token.encode() for token in self.bearer))
         return False

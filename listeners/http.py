@@ -118,18 +118,29 @@ class HttpListener(Listener):
             _Phase.BODY: body_timeout,
             _Phase.CLOSING: LINGER_SECONDS,
         }
-        self._path = path.encode()
+        self.path = path.encode()
         self._credentials = credentials
         self._denied = denied(credentials.challenges if credentials else ())
 
     def speaker(self, peer: str) -> Protocol:
-        return _Channel(self, peer)
+        return Channel(self, peer)
+
+    def worded(self, refusal: Refusal) -> Refusal:
+        """A refusal in the words that are spoken here."""
+        return refusal
+
+    def denied(self, headers: Headers) -> Refusal | None:
+        """Why whoever sends these headers is not let in."""
+        shown = _first(headers, b"authorization")
+        if self._credentials is None or self._credentials.admit(shown):
+            return None
+        return refusals.FORBIDDEN if self._credentials.lacks_scope(shown) else self._denied
 
     def refusal(self, method: bytes, uri: bytes, headers: Headers, length: int | None) -> Refusal | None:
         """Why a request is refused once its headers are known; None: send the body. `length` None: chunked."""
-        if self._credentials and not self._credentials.admit(_first(headers, b"authorization")):
-            return self._denied
-        if uri.partition(b"?")[0] != self._path:
+        if denied_for := self.denied(headers):
+            return denied_for
+        if uri.partition(b"?")[0] != self.path:
             return refusals.UNKNOWN_PATH
         if method != b"POST":
             return refusals.NOT_POST
@@ -142,15 +153,15 @@ class HttpListener(Listener):
         return refusals.TOO_LARGE if length is not None and length > self.limit else None
 
 
-class _Exchange(Request):
+class Exchange(Request):
     """One request and its answer."""
 
-    channel: _Channel
+    channel: Channel
 
-    def __init__(self, channel: _Channel, queued: int = 0) -> None:
+    def __init__(self, channel: Channel, queued: int = 0) -> None:
         super().__init__(channel, queued)
         self.body = bytearray()
-        self._gone = False
+        self.gone = False
         self._media = _Media("text/plain", None)
 
     def gotLength(self, length: int | None) -> None:
@@ -168,7 +179,7 @@ class _Exchange(Request):
         self.method, self.uri, self.clientproto = command, path, version
         self._media = _media(self.requestHeaders) or self._media
         if not self.body:
-            self._refuse(refusals.EMPTY)
+            self.refuse(refusals.EMPTY)
             return
         channel = self.channel
         arrival = Arrival(
@@ -178,42 +189,43 @@ class _Exchange(Request):
         try:
             answer = channel.listener.intake.receive(arrival)
         except Exception as error:
-            self._fail(error)
+            self.fail(error)
             return
         answer.add_done_callback(self._answered)
 
     def connectionLost(self, reason: Failure) -> None:
-        self._gone = True
+        self.gone = True
         super().connectionLost(reason)
 
     def _answered(self, answer: asyncio.Future[Answer]) -> None:
         failure = asyncio.CancelledError() if answer.cancelled() else answer.exception()
-        if self._gone:
+        if self.gone:
             return
         if failure is not None:
-            self._fail(failure)
+            self.fail(failure)
             return
         ack, code = answer.result().ack, answer.result().code
         if ack is None and code:
-            self._refuse(refusals.NO_MESSAGE)
+            self.refuse(refusals.NO_MESSAGE)
         elif ack is None:
-            self._reply(202, ((b"Content-Length", b"0"), (b"Date", datetimeToString())), b"")
+            self.reply(202, ((b"Content-Length", b"0"), (b"Date", datetimeToString())), b"")
         else:
             kind = (b"Content-Type", str(self._media).encode("ascii"))
             length = (b"Content-Length", b"%d" % len(ack))
-            self._reply(200, (kind, length, (b"Date", datetimeToString())), ack)
+            self.reply(200, (kind, length, (b"Date", datetimeToString())), ack)
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
         if isinstance(error, StoreUnavailable | asyncio.CancelledError):
-            self._refuse(refusals.UNABLE)
+            self.refuse(refusals.UNABLE)
             return
         self.channel.listener.report_failure(self.channel.peer, error)
-        self._refuse(refusals.FAILED)
+        self.refuse(refusals.FAILED)
 
-    def _refuse(self, refusal: Refusal) -> None:
-        self._reply(refusal.status, refusal.all_headers(), refusal.body)
+    def refuse(self, refusal: Refusal) -> None:
+        refusal = self.channel.listener.worded(refusal)
+        self.reply(refusal.status, refusal.all_headers(), refusal.body)
 
-    def _reply(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+    def reply(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
         self.setResponseCode(status)
         for name, value in headers:
             self.responseHeaders.addRawHeader(name, value)
@@ -223,10 +235,10 @@ class _Exchange(Request):
         self.finish()
 
 
-class _Channel(HTTPChannel):
+class Channel(HTTPChannel):
     """One sender's connection: Twisted parses, this sets the limits."""
 
-    requestFactory = _Exchange  # type: ignore[assignment]
+    requestFactory = Exchange  # type: ignore[assignment]
     timeOut = None  # Twisted's is put off by every byte; the phases below are not
 
     def __init__(self, listener: HttpListener, peer: str) -> None:
@@ -331,6 +343,7 @@ class _Channel(HTTPChannel):
         if self.refused:
             return
         self.refused = True
+        refusal = self.listener.worded(refusal)
         self._enter(_Phase.CLOSING)
         self._wire.write(refusal.response(with_body=getattr(self, "_command", b"") != b"HEAD"))
         self._wire.unregisterProducer()

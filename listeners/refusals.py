@@ -13,19 +13,21 @@ from twisted.web.http import datetimeToString
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`headers`: those of this status beyond the usual ones."""
+    """`headers`: those of this status beyond the usual ones. `shown`: what is said in place of the text, of `kind`."""
 
     status: int
     text: str
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    shown: bytes = b""
+    kind: bytes = b"text/plain; charset=utf-8"
 
     @property
     def body(self) -> bytes:
-        return f"{self.text}\n".encode()
+        return self.shown or f"{self.text}\n".encode()
 
     def all_headers(self) -> tuple[tuple[bytes, bytes], ...]:
         return (
-            (b"Content-Type", b"text/plain; charset=utf-8"),
+            (b"Content-Type", self.kind),
             (b"Content-Length", b"%d" % len(self.body)),
             (b"Date", datetimeToString()),  # type: ignore[no-untyped-call]
             *self.headers,
@@ -42,6 +44,7 @@ class Refusal:
 MALFORMED = Refusal(400, "LST021 the request is not well-formed HTTP/1.1")
 NO_MESSAGE = Refusal(400, "LST021 the body is no HL7 message; its bytes are kept for a person")
 EMPTY = Refusal(400, "LST021 the request has no body")
+FORBIDDEN = Refusal(403, "LST040 the token lacks a scope that this interface asks for")
 UNKNOWN_PATH = Refusal(404, "LST023 no interface is at this path")
 NOT_POST = Refusal(405, "LST024 messages are sent with POST", ((b"Allow", b"POST"),))
 SLOW = Refusal(408, "LST025 the request did not arrive in time")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.clock import to_datetime
+from engine.codecs.fhir.document import is_fhir
 from engine.codecs.hl7v2.lexer import Message
 from engine.deidentify.dataset import Given
 from engine.deidentify.reads import Reading
@@ -75,6 +76,9 @@ def check_taken(desk: Desk, view: MessageView) -> None:
 def given_of(desk: Desk, one: Taken) -> Given:
     listeners = desk.release.listeners
     default = {name: listener.default_charset for name, listener in listeners.items()}
+    if is_fhir(one.inbound.raw):
+        what = f"message {one.view.id} is FHIR, which is not de-identified"
+        raise UsageError("CAP010", what, "write the sample by hand: a resource as JSON, beside the channel")
     try:
         message = Message.parse(one.inbound.raw, one.inbound.charset, default=default.get(one.inbound.feed))
     except MessageError as error:

@@ -18,7 +18,7 @@ _PARTS = ("config", "channels", "mappings")
 
 
 class Example(NamedTuple):
-    """Channels of the repository's example, and what they show. Without channels: an empty site."""
+    """Channels of the repository's example, and what they show. Without channels: a site of its own."""
 
     channels: tuple[str, ...]
     shows: str
@@ -34,6 +34,9 @@ EXAMPLES = {
     "discharge-to-billing": Example(
         ("adt", "discharges", "adt-merge-accounts", "adt-merge-patients", "adt-merge-visits"),
         "where patients are is remembered; billing is told of discharges and of merged accounts",
+    ),
+    "fhir-resources": Example(
+        (), "supplies, charges and stays come as FHIR; updates put right what was posted"
     ),
     "blank": Example((), "a door, a far end, and no channel: where the tutorial begins"),
 }
@@ -68,7 +71,9 @@ def init(folder: Path, name: str | None) -> None:
             (folder / part).mkdir(parents=True)
         click.echo(f"A blank site is in {folder}. Next: the tutorial, and suture check {folder}")
         return
-    if name is None:
+    if name == "fhir-resources":
+        shutil.copytree(_beside() / "examples" / name, folder, dirs_exist_ok=True)
+    elif name is None:
         for part in _PARTS:
             shutil.copytree(example() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     else:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from engine.clock import Clock
+from engine.codecs.fhir.document import is_fhir, parse
 from engine.codecs.hl7v2.header import peek
 from engine.control.acts import Answer, audit, known_destination, named, selected
 from engine.domain.changes import Conflict, Kept, Received, Requeued, RoutedAs
@@ -199,6 +200,9 @@ class Replayer:
     def _header(self, raw: bytes, view: MessageView) -> tuple[str, str]:
         """(type, control id) of edited bytes; `UsageError` when they are no message."""
         try:
+            if is_fhir(raw):
+                (trigger, *_) = parse(raw).triggers
+                return trigger, view.control_id
             header = peek(raw, view.charset)
         except MessageError as error:
             what = f"the edited message cannot be read: {error.code} {error.what}"

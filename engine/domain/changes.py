@@ -10,6 +10,7 @@ from typing import NamedTuple
 from engine.domain.message import MessageId
 from engine.domain.outcome import Outcome
 from engine.domain.posting import Stepped
+from engine.domain.resources import Write
 from engine.domain.status import DeliveryState, MessageState
 
 
@@ -44,6 +45,24 @@ class Kept(NamedTuple):
     state: MessageState
     first: tuple[MessageId, str] | None = None
     reused: bool = False
+
+
+class Interaction(NamedTuple):
+    """Resources that are stored together, or not at all: a message for each, and what it is a version of.
+
+    `absent`: digests of identifiers that no resource may have. Answer: `Together`, or `Conflict` when a version was
+    written meanwhile, or an identifier is there: nothing was written.
+    """
+
+    messages: tuple[Received, ...]
+    writes: tuple[Write, ...]
+    absent: tuple[bytes, ...] = ()
+
+
+class Together(NamedTuple):
+    """One for each message, in their order."""
+
+    kept: tuple[Kept, ...]
 
 
 class Routed(NamedTuple):
@@ -261,6 +280,7 @@ class Acted(NamedTuple):
 
 Change = (
     Received
+    | Interaction
     | Routed
     | Released
     | Corrected
@@ -278,4 +298,4 @@ Change = (
     | Activated
     | Acted
 )
-Answered = Kept | RoutedAs | Conflict | Lost | int | None
+Answered = Kept | Together | RoutedAs | Conflict | Lost | int | None

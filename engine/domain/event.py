@@ -87,6 +87,11 @@ _LINE = {
     "case": FieldSpec(_T, "surgical case number; of a snapshot: what it tells whole", "CSR-1.1"),
     "saved_at": FieldSpec(_AT, "when a snapshot was saved; MSH-7 when the map does not say", "CSP-2"),
     "type": FieldSpec(_T, "transaction or movement type as sent", "FT1-6"),
+    "void": FieldSpec(
+        _F,
+        "true when the line never was, or is owed no more: what was posted of it is taken back",
+        "ORC-1 == 'OC'",
+    ),
 }
 
 FIELDS: dict[Kind, dict[str, FieldSpec]] = {

@@ -10,6 +10,7 @@ from engine.domain.changes import Answered, Change
 from engine.domain.message import Answer, Arrival, Inbound, MessageId
 from engine.domain.outcome import Outcome
 from engine.domain.posting import FactKeys, Facts, Original, Priority
+from engine.domain.resources import Asked, Replied, ResourceView
 from engine.domain.views import (
     AccountRow,
     ActView,
@@ -47,6 +48,27 @@ class Intake(Protocol):
     @property
     def accepting(self) -> bool:
         """False while the store cannot commit or the engine stops."""
+        ...
+
+
+class Resources(Protocol):
+    """What a listener of FHIR calls."""
+
+    @property
+    def accepting(self) -> bool:
+        """False while the store cannot commit or the engine stops."""
+        ...
+
+    def refuses(self, feed: str, asked: Asked) -> Replied | None:
+        """Why a request is refused once its headers are known; None: send the body."""
+        ...
+
+    async def ask(self, feed: str, asked: Asked) -> Replied:
+        """Everything else. What is stored is durable when it is answered. Raises `StoreUnavailable`."""
+        ...
+
+    def refusal(self, status: int, code: str, text: str) -> bytes:
+        """The body for a refusal of HTTP itself: an OperationOutcome."""
         ...
 
 
@@ -121,6 +143,14 @@ class Reader(Protocol):
 
     async def stopped(self) -> dict[str, str]:
         """Destinations that are stopped → why (code)."""
+        ...
+
+    async def resource(self, key: bytes, version: int | None = None) -> ResourceView | None:
+        """That version of a resource; None: the newest."""
+        ...
+
+    async def resources_with(self, identifier: bytes) -> list[ResourceView]:
+        """The newest version of each resource that has this identifier."""
         ...
 
     async def messages(self, query: MessageQuery) -> list[MessageView]: ...

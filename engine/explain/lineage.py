@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from engine.codecs.hl7v2.group import Group
 from engine.codecs.hl7v2.lexer import Message
-from engine.codecs.hl7v2.path import where as place_in_message
 from engine.domain.posting import Measure, Original
 from engine.mapping.emitter import walk
 from engine.mapping.expression import EvaluationFault, Expression
@@ -219,7 +218,7 @@ class Lineage:
         for node in _taken(field.tree, self._message, group) if field.tree is not None else ():
             read = node.path.read(self._message, group)
             text = read if isinstance(read, str) else ""
-            yield Step(place_in_message(node.path, group), text, "", THE_MESSAGE)
+            yield Step(node.path.place(group), text, "", THE_MESSAGE)
 
     @staticmethod
     def _place(source: Source, *paths: NodePath) -> str:  # type: ignore[type-arg]

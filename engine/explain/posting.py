@@ -9,7 +9,7 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.codecs.hl7v2.group import Group, groups
+from engine.codecs.hl7v2.group import Group
 from engine.codecs.hl7v2.lexer import Message
 from engine.domain.event import Line
 from engine.domain.message import Inbound
@@ -21,7 +21,7 @@ from engine.mapping.writer import DOCUMENT_NAMES, Leaf, WriteMap
 from engine.pipeline.context import Context, context_of
 from engine.pipeline.digests import Digester
 from engine.pipeline.owing import owed
-from engine.pipeline.reading import ChannelRead, read_message
+from engine.pipeline.reading import ChannelRead, parsed, read_message
 from engine.pipeline.record import restore
 from engine.site.release import EffectRule, Release
 from engine.site.sources import Sources
@@ -74,10 +74,7 @@ def explain(
     part = next(part for part in read.reads if part.channel.name == delivery.channel)
     context = context_of(release, digester, read, part, facts, {})
     rule = next(one for one in part.channel.effects if one.name == delivery.effect)
-    listener = release.listeners.get(inbound.feed)
-    message = Message.parse(
-        inbound.raw, inbound.charset, default=listener.default_charset if listener else None
-    )
+    message = parsed(release, inbound)
     found = [_told(context, part, message, rule, one) for one in carried]
     tolds = [told for told in found if told is not None]
     if len(tolds) < len(found):
@@ -134,8 +131,7 @@ def _line(part: ChannelRead, number: int) -> Line:
 
 
 def _group(part: ChannelRead, message: Message, line: Line) -> Group | None:
-    anchor = part.channel.reader.anchor
-    found = () if anchor is None else groups(message, anchor)
+    found = part.channel.reader.groups(message)
     return found[line.number - 1] if line.number <= len(found) else None
 
 

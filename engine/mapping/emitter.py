@@ -96,7 +96,7 @@ class Emitter:
             case Name():
                 return Emitted(self._name(node), "any")
             case Path():
-                return Emitted(self._read(node), "text")
+                return Emitted(self._read(node), "text" if node.path.sure else "any")
             case Negative():
                 return Emitted(f"_negative({self.emit(node.operand).source})", "any")
             case Arithmetic():

@@ -6,7 +6,7 @@ Takes text as it was sent, or what an expression made of it. `reading` asks for 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -95,6 +95,10 @@ def _moment(value: object, zone: ZoneInfo) -> Moment:
         return None, value
     if not isinstance(value, str):
         raise EvaluationFault("MAP031", f"this {kind_of(value)} is no date or time", "map where it stands")
+    if (
+        value[4:5] == "-" and value[7:8] == "-"
+    ):  # never so in HL7, where a year is followed by four digits of offset
+        return _iso(value, zone)
     try:
         stamp = parse_timestamp(value, zone)
     except TimestampError as error:
@@ -102,3 +106,15 @@ def _moment(value: object, zone: ZoneInfo) -> Moment:
     if stamp.date is None:
         raise EvaluationFault("MAP031", "a year or month alone is no day", "ask the sender for the day")
     return stamp.instant, stamp.date
+
+
+def _iso(value: str, zone: ZoneInfo) -> Moment:
+    """ISO 8601, as FHIR writes it; a time without an offset is one of `zone`."""
+    try:
+        if len(value) == 10:
+            return None, date.fromisoformat(value)
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        raise EvaluationFault("MAP031", "this is no date or time", "map where it stands") from None
+    at = found if found.tzinfo else found.replace(tzinfo=zone)
+    return at.astimezone(UTC), at.astimezone(zone).date()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from engine.codecs.hl7v2.lexer import Message
@@ -51,6 +52,9 @@ class ReadMap:
     field → facility, feed or day. `tables`: those it looks up in. `sources`: where each field comes from,
     in the order of reading."""
 
+    always_own: ClassVar[frozenset[str]] = frozenset()
+    """Segments that belong to lines wherever they stand."""
+
     __slots__ = (
         "_header",
         "_persons",
@@ -70,7 +74,7 @@ class ReadMap:
     def __init__(self, spec: ReadSpec) -> None:
         self.name, self.kind, self.anchor, self.lines = spec.name, spec.kind, spec.each, spec.lines
         self.triggers = frozenset(spec.triggers)
-        self.sources = sources_of(spec)
+        self.sources = self.sources_of(spec)
         self.fields = _field_specs(spec, self.sources)
         self.unique_per = {
             source.name: source.origin.unique_per
@@ -81,8 +85,12 @@ class ReadMap:
         self.tables = frozenset(origin.table for origin in origins if isinstance(origin, Lookup))
         self._segments = frozenset(node.path.segment for source in self.sources for node in source.paths)
         self._plans: dict[frozenset[str], Plan] = {}
-        self._persons = Plan(tuple(_persons(self.sources)), frozenset())
+        self._persons = Plan(tuple(_persons(self.sources)), self.always_own)
         self._header = Plan(tuple(_of_header(self.sources)), frozenset())
+
+    def sources_of(self, spec: ReadSpec) -> tuple[Source, ...]:
+        """Raises `SpecError`."""
+        return sources_of(spec)
 
     @property
     def tells_whole(self) -> bool:
@@ -112,7 +120,7 @@ class ReadMap:
         self, message: Message, zone: ZoneInfo, tables: Mapping[str, Table], received: date
     ) -> Iterator[Line]:
         """The lines of `read`, each read when it is asked for."""
-        found = self._groups(message)
+        found = self.groups(message)
         if not found:
             return
         plan = self._plan(found)
@@ -133,7 +141,7 @@ class ReadMap:
         self._persons.shared(message, None, _UTC, {}, date.min, fields, [], [], {})
         return fields
 
-    def _groups(self, message: Message) -> Sequence[Group | None]:
+    def groups(self, message: Message) -> Sequence[Group | None]:
         """One for each line; without an anchor the whole message is one."""
         return (None,) if self.anchor is None else groups(message, self.anchor)
 

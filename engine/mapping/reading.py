@@ -12,7 +12,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from engine.codecs.hl7v2.lexer import Message
-from engine.codecs.hl7v2.path import Group, where
+from engine.codecs.hl7v2.path import Group, HL7Path
 from engine.domain.event import Fields, FieldType, LineFault
 from engine.mapping import fields
 from engine.mapping.emitter import Emitter
@@ -138,11 +138,19 @@ def _explainer(source: Source) -> Callable[[EvaluationFault, Message, Group | No
         if isinstance(source.origin, Lookup):
             return LineFault(fault.code, source.name, fault.what, fault.mend)
         paths = [node.path for node in source.paths]
-        full = next((path for path in paths if path.read(message, group)), paths[0] if paths else None)
-        place = source.name if full is None else where(full, group)
+        full = next((path for path in paths if _says(path, message, group)), paths[0] if paths else None)
+        place = source.name if full is None else full.place(group)
         return LineFault(fault.code, place, f"{source.name}: {fault.what}", fault.mend)
 
     return explain
+
+
+def _says(path: HL7Path, message: Message, group: Group | None) -> bool:
+    """Whether it has a value; also when that is what is wrong."""
+    try:
+        return bool(path.read(message, group))
+    except EvaluationFault:
+        return True
 
 
 def _lookup(lookup: Lookup) -> Callable[[Fields, Mapping[str, Table], date], object]:

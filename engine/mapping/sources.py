@@ -109,14 +109,18 @@ def names_of(name: str, kind: FieldType) -> tuple[str, ...]:
 
 def sources_of(spec: ReadSpec) -> tuple[Source, ...]:
     """The fields of a map, each after those it needs, else as written. Raises `SpecError` with all faults."""
-    checker = _Checker(spec)
+    return checked(Checker(spec))
+
+
+def checked(checker: Checker) -> tuple[Source, ...]:
+    """Raises `SpecError` with all faults that the checker finds."""
     sources = checker.sources()
     if checker.faults:
         raise SpecError(checker.faults)
     return sources
 
 
-class _Checker:
+class Checker:
     """Finds every fault of a read map."""
 
     def __init__(self, spec: ReadSpec) -> None:
@@ -127,38 +131,42 @@ class _Checker:
         self._owners = {name: owner for owner, kind in self._types.items() for name in names_of(owner, kind)}
 
     def sources(self) -> tuple[Source, ...]:
-        self._check_message()
+        self.check_message()
         for name, kind in self.spec.extra.items():
             self._check_extra(name, kind)
         origins: dict[str, Origin] = dict(self.spec.fields)
-        origins.setdefault("facility", From(FACILITY))
-        if self.spec.lines == "snapshot":
-            origins.setdefault("saved_at", From("MSH-7"))
+        for name, origin in self.defaults().items():
+            origins.setdefault(name, origin)
         found = {name: self._source(name, origin) for name, origin in origins.items()}
         return self._ordered({name: source for name, source in found.items() if source})
 
-    def _check_message(self) -> None:
+    def defaults(self) -> dict[str, Origin]:
+        """Where fields are read that a map need not say."""
+        saved: dict[str, Origin] = {"saved_at": From("MSH-7")} if self.spec.lines == "snapshot" else {}
+        return {"facility": From(FACILITY), **saved}
+
+    def check_message(self) -> None:
         for trigger in self.spec.triggers:
             if not _TRIGGER.fullmatch(trigger):
-                self._fault(("read",), "MAP042", f"'{trigger}' is no message type", "write DFT^P03")
+                self.fault(("read",), "MAP042", f"'{trigger}' is no message type", "write DFT^P03")
         each = self.spec.each
         if each is not None and not (_SEGMENT.fullmatch(each) and is_segment(each)):
             mend = _nearest_segment(each) or "write FT1"
-            self._fault(("each",), "MAP043", f"'{each}' is no segment", mend)
+            self.fault(("each",), "MAP043", f"'{each}' is no segment", mend)
 
     def _check_extra(self, name: str, kind: FieldType) -> None:
         path = ("extra", name)
         if name in FIELDS[self.spec.kind]:
-            self._fault(
+            self.fault(
                 path, "MAP044", f"'{name}' is a field of every {self.spec.kind}", "leave it out of extra"
             )
         elif name in WORDS | RESERVED or self._is_day_of_another(name):
-            self._fault(path, "MAP044", f"'{name}' means something else already", "call it otherwise")
+            self.fault(path, "MAP044", f"'{name}' means something else already", "call it otherwise")
         elif kind is FieldType.MOMENT and not name.endswith("_at"):
             mend = f"call it {name}_at; the day is then {name}_on"
-            self._fault(path, "MAP044", "the name of a moment ends in _at", mend)
+            self.fault(path, "MAP044", "the name of a moment ends in _at", mend)
         elif name not in self.spec.fields:
-            self._fault(path, "MAP044", f"'{name}' is never read", "add it to fields")
+            self.fault(path, "MAP044", f"'{name}' is never read", "add it to fields")
 
     def _is_day_of_another(self, name: str) -> bool:
         return any(name in names_of(owner, kind)[1:] for owner, kind in self._types.items())
@@ -170,11 +178,11 @@ class _Checker:
             owner = self._owners.get(name)
             mend = f"read {owner}: it gives {name} as well" if owner else _did_you_mean(name, self._types)
             mend = mend or "declare it under extra"
-            self._fault(path, "MAP040", f"there is no field '{name}' in a map of {self.spec.kind}", mend)
+            self.fault(path, "MAP040", f"there is no field '{name}' in a map of {self.spec.kind}", mend)
             return None
         match origin:
             case From():
-                tree = self._tree((*path, "from"), origin.text)
+                tree = self.tree((*path, "from"), origin.text)
                 return Source(name, kind, origin, tree, self._needs(path, tree)) if tree else None
             case Lookup():
                 return Source(name, kind, origin, None, self._keys(path, origin))
@@ -182,7 +190,7 @@ class _Checker:
                 self._check_literal((*path, "text"), kind, origin.text)
                 return Source(name, kind, origin, None, frozenset())
 
-    def _tree(self, path: NodePath, text: str) -> Node | None:
+    def tree(self, path: NodePath, text: str) -> Node | None:
         try:
             tree = parse(text, paths=True)
         except ExpressionError as error:
@@ -208,7 +216,7 @@ class _Checker:
                 needs.add(self._owners[name])
             else:
                 mend = _did_you_mean(name, self._given()) or "write a path such as FT1-7.1, or a text: 'EA'"
-                self._fault((*path, "from"), "MAP041", f"'{name}' is no field of this map", mend)
+                self.fault((*path, "from"), "MAP041", f"'{name}' is no field of this map", mend)
         return frozenset(needs)
 
     def _keys(self, path: NodePath, origin: Lookup) -> frozenset[str]:
@@ -217,19 +225,19 @@ class _Checker:
         for index, name in enumerate(origin.by):
             if name in PATIENT_FIELDS:
                 mend = "look it up by codes; causes on worklists show keys"
-                self._fault((*path, "by", index), "MAP045", f"'{name}' tells of a patient", mend)
+                self.fault((*path, "by", index), "MAP045", f"'{name}' tells of a patient", mend)
             elif self._read(name):
                 needs.add(self._owners[name])
             else:
                 mend = _did_you_mean(name, self._given()) or "add it to fields"
-                self._fault((*path, "by", index), "MAP041", f"'{name}' is no field of this map", mend)
+                self.fault((*path, "by", index), "MAP041", f"'{name}' is no field of this map", mend)
         return frozenset(needs)
 
     def _check_literal(self, path: NodePath, kind: FieldType, text: str) -> None:
         try:
             fields.constant(kind, text)
         except EvaluationFault as fault:
-            self._fault(path, "MAP046", fault.what, f"write it as a {kind}")
+            self.fault(path, "MAP046", fault.what, f"write it as a {kind}")
 
     def _ordered(self, sources: dict[str, Source]) -> tuple[Source, ...]:
         """Depth first, so that each field stands behind what it needs."""
@@ -238,7 +246,7 @@ class _Checker:
         def visit(source: Source, waiting: tuple[str, ...]) -> None:
             if source.name in waiting:
                 circle = " → ".join((*waiting[waiting.index(source.name) :], source.name))
-                self._fault(
+                self.fault(
                     ("fields", source.name), "MAP047", f"a circle: {circle}", "read one from the message"
                 )
             elif source.name not in done:
@@ -253,13 +261,15 @@ class _Checker:
     def _read(self, name: str) -> bool:
         """Whether this map gives `name`."""
         owner = self._owners.get(name)
-        return owner is not None and (owner in self.spec.fields or owner == "facility")
+        return owner is not None and (
+            owner in self.spec.fields or (owner == "facility" and owner in self.defaults())
+        )
 
     def _given(self) -> list[str]:
         return [name for name in self._owners if self._read(name)]
 
-    def _fault(self, path: NodePath, code: str, what: str, mend: str) -> None:
-        self.faults.append(SpecFault(path, code, what, mend))
+    def fault(self, path: NodePath, code: str, what: str, mend: str, column: int = 0) -> None:
+        self.faults.append(SpecFault(path, code, what, mend, column))
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:

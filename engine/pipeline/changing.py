@@ -16,7 +16,7 @@ from engine.domain.event import Line
 from engine.domain.posting import Measure, Original
 from engine.domain.status import Fate, LineState
 from engine.pipeline.context import Context
-from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
+from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity
 from engine.pipeline.owing import owed
@@ -66,7 +66,7 @@ def judge_changed(
     if any(_touched(context, original) for original in posted):
         return hold_all(context, line, identity, Hold(INTERFACE, TAKEN_BACK), owns=False)
     base = dict(names)
-    owes = owed(context, line, identity.key, 1, names)
+    owes = Owed() if line.fields.get("void") is True else owed(context, line, identity.key, 1, names)
     changes = compare(context, line, base, posted, owes.dues)
     dues = [due for change in changes for due in halves(change)]
     if not dues:

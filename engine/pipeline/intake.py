@@ -23,11 +23,11 @@ from engine.codecs.hl7v2.ack import (
 )
 from engine.codecs.hl7v2.header import Header, peek
 from engine.codecs.hl7v2.lexer import check_readable
-from engine.domain.changes import Answered, Kept, Received
+from engine.domain.changes import Answered, Conflict, Interaction, Kept, Received, Together
 from engine.domain.message import Answer, Arrival, Inbound
 from engine.domain.ports import Writer
 from engine.domain.status import MessageState
-from engine.errors import Bug, MessageError, SutureError
+from engine.errors import Bug, MessageError, StoreUnavailable, SutureError
 from engine.pipeline.digests import control_digests
 from engine.pipeline.refusing import NONE, Refusals
 from engine.pipeline.refusing import refusals as judge
@@ -126,6 +126,25 @@ class Intake:
         except Exception as error:
             self._observer.unjudged(arrival.feed, error)
             return Refusals((), "BUG001 what its channels refuse could not be told")
+
+    async def take(self, interaction: Interaction) -> Together | Conflict:
+        """Resources that are stored together; each is handed on when it is durable. Raises `StoreUnavailable`."""
+        committed = self._writer.submit((interaction,))
+        if not self._crowded and self._writer.backlog >= CROWDED:
+            self._slow_down()
+        try:
+            (answer,) = await committed
+        except StoreUnavailable:
+            self._refuse_for_a_while()
+            raise
+        if isinstance(answer, Conflict):
+            return answer
+        if not isinstance(answer, Together):
+            raise Bug("resources are answered by something else than Together")
+        for received, kept in zip(interaction.messages, answer.kept, strict=True):
+            self._kept(Inbound(kept.id, received.feed, received.received_us, received.raw, received.charset))
+            self._observer.received(received.feed, kept, received)
+        return answer
 
     def garbled(self, feed: str, raw: bytes, reason: str, peer: str) -> None:
         """Kept as refused, unanswered. `reason`: a word of the framing, without content."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.domain.event import Kind, Line
-from engine.domain.posting import Action
-from engine.domain.status import LineState
+from engine.domain.posting import Action, Original
+from engine.domain.status import Fate, LineState
 from engine.mapping.expression import EvaluationFault
 from engine.pipeline.changing import judge_changed
 from engine.pipeline.context import AS_NEW, Context
@@ -64,9 +64,21 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
         return told
     if _corrects(context, line, identity):
         posted = context.posted(index, identity)
-        if posted:
+        if posted and not (_is_void(line) and all(_is_over(original) for original in posted)):
             return judge_changed(context, line, identity, names, posted)
+    if _is_void(line):
+        return Judged(LineState.FILTERED, "void: nothing of it stands")
     return _post(context, index, line, identity, names, earlier, Action.POST)
+
+
+def _is_void(line: Line) -> bool:
+    """Whether it never was, or is owed no more."""
+    return line.fields.get("void") is True
+
+
+def _is_over(original: Original) -> bool:
+    """Whether it was taken back, or never left and was cancelled."""
+    return original.remaining <= 0 or original.fate is Fate.CANCELLED
 
 
 def _unusable(context: Context, line: Line) -> Hold | None:
@@ -76,6 +88,8 @@ def _unusable(context: Context, line: Line) -> Hold | None:
     stated = line.fields.get("stated_currency")
     if stated and stated != context.release.currency:
         return Hold(INTERFACE, "stated in another currency")
+    if _is_void(line):
+        return Hold(INTERFACE, "a credit that is void") if is_credit(line.fields) else None
     quantity = line.fields.get("quantity")
     if not isinstance(quantity, Decimal) or quantity == 0:
         return Hold(INTERFACE, "quantity missing or zero")

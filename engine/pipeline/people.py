@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from engine.clock import to_datetime
-from engine.codecs.hl7v2.lexer import Message
 from engine.domain.event import Fields, Kind
 from engine.domain.message import Inbound
 from engine.errors import MessageError
 from engine.pipeline.identity import text_of
+from engine.pipeline.reading import parsed, takers
 from engine.site.release import Release
 
 PERSONS = ("account", "visit", "patient")
@@ -35,11 +35,9 @@ NOBODY = People((), ())
 
 def people_of(release: Release, inbound: Inbound) -> People:
     """As the read maps of its channels say. A message that cannot be read, or that names nobody, is about nobody."""
-    listener = release.listeners.get(inbound.feed)
-    charset = listener.default_charset if listener else None
     try:
-        message = Message.parse(inbound.raw, inbound.charset, default=charset)
-        channels = release.channels_for(inbound.feed, message.header.event)
+        message = parsed(release, inbound)
+        channels = takers(release, inbound.feed, message)
     except MessageError:
         return NOBODY
     named: dict[Person, None] = {}

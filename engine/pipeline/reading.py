@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import orjson
 
 from engine.clock import to_datetime, to_us
+from engine.codecs.fhir.document import Document, is_fhir, parse
 from engine.codecs.hl7v2.lexer import Message
 from engine.domain.event import Event, Fields, Kind, Line
 from engine.domain.message import Inbound
@@ -78,13 +79,10 @@ class Read(NamedTuple):
 
 def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read:
     """Raises `MessageError` when the bytes are no HL7 message; all else is said in the result."""
-    listener = release.listeners.get(inbound.feed)
-    charset = listener.default_charset if listener else None
-    message = Message.parse(inbound.raw, inbound.charset, default=charset)
-    header = message.header
+    message = parsed(release, inbound)
     received = to_datetime(inbound.received_us)
     today = received.astimezone(release.zone).date()
-    channels = release.channels_for(inbound.feed, header.event)
+    channels = takers(release, inbound.feed, message)
     reads = []
     for channel in channels:
         event = channel.reader.read(message, release.zone, release.tables, today)
@@ -94,7 +92,6 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         identities = identify(digester, channel, inbound.feed, event.lines) if told else ()
         read = ChannelRead(channel, event, tuple(identities))
         reads.append(_as_save(digester, read, received) if channel.reader.lines == "snapshot" else read)
-    usage = header.type in USAGE_TYPES or any(message.segments(name) for name in USAGE_SEGMENTS)
     people = _first_fields(reads)
     return Read(
         inbound,
@@ -102,12 +99,41 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         today,
         tuple(reads),
         bool(channels),
-        usage,
+        _moneyed(message),
         _needs(digester, reads),
-        tuple(_remembered(digester, reads, received, header.field(7))),
+        tuple(_remembered(digester, reads, received, _sent(message, received))),
         person_digest(digester, "account", people),
         person_digest(digester, "patient", people),
     )
+
+
+def parsed(release: Release, inbound: Inbound) -> Message:
+    """HL7 by its header, FHIR by how it is stored. A FHIR document is read by its own maps only, and stands where a
+    message stands. Raises `MessageError`."""
+    if is_fhir(inbound.raw):
+        return cast(Message, parse(inbound.raw))
+    listener = release.listeners.get(inbound.feed)
+    return Message.parse(inbound.raw, inbound.charset, default=listener.default_charset if listener else None)
+
+
+def takers(release: Release, feed: str, message: Message) -> tuple[Channel, ...]:
+    """The channels that take it."""
+    if isinstance(message, Document):
+        found = (channel for trigger in message.triggers for channel in release.channels_for(feed, trigger))
+        return tuple({channel.name: channel for channel in found}.values())
+    return release.channels_for(feed, message.header.event)
+
+
+def _moneyed(message: Message) -> bool:
+    """Whether it has money in it, whoever takes it."""
+    if isinstance(message, Document):
+        return message.has_money
+    return message.header.type in USAGE_TYPES or any(message.segments(name) for name in USAGE_SEGMENTS)
+
+
+def _sent(message: Message, received: datetime) -> str:
+    """MSH-7; FHIR is sent when it comes in."""
+    return f"{received:%Y%m%d%H%M%S.%f}" if isinstance(message, Document) else message.header.field(7)
 
 
 def _as_save(digester: Digester, read: ChannelRead, received: datetime) -> ChannelRead:

@@ -111,7 +111,8 @@ def judge_whole(
         version = 1 + max((original.version for original in posted), default=0)
         verdict = hold_all(context, line, identity, Hold(INTERFACE, fault), version=version)
     else:
-        nothing = left_out or because is not None or line.fields.get("quantity") == 0
+        void = line.fields.get("void") is True
+        nothing = left_out or void or because is not None or line.fields.get("quantity") == 0
         verdict = _judged(context, line, identity, names, posted, nothing, because or LEFT_OUT)
     return verdict._replace(withdraws=stale)
 

@@ -10,6 +10,7 @@ from engine.codecs.hl7v2.profile import Profile, ProfileError
 from engine.domain.event import FieldType, Kind
 from engine.errors import Fault
 from engine.mapping.expression import Expression
+from engine.mapping.fhir_reader import FhirReadMap
 from engine.mapping.reader import ReadMap
 from engine.mapping.sources import RESERVED
 from engine.mapping.translation import Translation
@@ -94,6 +95,7 @@ def compile_channel(
     draft = Draft(source, reader, maps.private[model.read], faults=faults)
     _check_kind(draft)
     naks, profile = _naks(draft), _profile(draft, files)
+    faults += _other_feeds(source, sources, reader)
     skips = _skips(draft)
     same_line = _same_line(draft)
     translations = _translations(draft, sources, maps)
@@ -146,6 +148,17 @@ def _unknown_feeds(source: Source[ChannelFile], sources: Sources) -> Iterable[Fa
             yield source.fault(
                 ("from", place), "SIT020", f"there is no listener '{feed}'", did_you_mean(feed, known)
             )
+
+
+def _other_feeds(source: Source[ChannelFile], sources: Sources, reader: ReadMap) -> Iterable[Fault]:
+    """Listeners that carry FHIR where HL7 is read, or the other way round."""
+    known = sources.site.model.listeners if sources.site else {}
+    reads_fhir = isinstance(reader, FhirReadMap)
+    for place, feed in enumerate(source.model.from_):
+        if feed in known and (known[feed].kind == "fhir") is not reads_fhir:
+            what = f"listener '{feed}' carries {'HL7 v2' if reads_fhir else 'FHIR'}, {reader.name} reads the other"
+            mend = f"name a listener of kind {'fhir' if reads_fhir else 'mllp or hl7-http'}"
+            yield source.fault(("from", place), "SIT090", what, mend)
 
 
 def _unknown_read(source: Source[ChannelFile], sources: Sources) -> Iterable[Fault]:

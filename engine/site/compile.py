@@ -139,6 +139,7 @@ def _listener(name: str, model: ListenerFile) -> Listener:
         default_charset=model.charset,
         path=model.path,
         typed=model.answers == "typed",
+        sends=tuple(model.sends),
     )
 
 

@@ -15,8 +15,16 @@ from pathlib import Path
 from engine.errors import Fault, SiteError, UsageError
 from engine.site.files import Site
 from engine.site.hints import did_you_mean
-from engine.site.release import Credentials, DestinationPlace, Environment, ListenerPlace, TlsFiles
+from engine.site.release import (
+    Credentials,
+    DestinationPlace,
+    Environment,
+    ListenerPlace,
+    SignedTokens,
+    TlsFiles,
+)
 from engine.site.schema.environment import (
+    BearerFile,
     DestinationPlaceFile,
     EnvironmentFile,
     ListenerPlaceFile,
@@ -27,7 +35,7 @@ from engine.site.sources import Source, Sources
 from engine.site.yaml import Path as NodePath
 
 _REFERENCE = re.compile(r"\$\{(secret|env):([A-Za-z0-9][A-Za-z0-9_.-]*)\}")
-_SECRETS = ("token", "password")
+_SECRETS = ("token", "password", "secret")
 _EVERYWHERE = ("0.0.0.0", "::")
 _ADDRESSES = {
     "http": ("http", "https://HOST/PATH"),
@@ -209,6 +217,8 @@ def _logins(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
                 what = f"'{name}' is mllp, which asks for no user"
                 yield source.fault((*path, "user"), "SIT056", what, "take user and password out")
             yield from _in_clear(source, path, place)
+            if isinstance(place, ListenerPlaceFile) and place.bearer is not None:
+                yield from _bearer(source, (*path, "bearer"), place.bearer)
             if isinstance(place, DestinationPlaceFile):
                 yield from _in_address(source, path, place.url)
 
@@ -222,8 +232,18 @@ def _in_address(source: Source[EnvironmentFile], path: NodePath, url: str) -> It
         yield Fault(where, "SIT053", "a secret stands in the address", mend)
 
 
+def _bearer(source: Source[EnvironmentFile], path: NodePath, bearer: BearerFile) -> Iterator[Fault]:
+    if (bearer.keys is None) == (bearer.secret is None):
+        yield source.fault(
+            path, "SIT056", "tokens are signed by keys or with a secret", "give one of them", key=True
+        )
+    yield from _in_clear(source, path, bearer)
+
+
 def _in_clear(
-    source: Source[EnvironmentFile], path: NodePath, place: ListenerPlaceFile | DestinationPlaceFile
+    source: Source[EnvironmentFile],
+    path: NodePath,
+    place: ListenerPlaceFile | DestinationPlaceFile | BearerFile,
 ) -> Iterator[Fault]:
     for key in _SECRETS:
         text = getattr(place, key, None)
@@ -274,6 +294,19 @@ def _listener_place(vault: _Vault, folder: Path, name: str, place: ListenerPlace
         vault.credentials(("listeners", name), place.user, place.password),
         _tls_files(folder, place.tls) if place.tls else None,
         tuple(ip_network(network) for network in place.allow),
+        bearer=_signed_tokens(vault, folder, ("listeners", name, "bearer"), place.bearer)
+        if place.bearer
+        else None,
+    )
+
+
+def _signed_tokens(vault: _Vault, folder: Path, path: NodePath, bearer: BearerFile) -> SignedTokens:
+    return SignedTokens(
+        bearer.audience,
+        vault.reveal((*path, "secret"), bearer.secret),
+        folder / bearer.keys if bearer.keys else None,
+        bearer.issuer,
+        frozenset(bearer.scopes),
     )
 
 

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from engine.codecs.fhir.path_check import members
+from engine.codecs.hl7v2.path import HL7Path
 from engine.domain.event import FieldType, Kind
 from engine.errors import Fault, SiteError
+from engine.mapping.fhir_place import FhirPlace
+from engine.mapping.fhir_reader import compile_reader
 from engine.mapping.reader import From, Literal, Lookup, ReadMap, ReadSpec
 from engine.mapping.spec import SpecError
 from engine.mapping.writer import WriteMap, WriteSpec
@@ -40,6 +44,9 @@ PATIENT_MERGES = frozenset({"A18", "A34", "A39", "A40"})
 
 OF_PERSONS = frozenset({"PID", "NK1", "GT1", "MRG"})
 """Segments that tell of persons."""
+
+FHIR_PERSONS = frozenset({"subject", "patient", "beneficiary"})
+"""Elements of FHIR that name one."""
 
 _AUTHORITY = 4
 """Component of an identifier that says who gave it."""
@@ -136,7 +143,7 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         )
         maps.faults.append(source.warning(("fields", "merged_account"), "SIT035", what, mend, key=True))
     try:
-        maps.reads[source.name] = reader = ReadMap.compile(spec)
+        maps.reads[source.name] = reader = compile_reader(spec)
     except SpecError as error:
         maps.faults += placing.spec_faults(source, error)
     else:
@@ -166,12 +173,18 @@ def _disguised(source: Source[ReadFile], reader: ReadMap, extra: frozenset[str])
         if one.name in source.model.extra or private_fields([one.name], extra):
             continue
         paths = [path.path for path in one.paths]
-        told = [path for path in paths if path.segment in OF_PERSONS and path.component != _AUTHORITY]
+        told = [path for path in paths if _of_a_person(path)]
         if told:
             what = f"'{one.name}' is read from {told[0].text}, which tells of a patient"
             mend = f"read it from the line, or call it otherwise under extra: {{{one.name}_of_patient: text}}"
             faults.append(source.fault(("fields", one.name), "SIT037", what, mend))
     return faults
+
+
+def _of_a_person(path: HL7Path | FhirPlace) -> bool:
+    if isinstance(path, FhirPlace):
+        return any(member.name in FHIR_PERSONS for member in members(path.path.tree))
+    return path.segment in OF_PERSONS and path.component != _AUTHORITY
 
 
 def private_extras(model: ReadFile) -> frozenset[str]:

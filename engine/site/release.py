@@ -160,10 +160,10 @@ class Naks:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """How a feed is taken in. `kind`: mllp | hl7-http. `acks`: original | enhanced | by header.
+    """How a feed is taken in. `kind`: mllp | hl7-http | fhir. `acks`: original | enhanced | by header.
     `accepts_test`: MSH-11 T and D are taken. `tolerant`: loose MLLP framing. `when_unable`: close | AR.
-    `path`: of hl7-http. `typed`: orders are answered with the message of their own kind. `naks` None: no channel
-    refuses anything."""
+    `path`: of hl7-http and fhir. `typed`: orders are answered with the message of their own kind. `naks` None: no
+    channel refuses anything. `sends`: message types that come in, as the site says."""
 
     name: str
     kind: str
@@ -176,6 +176,7 @@ class Listener:
     path: str
     typed: bool = False
     naks: Naks | None = None
+    sends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,15 +240,28 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedTokens:
+    """JWTs that open a listener, by a shared `secret` or by the public `keys` in a JWKS file. `scopes`: all of them are
+    asked for. `issuer` None: any."""
+
+    audience: str
+    secret: str | None = field(default=None, repr=False)
+    keys: Path | None = None
+    issuer: str | None = None
+    scopes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerPlace:
-    """Where a listener listens. `credentials`: HTTP Basic, None when anyone may send. `tls` None: in clear. `allow`:
-    networks that may connect; empty: all."""
+    """Where a listener listens. `credentials`: HTTP Basic, `bearer`: signed tokens; neither: anyone may send. `tls`
+    None: in clear. `allow`: networks that may connect; empty: all."""
 
     host: str
     port: int
     credentials: Credentials | None
     tls: TlsFiles | None = None
     allow: tuple[Network, ...] = ()
+    bearer: SignedTokens | None = None
 
 
 @dataclass(frozen=True, slots=True)

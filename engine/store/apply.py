@@ -13,6 +13,7 @@ from engine.domain.changes import (
     Corrected,
     Doubted,
     Dropped,
+    Interaction,
     ProposalDecided,
     Received,
     Recovered,
@@ -37,11 +38,14 @@ from engine.store.apply_people import (
     table_recorded,
 )
 from engine.store.apply_release import corrected, dropped, released
+from engine.store.apply_resources import contested as contested_version
+from engine.store.apply_resources import interaction
 from engine.store.apply_step import contested, routed
 from engine.store.batch import Batch
 
 _WRITES: dict[type, Callable[[Batch, Any], Answered]] = {
     Received: received,
+    Interaction: interaction,
     Routed: routed,
     Released: released,
     Corrected: corrected,
@@ -61,6 +65,7 @@ _WRITES: dict[type, Callable[[Batch, Any], Answered]] = {
 }
 
 _CONTESTED: dict[type, Callable[[Batch, Any], bytes | None]] = {
+    Interaction: contested_version,
     Routed: contested,
     Released: contested,
     Corrected: contested,

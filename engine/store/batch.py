@@ -31,6 +31,8 @@ _INSERTS = (
     "insert_delivery",
     "insert_receipt",
     "insert_attempt",
+    "insert_resource",
+    "insert_resource_identifier",
 )
 _MOVES = ("route_message", "move_delivery")
 """Updates whose every row must meet its state: one that meets none is an illegal move."""

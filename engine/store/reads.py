@@ -18,6 +18,7 @@ import orjson
 
 from engine.domain.message import Inbound, MessageId
 from engine.domain.posting import Action, FactKeys, Facts, Measure, Original, Priority
+from engine.domain.resources import ResourceView
 from engine.domain.status import DeliveryState, EffectState, LineState
 from engine.domain.views import (
     AccountRow,
@@ -134,6 +135,14 @@ class SqliteReads:
             return facts.gather(self._open(), keys)
         except apsw.Error as error:
             raise unavailable(error) from None
+
+    async def resource(self, key: bytes, version: int | None = None) -> ResourceView | None:
+        asked = ("resource", key) if version is None else ("resource_version", key, version)
+        rows = self._rows(*asked)
+        return ResourceView(*rows[0]) if rows else None
+
+    async def resources_with(self, identifier: bytes) -> list[ResourceView]:
+        return [ResourceView(*row) for row in self._rows("resources_with", identifier)]
 
     # Outbox --------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, Protocol
+from typing import ClassVar, Final, Literal, Protocol
 
 from engine.codecs.hl7v2.escape import unescape
 from engine.codecs.hl7v2.group import Group, groups
@@ -109,6 +109,11 @@ class HL7Path:
     component: int | None
     subcomponent: int | None
     read: Reader = dataclasses.field(repr=False, compare=False)
+    sure: ClassVar[bool] = True  # reading it never faults
+
+    def place(self, group: Group | None) -> str:
+        """Where it reads, for faults."""
+        return where(self, group)
 
     @property
     def rest(self) -> str:

@@ -45,6 +45,28 @@ class TlsPlaceFile(Model):
     )
 
 
+class BearerFile(Model):
+    """Signed tokens (JWT) of an authorization server: signature, expiry, audience, issuer and scopes are looked at."""
+
+    keys: Text | None = setting(
+        "The server's public keys, a JWKS file, from the site's folder or from the root.",
+        example="/run/keys/jwks.json",
+        default=None,
+    )
+    secret: Text | None = setting(
+        "In place of keys: the secret that the server shares.", example="${secret:lab-jwt}", default=None
+    )
+    audience: Text = setting("Whom a token must be meant for.", example="https://suture.example.org/fhir")
+    issuer: Text | None = setting(
+        "Who must have given it; left out: whoever has the keys.",
+        example="https://auth.example.org",
+        default=None,
+    )
+    scopes: list[Text] = setting(
+        "Scopes that a token must have, all of them.", example="[system/ChargeItem.write]", default=[]
+    )
+
+
 class ListenerPlaceFile(Model):
     """Where a listener listens, and who may send."""
 
@@ -52,6 +74,11 @@ class ListenerPlaceFile(Model):
     port: Port = setting("Port to listen on; 0: any free one.", example="2575", unit="TCP port")
     user: Text | None = setting("User of HTTP Basic; left out: anyone may send.", example="ehr", default=None)
     password: Text | None = setting("Password of HTTP Basic.", example="${secret:ehr-http}", default=None)
+    bearer: BearerFile | None = setting(
+        "Signed tokens that open it, beside or in place of user and password; for fhir and hl7-http.",
+        example='{keys: /run/keys/jwks.json, audience: "https://suture.example.org/fhir"}',
+        default=None,
+    )
     allow: list[Annotated[Text, AfterValidator(_network)]] = setting(
         "Addresses and networks that may connect; empty: all.", example="[10.20.0.0/16]", default=[]
     )

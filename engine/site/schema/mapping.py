@@ -14,8 +14,8 @@ from engine.site.schema.origin import OriginFile
 
 FieldTypeName = Literal["text", "number", "money", "moment", "date", "flag"]
 Version = Literal[
-    "2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8", "2.8.1", "2.8.2"
-]  # those of engine.codecs.hl7v2.structure
+    "2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8", "2.8.1", "2.8.2", "R4", "R5"
+]  # those of engine.codecs.hl7v2.structure, and releases of engine.codecs.fhir.elements
 ColumnTypeName = Literal["text", "number", "money", "ratio", "flag", "date"]
 AsOf = Literal["service", "posting", "received"]
 Missing = Literal["hold", "default", "skip"]
@@ -86,11 +86,13 @@ Extra = Annotated[
 class ReadFile(Model):
     """How the messages of a feed are read into events."""
 
-    read: CommaList = setting("Message types, as MSH-9 says them.", example="DFT^P03, DFT^P11")
+    read: CommaList = setting(
+        "Message types, as MSH-9 says them; of FHIR, `FHIR` and the resource.", example="DFT^P03, DFT^P11"
+    )
     about: Text | None = setting("Which feed, in a sentence.", example="Charges of the EHR", default=None)
     version: Version | None = setting(
         "Version of HL7 whose segments and fields the messages have; a path that it cannot have is a fault. Left out: "
-        "any version's. Z segments are local and always may be read.",
+        "any version's. Z segments are local and always may be read. Of FHIR: R4 or R5.",
         example="2.5.1",
         default=None,
     )
@@ -98,7 +100,8 @@ class ReadFile(Model):
         "Kind of event.", example="supply-usage"
     )
     each: Text | None = setting(
-        "Segment that begins a line; left out: the message is one event without lines.",
+        "Segment that begins a line; left out: the message is one event without lines. Of FHIR: a FHIRPath that "
+        "chooses the lines of a resource; left out: the resource is one.",
         example="FT1",
         default=None,
     )
@@ -108,7 +111,7 @@ class ReadFile(Model):
         default="delta",
     )
     fields: dict[Word, FieldSource] = setting(
-        "Where each field stands: a path or expression, a look-up in a table, or a literal text.",
+        "Where each field stands: a path or expression (of FHIR, a FHIRPath), a look-up in a table, or a literal text.",
         example="{account: PID-18.1, code: FT1-7.1}",
     )
     extra: dict[Word, Extra] = setting(

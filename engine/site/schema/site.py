@@ -30,7 +30,7 @@ class ListenerFile(Model):
     about: Text | None = setting(
         "What comes in here, in a sentence.", example="Charges of the EHR", default=None
     )
-    kind: Literal["mllp", "hl7-http"] = setting("How messages are carried.", example="mllp")
+    kind: Literal["mllp", "hl7-http", "fhir"] = setting("How messages are carried.", example="mllp")
     sends: list[Text] = setting(
         "Message types that come in here; a channel that reads others is told. Left out: it is not known.",
         example="[DFT^P03, ADT^A01]",
@@ -75,7 +75,9 @@ class ListenerFile(Model):
         example="8859/1",
         default=None,
     )
-    path: Path = setting("Below which path hl7-http takes messages.", example="/hl7", default="/hl7")
+    path: Path = setting(
+        "Below which path hl7-http takes messages, and fhir its resources.", example="/hl7", default="/hl7"
+    )
 
 
 class CorrectionsFile(Model):

@@ -1,0 +1,50 @@
+"""Resources of FHIR at the door and in the store: what is asked, what is answered, what is written together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from engine.domain.message import MessageId
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request. `path`: below the base, without a slash before it; `headers`: by small names."""
+
+    method: str
+    path: str
+    query: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    base: str
+    peer: str
+    body: bytes = field(default=b"", repr=False)
+
+
+class Replied(NamedTuple):
+    """What is answered. The repr of the body is its size."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Replied({self.status}, {len(self.body)} bytes)"
+
+
+class Write(NamedTuple):
+    """One version of a resource. `key`: digest of feed, type and id; `identifiers`: digests of its identifiers."""
+
+    key: bytes
+    version: int
+    identifiers: tuple[bytes, ...]
+
+
+class ResourceView(NamedTuple):
+    """A version of a resource, and the message that told it."""
+
+    key: bytes
+    version: int
+    message: MessageId
+    at_us: int

@@ -1,0 +1,208 @@
+"""FHIR over HTTP: an everyday client, and raw sockets for what no client would do."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+
+import aiohttp
+import orjson
+import pytest
+
+from engine.domain.resources import Asked, Replied
+from engine.errors import StoreUnavailable
+from listeners.credentials import Credentials
+from listeners.fhir import FhirListener
+
+KIND = "application/fhir+json"
+HEAD = b"POST /fhir/ChargeItem HTTP/1.1\r\nHost: h\r\nContent-Type: application/fhir+json\r\n"
+
+
+class FakeResources:
+    """The port, with a mood."""
+
+    def __init__(self) -> None:
+        self.accepting = True
+        self.asked: list[tuple[str, Asked]] = []
+        self.refused: Replied | None = None
+        self.fails: Exception | None = None
+        self.reply = Replied(201, (("Content-Type", KIND), ("ETag", 'W/"1"')), b'{"id":"1"}')
+
+    def refuses(self, feed: str, asked: Asked) -> Replied | None:
+        return self.refused
+
+    def refusal(self, status: int, code: str, text: str) -> bytes:
+        return orjson.dumps({"resourceType": "OperationOutcome", "status": status, "code": code})
+
+    async def ask(self, feed: str, asked: Asked) -> Replied:
+        self.asked.append((feed, asked))
+        if self.fails is not None:
+            raise self.fails
+        return self.reply
+
+
+@pytest.fixture
+def resources() -> FakeResources:
+    return FakeResources()
+
+
+@pytest.fixture
+async def listen(intake, resources, reported):
+    started = []
+
+    async def start(**settings) -> FhirListener:
+        given = {"report": reported.append, "host": "127.0.0.1", "port": 0, "path": "/fhir", **settings}
+        listener = FhirListener("lab", intake, resources, **given)
+        await listener.start()
+        started.append(listener)
+        return listener
+
+    yield start
+    for listener in started:
+        await listener.stop()
+
+
+@pytest.fixture
+async def client():
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        yield session
+
+
+def url(listener: FhirListener, path: str = "") -> str:
+    return f"http://127.0.0.1:{listener.port}/fhir{path}"
+
+
+def basic(login: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(5):
+        return await reader.read(-1)
+
+
+async def test_a_request_goes_on_whole_and_its_answer_comes_back(listen, client, resources):
+    listener = await listen()
+    headers = {
+        "Content-Type": KIND,
+        "If-None-Exist": "identifier=a|b",
+        "Prefer": "return=minimal",
+        "X-Secret": "no",
+    }
+    async with client.post(url(listener, "/ChargeItem?x=1"), data=b'{"a":1}', headers=headers) as answer:
+        assert (answer.status, await answer.read()) == (201, b'{"id":"1"}')
+        assert (answer.headers["ETag"], answer.headers["Content-Type"]) == ('W/"1"', KIND)
+    ((feed, asked),) = resources.asked
+    assert (feed, asked.method, asked.path, asked.query, asked.body) == (
+        "lab",
+        "POST",
+        "ChargeItem",
+        "x=1",
+        b'{"a":1}',
+    )
+    assert asked.headers["if-none-exist"] == "identifier=a|b"
+    assert "x-secret" not in asked.headers
+    assert asked.base == f"http://127.0.0.1:{listener.port}/fhir"
+
+
+async def test_reads_have_no_body_and_a_connection_serves_many(listen, client, resources):
+    listener = await listen()
+    for path in ("/metadata", "/ChargeItem/1", ""):
+        async with client.get(url(listener, path)) as answer:
+            assert answer.status == 201
+    assert [asked.path for _, asked in resources.asked] == ["metadata", "ChargeItem/1", ""]
+    assert listener.connections == 1
+
+
+@pytest.mark.parametrize("path", ["/", "/fhirx", "/other/ChargeItem"])
+async def test_nothing_is_beside_the_base(listen, client, resources, path):
+    listener = await listen()
+    async with client.post(
+        f"http://127.0.0.1:{listener.port}{path}", data=b"{}", headers={"Content-Type": KIND}
+    ) as answer:
+        assert (answer.status, (await answer.json(content_type=None))["resourceType"]) == (
+            404,
+            "OperationOutcome",
+        )
+    assert resources.asked == []
+
+
+async def test_who_has_no_credentials_learns_nothing(listen, client, resources):
+    listener = await listen(credentials=Credentials(basic={"lab": "s3cret"}))
+    for headers in ({}, basic("lab:wrong"), {"Authorization": "Bearer x"}):
+        async with client.get(url(listener, "/ChargeItem/1"), headers=headers) as answer:
+            assert answer.status == 401
+            assert "Basic" in answer.headers["WWW-Authenticate"]
+            assert (await answer.json(content_type=None))["code"] == "LST022"
+    assert resources.asked == []
+    async with client.get(url(listener, "/metadata"), headers=basic("lab:s3cret")) as answer:
+        assert answer.status == 201
+
+
+async def test_what_is_refused_by_its_headers_is_refused_before_its_body(listen, connect, resources):
+    resources.refused = Replied(
+        415, (("Content-Type", KIND), ("X-Request-Id", "7")), b'{"resourceType":"OperationOutcome"}'
+    )
+    reader, writer = await connect((await listen()).port)
+    writer.write(HEAD + b"Content-Length: 1000000\r\n\r\n")
+    answer = await rest(reader)
+    assert answer.startswith(b"HTTP/1.1 415 ")
+    assert b"Content-Type: application/fhir+json; charset=utf-8\r\n" in answer
+    assert b"X-Request-Id: 7\r\n" in answer
+    assert answer.endswith(b'{"resourceType":"OperationOutcome"}')
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 101\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n65\r\n" + b"x" * 101]
+)
+async def test_a_body_is_bounded(listen, connect, resources, framing):
+    reader, writer = await connect((await listen(limit=100)).port)
+    writer.write(HEAD + framing)
+    answer = await rest(reader)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"OperationOutcome" in answer
+    assert resources.asked == []
+
+
+@pytest.mark.parametrize("sent", [b"POST /fhir HTTP/1.1\r\nHos", HEAD + b"Content-Length: 9\r\n\r\n{"])
+async def test_who_sends_slowly_is_cut_off(listen, connect, resources, sent):
+    reader, writer = await connect((await listen(header_timeout=0.05, body_timeout=0.05)).port)
+    writer.write(sent)
+    answer = await rest(reader)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"OperationOutcome" in answer
+    assert resources.asked == []
+
+
+async def test_a_store_that_cannot_commit_is_said_with_when_to_come_back(listen, client, resources):
+    listener = await listen()
+    resources.fails = StoreUnavailable("STO001", "the disk is full")
+    async with client.post(url(listener), data=b"{}", headers={"Content-Type": KIND}) as answer:
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    resources.accepting = False
+    async with client.post(url(listener), data=b"{}", headers={"Content-Type": KIND}) as answer:
+        assert answer.status == 503
+    assert len(resources.asked) == 1
+
+
+async def test_a_failure_of_ours_is_told_to_operators_and_not_to_senders(listen, client, resources, reported):
+    resources.fails = ValueError("MRN7001")
+    async with client.post(url(await listen()), data=b"{}", headers={"Content-Type": KIND}) as answer:
+        assert answer.status == 500
+        assert b"MRN7001" not in await answer.read()
+    assert [fault.code for fault in reported] == ["LST004"]
+    assert "MRN7001" not in str(reported)
+
+
+@pytest.mark.parametrize("host", [b"h/evil", b"h evil", b'h"x', b"\xff"])
+async def test_a_strange_host_makes_no_address(listen, connect, resources, host):
+    reader, writer = await connect((await listen()).port)
+    writer.write(b"GET /fhir/metadata HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
+    await rest(reader)
+    assert [asked.base for _, asked in resources.asked] == ["/fhir"]
+
+
+async def test_an_empty_body_is_refused(listen, client, resources):
+    async with client.post(url(await listen()), data=b"", headers={"Content-Type": KIND}) as answer:
+        assert answer.status == 400
+    assert resources.asked == []
