@@ -25,6 +25,7 @@ from engine.domain.views import Outgoing
 from engine.errors import UsageError
 from engine.far_ends import adapter_of, keys_target, policy_of
 from engine.observe.logs import EngineLog
+from engine.pipeline.filing import Filing
 from engine.pipeline.intake import Intake
 from engine.pipeline.sequels import Sequels
 from engine.pipeline.stepper import Stepper
@@ -36,6 +37,7 @@ from engine.site.sources import read_sources
 from engine.store.sqlite import SqliteStore
 from listeners.base import Listener
 from listeners.credentials import Credentials
+from listeners.folder import FolderListener
 from listeners.http import HttpListener
 from listeners.mllp import MllpListener
 
@@ -125,6 +127,7 @@ class Engine:
         self._log = EngineLog()
         self._started: list[Service] = []
         self.listeners: list[Listener] = []
+        self.folders: list[FolderListener] = []
         self.recovering = False
 
     async def start(self) -> None:
@@ -176,6 +179,16 @@ class Engine:
         for listener in listeners_of(release, place, intake, self._log):
             intake.pauses(listener)
             self.listeners.append(await self._up(listener))
+        filing = Filing(
+            store,
+            lambda: stepper.edition.release,
+            self._clock,
+            stepper.arrived,
+            self._log,
+            lambda: intake.accepting,
+        )
+        for folder in folders_of(release, place, filing, self._clock, self._log):
+            self.folders.append(await self._up(folder))
 
     async def _up(self, service: S) -> S:
         self._started.append(service)
@@ -184,9 +197,9 @@ class Engine:
 
     async def stop(self) -> None:
         """Doors close within two seconds; sends in flight get their grace (rules of money, 32)."""
-        doors = [service for service in self._started if isinstance(service, Listener)]
+        doors = [service for service in self._started if isinstance(service, Listener | FolderListener)]
         await asyncio.gather(*(door.stop() for door in doors))
-        for service in reversed([service for service in self._started if not isinstance(service, Listener)]):
+        for service in reversed([service for service in self._started if service not in doors]):
             await service.stop()
         self._started.clear()
 
@@ -222,7 +235,7 @@ def listeners_of(release: Release, place: Environment, intake: Intake, log: Engi
                     tls=spot.tls,
                 )
             )
-        else:
+        elif rules.kind == "hl7-http":
             secret = spot.credentials
             found.append(
                 HttpListener(
@@ -239,3 +252,22 @@ def listeners_of(release: Release, place: Environment, intake: Intake, log: Engi
                 )
             )
     return found
+
+
+def folders_of(
+    release: Release, place: Environment, intake: Filing, clock: Clock, log: EngineLog
+) -> list[FolderListener]:
+    """A watched folder for each that the environment gives a place."""
+    return [
+        FolderListener(
+            name,
+            intake,
+            clock,
+            report=log.fault,
+            folder=spot.folder,
+            quiet=release.listeners[name].files.quiet,
+            unfinished=release.listeners[name].files.unfinished,
+        )
+        for name, spot in place.listeners.items()
+        if spot.folder is not None
+    ]

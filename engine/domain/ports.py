@@ -17,6 +17,8 @@ from engine.domain.views import (
     DeliveryView,
     EditionView,
     EffectView,
+    FilePlace,
+    FileView,
     HeldGroup,
     HeldView,
     LateEffects,
@@ -123,6 +125,14 @@ class Reader(Protocol):
         ...
 
     async def messages(self, query: MessageQuery) -> list[MessageView]: ...
+
+    async def files(self, limit: int) -> list[FileView]:
+        """Files that came in by folders, newest first."""
+        ...
+
+    async def file_of(self, message: MessageId) -> FilePlace | None:
+        """The file that a message came in, or None."""
+        ...
 
     async def raw(self, message: MessageId) -> bytes | None: ...
 

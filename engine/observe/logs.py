@@ -61,6 +61,9 @@ class EngineLog:
     def garbled(self, feed: str, size: int, reason: str) -> None:
         self._log.warning("garbled", feed=feed, bytes=size, reason=reason)
 
+    def filed(self, feed: str, file: int, messages: int, held: str) -> None:
+        self._log.info("file", file=file, feed=feed, messages=messages, held=held)
+
     def stepped(self, inbound: Inbound, stepped: Stepped) -> None:
         self._log.info(
             stepped.state.word,

@@ -25,6 +25,7 @@ from engine.site.release import (
     Channel,
     ChannelTest,
     Environment,
+    FileRules,
     Listener,
     Release,
 )
@@ -128,4 +129,10 @@ def _listener(name: str, model: ListenerFile) -> Listener:
         when_unable=model.when_unable,
         default_charset=model.charset,
         path=model.path,
+        files=FileRules(
+            model.files.quiet,
+            tuple(model.files.unfinished),
+            model.files.counts == "hold",
+            model.files.same_id == "refuse",
+        ),
     )

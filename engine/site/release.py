@@ -114,10 +114,22 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRules:
+    """How the files of a folder are taken. `quiet`: seconds for which a whole one is unchanged, 0: it is renamed into
+    place; `unfinished`: endings of names that are left alone. `hold_miscounted`: messages of a file whose counts differ
+    wait for a person. `ids_are_unique`: another file with the same FHS-11 is refused."""
+
+    quiet: float = 0.0
+    unfinished: tuple[str, ...] = ()
+    hold_miscounted: bool = True
+    ids_are_unique: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
-    """How a feed is taken in. `kind`: mllp | hl7-http. `acks`: original | enhanced | by header.
+    """How a feed is taken in. `kind`: mllp | hl7-http | folder. `acks`: original | enhanced | by header.
     `accepts_test`: MSH-11 T and D are taken. `tolerant`: loose MLLP framing. `when_unable`: close | AR.
-    `path`: of hl7-http."""
+    `path`: of hl7-http. `files`: of a folder."""
 
     name: str
     kind: str
@@ -128,6 +140,7 @@ class Listener:
     when_unable: str
     default_charset: str | None
     path: str
+    files: FileRules = field(default_factory=FileRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +206,14 @@ class TlsFiles:
 @dataclass(frozen=True, slots=True)
 class ListenerPlace:
     """Where a listener listens. `credentials`: HTTP Basic, None when anyone may send. `tls` None: in clear. `allow`:
-    networks that may connect; empty: all."""
+    networks that may connect; empty: all. `folder`: where the files of a folder are dropped, None for all others."""
 
     host: str
     port: int
     credentials: Credentials | None
     tls: TlsFiles | None = None
     allow: tuple[Network, ...] = ()
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from engine.domain.changes import (
     Corrected,
     Doubted,
     Dropped,
+    FileBegun,
+    FileMoved,
     ProposalDecided,
     Received,
     Recovered,
@@ -26,7 +28,7 @@ from engine.domain.changes import (
     TableRecorded,
     Withdrawn,
 )
-from engine.store.apply_inbox import received
+from engine.store.apply_inbox import file_begun, file_moved, received
 from engine.store.apply_outbox import contested_again, doubted, requeued, sending, settled, stopped, withdrawn
 from engine.store.apply_people import (
     acted,
@@ -42,6 +44,8 @@ from engine.store.batch import Batch
 
 _WRITES: dict[type, Callable[[Batch, Any], Answered]] = {
     Received: received,
+    FileBegun: file_begun,
+    FileMoved: file_moved,
     Routed: routed,
     Released: released,
     Corrected: corrected,
