@@ -69,7 +69,7 @@ def messages(
     """Find messages, newest first."""
     query = MessageQuery(
         feed=feed,
-        type=kind,
+        type=kind.upper() if kind else None,
         state=MessageState[state.upper()] if state else None,
         control_id=control_id,
         document=document,

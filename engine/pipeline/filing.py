@@ -15,6 +15,8 @@ from typing import NamedTuple, Protocol
 from engine.clock import Clock, to_datetime
 from engine.codecs.hl7v2.batch import open_envelopes
 from engine.codecs.hl7v2.header import peek
+from engine.codecs.rows import Layout, Slip
+from engine.codecs.rows import cut as cut_rows
 from engine.domain.changes import FileBegun, FileKnown, FileMoved, Kept, Received
 from engine.domain.filing import Dropped, FileRefused, FileState, TakenFile
 from engine.domain.message import Arrival, Inbound
@@ -32,10 +34,11 @@ MISCOUNTED = "FIL006 what the file says of itself is not what it holds"
 
 
 class Contents(NamedTuple):
-    """A file taken apart. `label`: what its sender calls it, with who the sender is; empty: nothing. `miscounts`: where
-    its counts are others than what was found."""
+    """A file taken apart. `type`: of its rows, '' where each message says its own. `label`: what its sender calls
+    it, with who the sender is; empty: nothing. `miscounts`: where its counts are others than what was found."""
 
-    messages: Sequence[bytes]
+    messages: Sequence[Slip]
+    type: str = ""
     label: bytes = b""
     miscounts: tuple[str, ...] = ()
 
@@ -80,7 +83,7 @@ class Filing:
         release = self._release()
         listener = release.listeners[dropped.feed]
         now_us = self._clock.now_us()
-        plan = await asyncio.to_thread(_plan, listener, dropped, now_us)
+        plan = await asyncio.to_thread(_plan, listener, release.rows_of(dropped.feed), dropped, now_us)
         (known,) = await self._writer.submit((plan.begun,))
         if not isinstance(known, FileKnown):
             raise Bug("a file that begins is answered by something else than what is known of it")
@@ -96,23 +99,20 @@ class Filing:
         for start in range(known.done, len(messages), TOGETHER):
             some = messages[start : start + TOGETHER]
             last = start + TOGETHER >= len(messages)
-            await self._keep(listener, known, some, start, last)
+            received = [
+                _received(listener, plan.contents.type, slip, self._clock.now_us(), known, place)
+                for place, slip in enumerate(some, start + 1)
+            ]
+            await self._keep(received, FileMoved(known.id, FileState.TAKEN) if last else None)
         self._observer.filed(dropped.feed, known.id, len(messages), known.held.partition(" ")[0])
         return TakenFile(known.id, day.date(), len(messages))
 
     async def archived(self, file: int) -> None:
         await self._writer.submit((FileMoved(file, FileState.ARCHIVED),))
 
-    async def _keep(
-        self, listener: Listener, file: FileKnown, messages: Sequence[bytes], done: int, last: bool
-    ) -> None:
+    async def _keep(self, received: Sequence[Received], end: FileMoved | None) -> None:
         """One commit: these messages, and with the last of them that the file is taken."""
-        now_us = self._clock.now_us()
-        received = [
-            _received(listener, raw, now_us, file, place) for place, raw in enumerate(messages, done + 1)
-        ]
-        end = (FileMoved(file.id, FileState.TAKEN),) if last else ()
-        answers = await self._writer.submit((*received, *end))
+        answers = await self._writer.submit((*received, *((end,) if end else ())))
         for change, kept in zip(received, answers, strict=False):
             if not isinstance(kept, Kept):
                 raise Bug("a received message is answered by something else than Kept")
@@ -121,12 +121,12 @@ class Filing:
             self._observer.received(change.feed, kept, change)
 
 
-def _plan(listener: Listener, dropped: Dropped, now_us: int) -> _Plan:
+def _plan(listener: Listener, layouts: Sequence[Layout], dropped: Dropped, now_us: int) -> _Plan:
     """Raises `FileRefused`."""
     if len(dropped.content) > listener.limit_bytes:
         what = f"the file has {len(dropped.content)} bytes, the listener takes {listener.limit_bytes}"
         raise FileRefused(Fault("", "FIL004", what, "raise the listener's limit, or send smaller files"))
-    contents = open_file(dropped.content)
+    contents = open_file(layouts, dropped.content, listener.default_charset)
     if not contents.messages:
         what, mend = "there is no message in the file", "ask the sender whether it was meant to be empty"
         raise FileRefused(Fault("line 1", "FIL001", what, mend))
@@ -135,9 +135,9 @@ def _plan(listener: Listener, dropped: Dropped, now_us: int) -> _Plan:
         held = f"{MISCOUNTED}: {'; '.join(contents.miscounts[:3])}"
     label = blake2b(contents.label, digest_size=16).digest() if contents.label else None
     cut = blake2b(digest_size=16)
-    for raw in contents.messages:
-        cut.update(len(raw).to_bytes(8))
-        cut.update(raw)
+    for slip in contents.messages:
+        cut.update(len(slip.raw).to_bytes(8))
+        cut.update(slip.raw)
     return _Plan(
         contents,
         FileBegun(
@@ -153,32 +153,43 @@ def _plan(listener: Listener, dropped: Dropped, now_us: int) -> _Plan:
     )
 
 
-def open_file(content: bytes) -> Contents:
-    """A file of HL7 messages."""
-    found = open_envelopes(content)
-    return Contents(found.messages, found.id and found.sender + b"\x1f" + found.id, found.miscounts)
+def open_file(layouts: Sequence[Layout], content: bytes, charset: str | None) -> Contents:
+    """A file of rows, or of HL7 messages where there are no `layouts`. Raises `FileRefused`."""
+    if not layouts:
+        found = open_envelopes(content)
+        label = found.id and found.sender + b"\x1f" + found.id
+        return Contents([Slip(raw) for raw in found.messages], "", label, found.miscounts)
+    try:
+        return Contents(cut_rows(layouts, content, charset), layouts[0].type.upper())
+    except MessageError as error:
+        raise FileRefused(error.fault) from None
 
 
-def _received(listener: Listener, raw: bytes, now_us: int, file: FileKnown, place: int) -> Received:
+def _received(
+    listener: Listener, rows: str, slip: Slip, now_us: int, file: FileKnown, place: int
+) -> Received:
     """As at other doors, but that nobody waits for an answer. What is held is not remembered as told: a person may drop
     it, and its sender tell it rightly."""
     state, reason, control = MessageState.PENDING, "", None
     header = None
     try:
-        header = peek(raw, None, listener.default_charset)
-        admit(listener, header, Arrival(listener.name, raw, "", "file"))
-        sender = (listener.name, header.sending_app, header.sending_facility)
-        control = control_digests(sender, header.control_id.encode(), raw)
+        if not rows:
+            header = peek(slip.raw, None, listener.default_charset)
+            admit(listener, header, Arrival(listener.name, slip.raw, "", "file"))
+            sender = (listener.name, header.sending_app, header.sending_facility)
+            control = control_digests(sender, header.control_id.encode(), slip.raw)
     except MessageError as error:
         state, reason = MessageState.REFUSED, error.code
+    if slip.fault:
+        state, reason = MessageState.REFUSED, slip.fault
     if file.held and state is MessageState.PENDING:
         state, reason, control = MessageState.HELD, file.held, None
     return Received(
         feed=listener.name,
         received_us=now_us,
-        type=header.event if header else "",
+        type=header.event if header else rows,
         control_id=header.control_id if header else "",
-        raw=raw,
+        raw=slip.raw,
         charset=None,
         state=state,
         reason=reason,

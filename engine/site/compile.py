@@ -29,6 +29,7 @@ from engine.site.release import (
     Listener,
     Release,
 )
+from engine.site.row_feeds import row_feed_faults
 from engine.site.rows import row_faults
 from engine.site.schema.site import ListenerFile
 from engine.site.sources import Sources, read_sources
@@ -113,6 +114,7 @@ def _compile(
         faults += wrong
         if channel is not None:
             channels.append(channel)
+    faults += row_feed_faults(sources, channels)
     if SITE_FILE not in site.files:
         faults.append(Fault(SITE_FILE, "SIT005", "there is no site here", "lay one out with `suture init`"))
     return maps, channels, faults

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from engine.codecs.rows import Layout, Span
 from engine.domain.event import FieldType, Kind
 from engine.errors import Fault, SiteError
 from engine.mapping.reader import From, Literal, Lookup, ReadMap, ReadSpec
@@ -31,6 +32,9 @@ from engine.site.schema.mapping import (
 )
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
+
+_SPAN = re.compile(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?")
+"""Of fixed width: first and last character."""
 
 _SECRET = re.compile(r"token|password|secret|api_?key", re.IGNORECASE)
 
@@ -124,6 +128,8 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         lines=model.lines,
         version=model.version,
         extra={name: _extra_type(extra) for name, extra in model.extra.items()},
+        rows=_layout(model),
+        dates=model.rows.dates if model.rows else {},
     )
     maps.faults += _lookup_faults(maps, sources, source)
     if model.lines == "snapshot":
@@ -141,6 +147,18 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         maps.faults += placing.spec_faults(source, error)
     else:
         maps.faults += _disguised(source, reader, maps.private[source.name])
+
+
+def _layout(model: ReadFile) -> Layout | None:
+    rows = model.rows
+    if rows is None:
+        return None
+    fixed = model.read[0].startswith("FIXED")
+    columns: dict[str, str | Span] = {}
+    for name, text in rows.columns.items():
+        span = _SPAN.fullmatch(text) if fixed else None
+        columns[name] = (int(span[1]), int(span[2] or span[1])) if span else text
+    return Layout(model.read[0], columns, tuple(rows.together), rows.separator, rows.skip)
 
 
 def _snapshot_faults(source: Source[ReadFile]) -> Iterable[Fault]:

@@ -14,6 +14,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from engine.codecs.rows import Layout
 from engine.domain.posting import Measure
 from engine.mapping.expression import Expression
 from engine.mapping.reader import ReadMap
@@ -167,6 +168,11 @@ class Release:
                 for trigger in channel.reader.triggers:
                     routes[feed, trigger] = (*routes.get((feed, trigger), ()), channel)
         object.__setattr__(self, "_routes", routes)
+
+    def rows_of(self, feed: str) -> tuple[Layout, ...]:
+        """How the rows of files stand that a folder takes, by each map that reads them; none: they are HL7."""
+        readers = {channel.reader.name: channel.reader for channel in self.channels if feed in channel.feeds}
+        return tuple(reader.rows for reader in readers.values() if reader.rows is not None)
 
     def channels_for(self, feed: str, trigger: str) -> tuple[Channel, ...]:
         """Every channel that takes `trigger` (`DFT^P03`) from `feed`, in file order."""

@@ -11,6 +11,7 @@ from pydantic import Discriminator, StringConstraints, Tag
 
 from engine.site.schema.base import CommaList, ExpressionText, Model, Name, Path, Text, Texts, Word, setting
 from engine.site.schema.origin import OriginFile
+from engine.site.schema.rows import RowsFile
 
 FieldTypeName = Literal["text", "number", "money", "moment", "date", "flag"]
 Version = Literal[
@@ -86,7 +87,10 @@ Extra = Annotated[
 class ReadFile(Model):
     """How the messages of a feed are read into events."""
 
-    read: CommaList = setting("Message types, as MSH-9 says them.", example="DFT^P03, DFT^P11")
+    read: CommaList = setting(
+        "Message types, as MSH-9 says them; or CSV, or FIXED, and a name, for rows of files.",
+        example="DFT^P03, DFT^P11",
+    )
     about: Text | None = setting("Which feed, in a sentence.", example="Charges of the EHR", default=None)
     version: Version | None = setting(
         "Version of HL7 whose segments and fields the messages have; a path that it cannot have is a fault. Left out: "
@@ -98,7 +102,7 @@ class ReadFile(Model):
         "Kind of event.", example="supply-usage"
     )
     each: Text | None = setting(
-        "Segment that begins a line; left out: the message is one event without lines.",
+        "Segment that begins a line, `row` of files of rows; left out: the message is one event without lines.",
         example="FT1",
         default=None,
     )
@@ -106,6 +110,11 @@ class ReadFile(Model):
         "delta: a message tells what is new. snapshot: it tells the whole case again.",
         example="delta",
         default="delta",
+    )
+    rows: RowsFile | None = setting(
+        "Of files of rows: which columns they have, and which rows belong together.",
+        example="{columns: {account: Account No, code: Item, qty: Qty}, together: [account]}",
+        default=None,
     )
     fields: dict[Word, FieldSource] = setting(
         "Where each field stands: a path or expression, a look-up in a table, or a literal text.",

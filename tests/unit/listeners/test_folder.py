@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.clock import SystemClock, to_us
+from engine.codecs.rows import Slip
 from engine.domain.filing import FileState
 from engine.domain.message import MessageId
 from engine.domain.status import MessageState
@@ -88,7 +89,9 @@ class House:
         listener = Listener(
             "nightly", "folder", "original", False, self.limit, False, "close", None, "/", rules
         )
-        release = SimpleNamespace(listeners={"nightly": listener}, zone=ZoneInfo("America/Chicago"))
+        release = SimpleNamespace(
+            listeners={"nightly": listener}, zone=ZoneInfo("America/Chicago"), rows_of=lambda feed: ()
+        )
         filing = Filing(
             self.store,
             lambda: release,
@@ -351,7 +354,7 @@ async def test_a_half_taken_file_that_is_taken_apart_otherwise_is_refused(house:
             await house.engine().look()
     real = filing_module.open_file
     monkeypatch.setattr(
-        filing_module, "open_file", lambda *given: real(*given)._replace(messages=[message(1)])
+        filing_module, "open_file", lambda *given: real(*given)._replace(messages=[Slip(message(1))])
     )
     await house.engine().look()
     assert house.told.faults == ["FIL007"]
