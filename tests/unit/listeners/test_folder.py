@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -365,8 +366,9 @@ async def test_a_service_takes_what_is_there_and_stops(house: House):
     (house.inbox / "night.hl7").write_bytes(message(1))
     watcher = house.engine()
     await watcher.start()
-    while not house.told.stepped:
-        await module.asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        while not house.told.stepped:
+            await asyncio.sleep(0)
     await watcher.stop()
     await watcher.stop()
     assert len(await house.controls()) == 1
