@@ -2,6 +2,7 @@
 
 python -m prove                        that each line of money has one effect, short and seeded (as CI runs it)
 python -m prove desk                   that what an analyst is shown is so
+python -m prove doors                  that what comes in is taken whole, once, and answered
 python -m prove kill --full --seed 7   one target with the full figures
 python -m prove kill --sabotage        break the rule that it guards: it must fail, and exit 0 only if it does
 """
@@ -37,6 +38,7 @@ ONCE = (
     "model",
     "tryton",
 )
+DOORS = ("saves", "twins", "frames", "fuzz")
 DESK = ("explain", "preview", "deidentify", "check", "tables", "worklist")
 
 
@@ -45,7 +47,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "targets", nargs="*", choices=[*ONCE, *DESK, "once", "desk", []], metavar="TARGET", default=[]
+        "targets",
+        nargs="*",
+        choices=[*ONCE, *DESK, *DOORS, "once", "desk", "doors", []],
+        metavar="TARGET",
+        default=[],
     )
     parser.add_argument("--full", action="store_true", help="the figures of docs/reliability.md; hours")
     parser.add_argument("--seed", type=int, default=1)
@@ -64,7 +70,7 @@ def main() -> None:
 
 def _named(targets: list[str]) -> list[str]:
     """Groups as what they stand for."""
-    groups = {"once": ONCE, "desk": DESK}
+    groups = {"once": ONCE, "desk": DESK, "doors": DOORS}
     return [one for target in targets for one in groups.get(target, (target,))]
 
 

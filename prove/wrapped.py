@@ -22,9 +22,9 @@ def forget_marks() -> None:
 
     activate = app.activate
 
-    async def activating(store, site, clock, actor):  # type: ignore[no-untyped-def]
+    async def activating(store, site, clock, actor, **how):  # type: ignore[no-untyped-def]
         store._writing.execute("UPDATE delivery SET state = 0 WHERE state IN (1, 3)")
-        return await activate(store, site, clock, actor)
+        return await activate(store, site, clock, actor, **how)
 
     app.activate = activating
 
@@ -177,6 +177,26 @@ def forget_releases() -> None:
     SqliteReads.acts_without = nothing  # type: ignore[method-assign]
 
 
+def late_saves() -> None:
+    """An older save that comes late is taken for the newest."""
+    from engine.pipeline import judging, whole
+
+    judging.newer_save = whole.newer_save = lambda context, part: None  # type: ignore[assignment]
+
+
+def all_own() -> None:
+    """Every feed is taken for the one that counts."""
+    from engine.pipeline import owing
+
+    real = owing.sighting_of
+
+    def owned(context, line, due):  # type: ignore[no-untyped-def]
+        sighting = real(context, line, due)
+        return sighting and sighting._replace(owned=True)
+
+    owing.sighting_of = owned
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "forget-marks": forget_marks,
     "hope": hope,
@@ -191,6 +211,8 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "no-lateness": no_lateness,
     "look-for-nothing": look_for_nothing,
     "forget-releases": forget_releases,
+    "late-saves": late_saves,
+    "all-own": all_own,
 }
 
 

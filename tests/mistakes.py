@@ -10,6 +10,7 @@ from typing import NamedTuple
 SITE = "config/suture.yaml"
 DEMO = "config/env/demo.yaml"
 DISCHARGES = "channels/discharges.yaml"
+CASES = "channels/case-usage.yaml"
 USAGE = "channels/ehr-usage.yaml"
 VENDS = "channels/cabinet-vends.yaml"
 DFT = "mappings/hl7/ehr-dft.yaml"
@@ -137,7 +138,12 @@ MISTAKES = [
     ),
     Mistake(USAGE, "when: class == 'P'", "when: klass == 'P'", "SIT027", "klass", "did you mean 'class'?"),
     Mistake(
-        USAGE, "and item.issued_by", "and itm.issued_by", "SIT027", "itm.issued_by", "did you mean 'item'?"
+        USAGE,
+        "when: item.issued_by",
+        "when: itm.issued_by",
+        "SIT027",
+        "itm.issued_by",
+        "did you mean 'item'?",
     ),
     Mistake(USAGE, "quantity * charge.factor", "quantity * part.each", "SIT033", "stated", "price them"),
     Mistake(
@@ -219,7 +225,7 @@ MISTAKES = [
     ),
     Mistake(USAGE, "when: class == 'P'", "when: class", "SIT016", "class", "class == "),
     Mistake(
-        "mappings/tables/charges.yaml", "billable: flag", "billable: text", "SIT016", "charge.", "==", USAGE
+        "mappings/tables/charges.yaml", "billable: flag", "billable: text", "SIT016", "charge.", "==", CASES
     ),
     # read maps
     Mistake(DFT, "  lot: PRT-19", "  lott: PRT-19", "MAP040", "lott", "did you mean 'lot'?"),

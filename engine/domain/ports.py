@@ -29,6 +29,7 @@ from engine.domain.views import (
     Outgoing,
     ParkedLane,
     ProposalView,
+    SightingView,
     TableVersionView,
 )
 
@@ -208,6 +209,10 @@ class Reader(Protocol):
 
     async def other_amounts(self) -> list[OtherAmount]:
         """Delivered documents with money that their far ends book with another amount, the oldest first."""
+        ...
+
+    async def sightings(self, since_us: int) -> list[SightingView]:
+        """What feeds told of uses that several of them tell of, in messages received since then."""
         ...
 
     async def late_effects(self, channel: str, effect: str, before_us: int) -> list[LateEffects]:

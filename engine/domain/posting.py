@@ -141,6 +141,22 @@ class Reversal(NamedTuple):
     amount: Decimal | None
 
 
+class Sighting(NamedTuple):
+    """What one feed tells of a use that others tell of as well (rules of money, 21): of one effect of a line, or a part
+    of it. `owned`: it is the one that counts, else it corroborates. `place`: what the feeds are compared by, as text.
+    `quantity`: signed; None: the line is told no more. `same`: digest that two lines of one thing share."""
+
+    key: bytes
+    channel: str
+    destination: str
+    name: str
+    part: str
+    owned: bool
+    place: str
+    quantity: Decimal | None
+    same: bytes | None
+
+
 class Original(NamedTuple):
     """A posted line that a credit may take back, one per effect of it, and per `part` where a table gave it several.
 
@@ -271,7 +287,8 @@ class Stepped(NamedTuple):
 
     `relies`: what it knew of originals. `cancels`: effects of other messages that are cancelled with their documents
     before these left; their keys stay taken. `closes`: held messages that this one answers. `withdraws`: effects of
-    older saves that are held or wait, and that this one takes the place of; their keys are free.
+    older saves that are held or wait, and that this one takes the place of; their keys are free. `sightings`: what it
+    tells of uses that other feeds tell of, too.
     """
 
     state: MessageState
@@ -287,6 +304,7 @@ class Stepped(NamedTuple):
     cancels: tuple[int, ...] = ()
     closes: tuple[MessageId, ...] = ()
     withdraws: tuple[int, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
 
     def late(self) -> Stepped:
         """Its documents let live ones of other lanes pass."""

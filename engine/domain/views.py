@@ -202,6 +202,19 @@ class OtherAmount(NamedTuple):
     booked: Decimal
 
 
+class SightingView(NamedTuple):
+    """What a feed told of a use that others tell of as well: see `Sighting`."""
+
+    destination: str
+    effect: str
+    place: str
+    channel: str
+    owned: bool
+    quantity: Decimal
+    same: bytes | None
+    message: MessageId
+
+
 class LateEffects(NamedTuple):
     """Effects at one destination that should be there: `held` of them wait for a person."""
 

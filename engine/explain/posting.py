@@ -115,9 +115,11 @@ def _told(
             "original": {"reference": original.reference, "document": original.document or None},
         }
         return Told(group, rule, names, base, original)
-    dues, _ = owed(context, line, b"", 1, base, carried.effect.action)
+    owes = owed(context, line, b"", 1, base, carried.effect.action)
     mine = (
-        due for due in dues if due.moves and (due.rule.name, due.part) == (rule.name, carried.effect.part)
+        due
+        for due in owes.dues
+        if due.moves and (due.rule.name, due.part) == (rule.name, carried.effect.part)
     )
     due = next(mine, None)
     if due is None:

@@ -65,7 +65,9 @@ def judge_changed(
     """A line with a known id and other content, in a channel that corrects."""
     if any(_touched(context, original) for original in posted):
         return hold_all(context, line, identity, Hold(INTERFACE, TAKEN_BACK), owns=False)
-    changes = compare(context, line, identity.key, names, posted)
+    base = dict(names)
+    owes = owed(context, line, identity.key, 1, names)
+    changes = compare(context, line, base, posted, owes.dues)
     dues = [due for change in changes for due in halves(change)]
     if not dues:
         told = posted[0]
@@ -75,6 +77,7 @@ def judge_changed(
         LineState.HELD if held else LineState.POSTED,
         dues[0].hold.cause if held and dues[0].hold else "",
         tuple(dues),
+        sightings=owes.sightings,
     )
 
 
@@ -94,21 +97,18 @@ def _touched(context: Context, original: Original) -> bool:
 def compare(
     context: Context,
     line: Line,
-    key: bytes,
     names: dict[str, object],
     posted: Sequence[Original],
+    owes: Sequence[Due],
     *,
-    nothing: bool = False,
     again: bool = False,
 ) -> list[Change]:
-    """What was posted of a line against what it owes by the tables of now. `key`: of effects it did not have.
-    `nothing`: it owes nothing any more. `again`: what was taken back whole is posted again where it is owed."""
-    base = dict(names)
-    dues = () if nothing else owed(context, line, key, 1, names)[0]
-    after = {(due.rule.destination, due.rule.name, due.part): due for due in dues}
+    """What was posted of a line against what it owes. `names`: of the line, before anything was looked up. `again`:
+    what was taken back whole is posted again where it is owed."""
+    after = {(due.rule.destination, due.rule.name, due.part): due for due in owes}
     before = {original.place: original for original in posted}
     return [
-        _change(context, rule, line.number, before.get(place), after.get(place), base, again)
+        _change(context, rule, line.number, before.get(place), after.get(place), names, again)
         for rule in context.channel.effects
         for place in _places(rule, [*before, *after])
     ]

@@ -24,6 +24,7 @@ from engine.pipeline.digests import Digester
 from engine.pipeline.dues import Due
 from engine.pipeline.identity import Identity, is_credit
 from engine.pipeline.judging import skipped
+from engine.pipeline.owing import owed
 from engine.pipeline.reading import ChannelRead, Read
 from engine.pipeline.reversing import taken_back
 from engine.pipeline.step import cancelled_by, effect_row, keep_translated, line_row, relied_on
@@ -151,7 +152,8 @@ def _of_line(
     names = {**context.base_names(line), "posting_date": today}
     nothing = order.undo or skipped(context, names) is not None
     key = posted[0].key if posted else identity.key
-    for change in compare(context, line, key, dict(names), posted, nothing=nothing):
+    owes = () if nothing else owed(context, line, key, 1, dict(names)).dues
+    for change in compare(context, line, names, posted, owes):
         if change.what is What.POST and _settled(change, settled):
             continue
         if change.what is What.POST and change.after is not None and change.after.hold is not None:

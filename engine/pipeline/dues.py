@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from engine.domain.posting import Action, Original
+from engine.domain.posting import Action, Original, Sighting
 from engine.domain.status import LineState
 from engine.site.release import EffectRule
 
 INTERFACE = "interface"
 """Owner of what no table row mends and no rule names an owner for."""
+
+
+CORROBORATES = "corroborates"
+"""Why a line posts nothing whose fact another feed owns."""
 
 
 class Hold(NamedTuple):
@@ -63,3 +67,18 @@ class Judged(NamedTuple):
     reason: str
     dues: tuple[Due, ...] = ()
     withdraws: tuple[int, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+
+
+class Owed(NamedTuple):
+    """What a line owes by the tables. `skipped`: why a table leaves it out, if one does. `sightings`: what it tells of
+    uses that other feeds tell of, too, whether it owes them or not."""
+
+    dues: tuple[Due, ...] = ()
+    skipped: str = ""
+    sightings: tuple[Sighting, ...] = ()
+
+    @property
+    def why_nothing(self) -> str:
+        """Of a line that owes nothing."""
+        return CORROBORATES if self.sightings else self.skipped or "no effect is due"

@@ -15,7 +15,7 @@ from engine.mapping.expression import EvaluationFault
 from engine.pipeline.changing import judge_changed
 from engine.pipeline.context import AS_NEW, Context
 from engine.pipeline.crediting import judge_credit
-from engine.pipeline.dues import INTERFACE, Hold, Judged
+from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity, is_credit
 from engine.pipeline.owing import owed
@@ -58,6 +58,9 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
     if stated and stated != context.release.currency:
         return hold_all(context, line, identity, Hold(INTERFACE, "stated in another currency"), action)
     if is_credit(line.fields):
+        owes = _corroborated(context, line, identity, names)
+        if owes is not None:
+            return Judged(LineState.FILTERED, owes.why_nothing, sightings=owes.sightings)
         credited = judge_credit(context, index, line, identity, names, earlier)
         return credited or _post(context, index, line, identity, names, earlier, Action.REVERSE)
     quantity = line.fields.get("quantity")
@@ -98,6 +101,14 @@ def _corrects(context: Context, line: Line, identity: Identity) -> bool:
     return identity.strong and not decided and context.channel.same_line.changed == "correct"
 
 
+def _corroborated(context: Context, line: Line, identity: Identity, names: dict[str, object]) -> Owed | None:
+    """A credit of what only corroborated: it has no original here, and needs none."""
+    if all(rule.owned is None for rule in context.channel.effects):
+        return None
+    owes = owed(context, line, identity.key, 1, dict(names), Action.REVERSE)
+    return owes if owes.sightings and not owes.dues else None
+
+
 def _post(
     context: Context,
     index: int,
@@ -109,14 +120,16 @@ def _post(
 ) -> Judged:
     """The effects that a new line owes, each due, not due, or held for what its own tables lack."""
     key, version = _key_and_version(context, index, line, identity, earlier, action)
-    dues, skipped_for = owed(context, line, key, version, names, action)
+    owes = owed(context, line, key, version, names, action)
+    dues = owes.dues
     if not dues:
-        return Judged(LineState.FILTERED, skipped_for or "no effect is due")
+        return Judged(LineState.FILTERED, owes.why_nothing, sightings=owes.sightings)
     held = all(due.hold is not None for due in dues)
     return Judged(
         LineState.HELD if held else LineState.POSTED,
         dues[0].hold.cause if held and dues[0].hold else "",
         dues,
+        sightings=owes.sightings,
     )
 
 

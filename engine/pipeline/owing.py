@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from engine.domain.event import Line
 from engine.domain.money import cents
-from engine.domain.posting import Action, Measure
+from engine.domain.posting import Action, Measure, Sighting
 from engine.mapping.expression import EvaluationFault
 from engine.mapping.translation import Miss
 from engine.pipeline.context import Context
-from engine.pipeline.dues import Due, Hold
+from engine.pipeline.corroborating import sighting_of
+from engine.pipeline.dues import Due, Hold, Owed
 from engine.pipeline.holding import stated_amount
 from engine.pipeline.reading import PERSONS
 from engine.reference.spec import Row
@@ -29,8 +30,8 @@ def owed(
     version: int,
     names: dict[str, object],
     action: Action = Action.POST,
-) -> tuple[tuple[Due, ...], str]:
-    """(the effects that are due, or held because nobody can tell; why a table leaves the line out, if one does).
+) -> Owed:
+    """The effects that are due, or held because nobody can tell.
 
     `names` gets the rows that were found. REVERSE: a credit that is posted alone, translated since there is nothing
     posted to build it from; its quantity is told without its sign.
@@ -41,13 +42,21 @@ def owed(
     bare = dict(names)
     misses = _translate(context, line, names)
     whole = _Part("", names, misses)
-    dues = [
-        _due(rule, line, key, version, part, action)
-        for rule in context.channel.effects
-        for part in ((whole,) if rule.explodes is None else _parts(context, line, rule.explodes, bare, whole))
-    ]
+    dues: list[Due] = []
+    sightings: list[Sighting] = []
+    for rule in context.channel.effects:
+        parts = (whole,) if rule.explodes is None else _parts(context, line, rule.explodes, bare, whole)
+        for part in parts:
+            due = _due(rule, line, key, version, part, action)
+            if due is None:
+                continue
+            sighting = None if due.hold else sighting_of(context, line, due)
+            if sighting is not None:
+                sightings.append(sighting)
+            if sighting is None or sighting.owned:
+                dues.append(due)
     skipped = next((miss.cause for miss in misses.values() if miss.policy == "skip"), "")
-    return tuple(due for due in dues if due is not None), skipped
+    return Owed(tuple(dues), skipped, tuple(sightings))
 
 
 class _Part(NamedTuple):

@@ -10,7 +10,17 @@ from collections.abc import Iterable
 
 from engine.domain.event import Line
 from engine.domain.message import MessageId
-from engine.domain.posting import Action, Document, EffectRow, Facts, LineRow, Relied, Stepped, kept_as
+from engine.domain.posting import (
+    Action,
+    Document,
+    EffectRow,
+    Facts,
+    LineRow,
+    Relied,
+    Sighting,
+    Stepped,
+    kept_as,
+)
 from engine.domain.status import EffectState, LineState, MessageState
 from engine.pipeline import record
 from engine.pipeline.composing import Composed, Placed, compose, lane_of
@@ -24,7 +34,7 @@ from engine.pipeline.judging import judge_lines
 from engine.pipeline.pairing import NEVER_LEFT, pair
 from engine.pipeline.reading import REMEMBERED, ChannelRead, Read
 from engine.pipeline.stays import judge_stay, posted_for
-from engine.pipeline.whole import with_left_out
+from engine.pipeline.whole import unseen, with_left_out
 from engine.site.release import Release
 
 Decisions = dict[tuple[str, int], str]
@@ -51,6 +61,7 @@ def step(
     placed: list[Placed] = []
     translated: record.Translated = {}
     withdraws: list[int] = []
+    sightings: list[Sighting] = []
     for part in read.reads:
         if not part.identities and part.case is None:
             continue
@@ -68,6 +79,8 @@ def step(
         documents += composed.documents
         placed += composed.placed
         translated.update(keep_translated(context, part, composed))
+        sightings += [sighting for verdict in judged for sighting in verdict.sightings]
+        sightings += unseen(context, part)
         withdraws += [effect for verdict in judged for effect in verdict.withdraws]
     state, reason, closes = _conclude(read, facts, lines, effects)
     return Stepped(
@@ -84,6 +97,7 @@ def step(
         cancelled_by(placed),
         closes,
         tuple(withdraws),
+        tuple(sightings),
     )
 
 
@@ -117,7 +131,7 @@ def _line_row(
 ) -> LineRow:
     line = part.event.lines[index]
     standing = _standing(verdict, line.number, composed)
-    return line_row(context, line, part.identities[index], *standing, bool(verdict.dues))
+    return line_row(context, line, part.identities[index], *standing, bool(verdict.dues or verdict.sightings))
 
 
 def line_row(

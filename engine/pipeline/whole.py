@@ -12,11 +12,11 @@ from decimal import Decimal
 
 from engine.domain.encounter import CANCELLED
 from engine.domain.event import Kind, Line
-from engine.domain.posting import Action, Original
-from engine.domain.status import EffectState, LineState
+from engine.domain.posting import Action, Original, Sighting
+from engine.domain.status import EffectState, Fate, LineState
 from engine.pipeline.changing import compare, halves
 from engine.pipeline.context import Context
-from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
+from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity, is_credit
 from engine.pipeline.owing import owed
@@ -33,21 +33,48 @@ def with_left_out(context: Context, part: ChannelRead) -> ChannelRead:
     order in which the case ever had them: the same ones whenever the step is run again."""
     if part.case is None or newer_save(context, part) is not None:
         return part
-    save = context.facts.saves.get(part.case)
-    told = {identity.key for identity in part.identities}
-    told |= {identity.key for other in context.others for identity in other}
-    posted = {original.key for original in _of_case(context, part.case)}
+    stands = {original.key for original in _of_case(context, part.case) if _stands(context, original)}
     first = len(part.event.lines) + 1
     gone = [
-        (Line(number, part.event.header, ()), Identity(key, True, b"", (), ()))
-        for number, key in enumerate(save.keys if save else (), first)
-        if key in posted and key not in told
+        (Line(first + place, part.event.header, ()), Identity(key, True, b"", (), ()))
+        for place, key in _left_out(context, part)
+        if key in stands
     ]
     if not gone:
         return part
     lines, identities = zip(*gone, strict=True)
     event = part.event._replace(lines=(*part.event.lines, *lines))
     return part._replace(event=event, identities=(*part.identities, *identities), left_out=len(lines))
+
+
+def unseen(context: Context, part: ChannelRead) -> list[Sighting]:
+    """Lines that this save leaves out are told no more, to whoever compares feeds."""
+    if part.case is None or newer_save(context, part) is not None:
+        return []
+    return [
+        Sighting(key, context.channel.name, rule.destination, rule.name, "", False, "", None, None)
+        for rule in context.channel.effects
+        if rule.owned is not None
+        for _, key in _left_out(context, part)
+    ]
+
+
+def _left_out(context: Context, part: ChannelRead) -> Iterable[tuple[int, bytes]]:
+    """Keys of lines that the case ever had and this save does not tell, with their places among all."""
+    save = context.facts.saves.get(part.case) if part.case is not None else None
+    told = {identity.key for identity in part.identities}
+    told |= {identity.key for other in context.others for identity in other}
+    return [(place, key) for place, key in enumerate(save.keys if save else ()) if key not in told]
+
+
+def _stands(context: Context, original: Original) -> bool:
+    """Whether something of it is there, on its way, held or waiting."""
+    inbound = context.read.inbound
+    mine = original.without(inbound.id, inbound.replays)
+    if original.delivery_id is None:
+        return original.state in _OPEN
+    waits = any(one.state in _OPEN for one in (*mine.reversals, *mine.held))
+    return waits or (mine.fate is not Fate.CANCELLED and mine.remaining > 0)
 
 
 def newer_save(context: Context, part: ChannelRead) -> str | None:
@@ -99,17 +126,19 @@ def _judged(
     nothing: bool,
     because: str,
 ) -> Judged:
-    if not posted:
-        dues, skipped_for = ((), because) if nothing else owed(context, line, identity.key, 1, names)
-    else:
-        changes = compare(context, line, identity.key, names, posted, nothing=nothing, again=True)
-        dues, skipped_for = tuple(due for change in changes for due in halves(change)), ""
+    base = dict(names)
+    owes = Owed(skipped=because) if nothing else owed(context, line, identity.key, 1, names)
+    dues = owes.dues
+    if posted:
+        changes = compare(context, line, base, posted, owes.dues, again=True)
+        dues = tuple(due for change in changes for due in halves(change))
     if dues:
-        return _by(dues)
+        return _by(dues)._replace(sightings=owes.sightings)
     stands = next((original for original in posted if original.remaining > 0), None)
     if stands is None or context.channel.reader.kind is Kind.ENCOUNTER:
-        return Judged(LineState.FILTERED, skipped_for or because if nothing else "no effect is due")
-    return Judged(LineState.DUPLICATE, f"as message {stands.message_id}, line {stands.number} posted it")
+        return Judged(LineState.FILTERED, owes.why_nothing, sightings=owes.sightings)
+    told = f"as message {stands.message_id}, line {stands.number} posted it"
+    return Judged(LineState.DUPLICATE, told, sightings=owes.sightings)
 
 
 def _by(dues: tuple[Due, ...]) -> Judged:

@@ -16,8 +16,8 @@ from engine.reference.values import ColumnType
 from engine.site.deliveries import compile_effects
 from engine.site.hints import did_you_mean
 from engine.site.maps import Maps, keys_fault
-from engine.site.names import CANONICAL, Privacy, Scope
-from engine.site.placing import condition_faults, expression_at, place_of, unknown_names
+from engine.site.names import CANONICAL, Scope
+from engine.site.placing import condition_faults, expression_at, patient_faults, unknown_names
 from engine.site.release import AfterDischarge, Channel, SameLine, Skip
 from engine.site.schema.channel import ChannelFile
 from engine.site.sources import Source, Sources
@@ -260,9 +260,6 @@ def _by(draft: Draft, path: Path, texts: list[str]) -> tuple[Expression, ...]:
         if expression is None:
             continue
         by.append(expression)
-        for name in sorted(expression.names):
-            if scope.privacy(name) is not Privacy.REFUSED:
-                where = place_of(draft.source, (*path, place), expression, name)
-                mend = "look up by codes, departments, classes and units"
-                draft.faults.append(Fault(where, "SIT030", f"'{name}' tells of a patient", mend))
+        mend = "look up by codes, departments, classes and units"
+        draft.faults += patient_faults(draft.source, (*path, place), expression, scope, mend)
     return tuple(by)

@@ -16,9 +16,9 @@ from engine.site.forms import form_faults, part_of, wanted_parts
 from engine.site.hints import did_you_mean
 from engine.site.maps import Maps
 from engine.site.names import DOCUMENT_NAMES, MESSAGE_NAMES, ORIGINAL, Privacy, Scope
-from engine.site.placing import condition_faults, expression_at, place_of, unknown_names
-from engine.site.release import EffectRule
-from engine.site.schema.channel import ChannelFile, DeliverFile
+from engine.site.placing import condition_faults, expression_at, patient_faults, place_of, unknown_names
+from engine.site.release import EffectRule, Owned
+from engine.site.schema.channel import ChannelFile, DeliverFile, OwnedFile
 from engine.site.schema.destination import FarEndFile, HttpFile, TrytonFile
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
@@ -91,6 +91,7 @@ def _effect(desk: _Desk, name: str, model: DeliverFile) -> EffectRule | None:
     when = desk.expression((*path, "when"), model.when)
     if when is not None:
         desk.faults.extend(condition_faults(desk.source, (*path, "when"), when, desk.scope))
+    owned = _owned(desk, (*path, "owned"), model.owned) if model.owned else None
     quantity = desk.expression((*path, "quantity"), model.quantity)
     destination = _destination(desk, path, model)
     _check_value_of(desk, path, name, model)
@@ -102,7 +103,7 @@ def _effect(desk: _Desk, name: str, model: DeliverFile) -> EffectRule | None:
         desk.warn(path, "SIT040", "credits come in, but nothing undoes this effect", mend, key=True)
     if write is None:
         return None
-    own = (*(leaf.expression for leaf in write.leaves), when, quantity, price)
+    own = (*(leaf.expression for leaf in write.leaves), when, quantity, price, owned.when if owned else None)
     needs = _needs(desk, [expression for expression in own if expression is not None])
     return EffectRule(
         name=name,
@@ -122,6 +123,27 @@ def _effect(desk: _Desk, name: str, model: DeliverFile) -> EffectRule | None:
         keeps=tuple(sorted(_kept_roots(write, undo))),
         explodes=_explodes(desk, path, needs, measure),
         as_sent=destination is not None and destination.after_merge == "as sent",
+        owned=owned,
+    )
+
+
+def _owned(desk: _Desk, path: Path, model: OwnedFile) -> Owned | None:
+    when = desk.expression((*path, "when"), model.when)
+    if when is None:
+        return None
+    desk.faults.extend(condition_faults(desk.source, (*path, "when"), when, desk.scope))
+    by = [(text, desk.expression((*path, "by", place), text)) for place, text in enumerate(model.by)]
+    same = [desk.expression((*path, "same", place), text) for place, text in enumerate(model.same)]
+    for place, (_, expression) in enumerate(by):
+        if expression is not None:
+            mend = "compare by codes, departments, items and days"
+            desk.faults.extend(
+                patient_faults(desk.source, (*path, "by", place), expression, desk.scope, mend)
+            )
+    return Owned(
+        when,
+        tuple((text, expression) for text, expression in by if expression is not None),
+        tuple(expression for expression in same if expression is not None),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from pydantic import BaseModel
@@ -9,7 +10,7 @@ from pydantic import BaseModel
 from engine.errors import Fault
 from engine.mapping.expression import Expression, ExpressionError, compile_expression
 from engine.mapping.spec import SpecError
-from engine.site.names import Scope, offset_of
+from engine.site.names import Privacy, Scope, offset_of
 from engine.site.sources import Source
 from engine.site.yaml import Path
 
@@ -71,3 +72,13 @@ def _existing(source: Source[BaseModel], path: Path) -> Path:
     while path and path not in source.document.values:
         path = path[:-1]
     return path
+
+
+def patient_faults(
+    source: Source[BaseModel], path: Path, expression: Expression, scope: Scope, mend: str
+) -> Iterator[Fault]:
+    """Names that tell of a patient, where what is said is shown to people and kept beside the books."""
+    for name in sorted(expression.names):
+        if scope.privacy(name) is not Privacy.REFUSED:
+            where = place_of(source, path, expression, name)
+            yield Fault(where, "SIT030", f"'{name}' tells of a patient", mend)

@@ -49,6 +49,16 @@ class SameLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Owned:
+    """Which lines count, of feeds that tell of the same use. `by`: (name, value) by which they are compared. `same`:
+    what two lines of one thing agree in."""
+
+    when: Expression
+    by: tuple[tuple[str, Expression], ...]
+    same: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EffectRule:
     """One entry of a channel's `deliver`: what a line does at a destination, and how it is written and
     undone.
@@ -82,6 +92,7 @@ class EffectRule:
     keeps: tuple[str, ...] = ()
     explodes: str | None = None
     as_sent: bool = False
+    owned: Owned | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ def row_feed_faults(sources: Sources, channels: Iterable[Channel]) -> Iterator[F
         return
     first: dict[str, Channel] = {}
     for channel in channels:
-        source = sources.channels.sources[channel.name]
+        source = sources.channels.sources.get(channel.name)
+        if source is None:  # it stands in a file of another name, which is a fault of its own
+            continue
         rows = channel.reader.rows
         for feed in sorted(channel.feeds):
             known = sources.site.model.listeners.get(feed)

@@ -15,7 +15,7 @@ from engine.domain.status import DeliveryState, EffectState, LineState
 from engine.errors import Bug, UsageError
 from engine.store.apply_originals import NEVER_LEFT, SAVED_ANEW, cancel_unsent, moved_on, withdraw
 from engine.store.apply_people import acted
-from engine.store.apply_step import delivery_of, write_document, write_effects
+from engine.store.apply_step import delivery_of, write_document, write_effects, write_sightings
 from engine.store.batch import Batch
 from engine.store.restating import restate
 from engine.store.rows import ContentKind, decimal_text
@@ -56,6 +56,7 @@ def released(batch: Batch, change: Released) -> RoutedAs | Conflict:
     write_effects(batch, message, decided.fresh, deliveries, change.at_us)
     for effect_id in decided.undone:
         batch.do("cancel_effect", NOT_DUE, effect_id)
+    write_sightings(batch, message, stepped.sightings)
     batch.do("restep_message", record, change.edition, change.at_us, message)
     restate(batch, message, stepped.reason or NOT_DUE)
     return RoutedAs(tuple(delivery for delivery in deliveries if delivery is not None))

@@ -12,7 +12,7 @@ import orjson
 
 from engine.domain.changes import Conflict, Corrected, Released, Routed, RoutedAs
 from engine.domain.message import MessageId
-from engine.domain.posting import Document, EffectRow, Stepped
+from engine.domain.posting import Document, EffectRow, Sighting, Stepped
 from engine.domain.status import DeliveryState, EffectState, MessageState
 from engine.errors import Bug
 from engine.store.apply_originals import NEVER_LEFT, SAVED_ANEW, cancel_unsent, moved_on, withdraw
@@ -67,9 +67,33 @@ def routed(batch: Batch, change: Routed) -> RoutedAs | Conflict:
     _write_lines(batch, change.message, stepped, deliveries, change.at_us)
     for fact in stepped.remember:
         batch.put("insert_fact", (fact.kind, fact.key, fact.at_us, change.message, fact.value))
+    write_sightings(batch, change.message, stepped.sightings)
     if stepped.relies:
         batch.flush()  # whoever settles an original in this batch must find what waits for it
     return RoutedAs(tuple(deliveries))
+
+
+def write_sightings(batch: Batch, message: MessageId, sightings: Iterable[Sighting]) -> None:
+    """What a message tells of uses that other feeds tell of, too."""
+    for one in sightings:
+        if one.quantity is None:
+            batch.do("forget_sighting", one.key, one.destination, one.name)
+            continue
+        batch.put(
+            "insert_sighting",
+            (
+                one.key,
+                one.destination,
+                one.name,
+                one.part,
+                one.channel,
+                one.owned,
+                one.place,
+                decimal_text(one.quantity),
+                one.same,
+                message,
+            ),
+        )
 
 
 def write_document(

@@ -25,6 +25,7 @@ _INSERTS = (
     "insert_control",
     "insert_filed",
     "insert_fact",
+    "insert_sighting",
     "insert_line",
     "insert_find",
     "insert_effect",

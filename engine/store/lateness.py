@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from decimal import Decimal
 
 import apsw
 
 from engine.domain.message import MessageId
-from engine.domain.views import LateEffects
+from engine.domain.views import LateEffects, SightingView
 from engine.store.queries import ask
 
 
@@ -27,3 +28,14 @@ def accounts_of_type(connection: apsw.Connection, type: str, since_us: int) -> l
 
 def has_line(connection: apsw.Connection, accounts: Collection[bytes], channel: str) -> bool:
     return bool(ask(connection, "has_line", apsw.carray(tuple(accounts)), channel))
+
+
+def sightings(connection: apsw.Connection, since_us: int) -> list[SightingView]:
+    return [
+        SightingView(
+            destination, effect, place, channel, bool(owned), Decimal(quantity), same, MessageId(message)
+        )
+        for destination, effect, place, channel, owned, quantity, same, message in ask(
+            connection, "sightings", since_us
+        )
+    ]

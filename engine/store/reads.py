@@ -39,6 +39,7 @@ from engine.domain.views import (
     Outgoing,
     ParkedLane,
     ProposalView,
+    SightingView,
     TableVersionView,
 )
 from engine.errors import StoreUnavailable
@@ -277,6 +278,9 @@ class SqliteReads:
 
     async def other_amounts(self) -> list[OtherAmount]:
         return await self._long(books.other_amounts)
+
+    async def sightings(self, since_us: int) -> list[SightingView]:
+        return await self._long(lateness.sightings, since_us)
 
     async def late_effects(self, channel: str, effect: str, before_us: int) -> list[LateEffects]:
         return await self._long(lateness.late_effects, channel, effect, before_us)

@@ -60,12 +60,35 @@ class TranslateFile(Model):
     )
 
 
+class OwnedFile(Model):
+    """Which feed an effect is taken from, where several tell of the same use."""
+
+    when: ExpressionText = setting(
+        "For which lines this channel's feed is the one that counts; any other line corroborates: nothing is posted.",
+        example="item.issued_by == 'ehr'",
+    )
+    by: list[ExpressionText] = setting(
+        "What the feeds are compared by, in sums for each day of use: no patient data.",
+        example="[facility, item.item]",
+    )
+    same: list[ExpressionText] = setting(
+        "What shows that two lines are one and the same thing, where both have all of it.",
+        example="[case, serial]",
+        default=[],
+    )
+
+
 class DeliverFile(Model):
     """What a line does at a destination."""
 
     to: Name = setting("Destination.", example="erp")
     when: ExpressionText | None = setting(
         "For which lines it is due; left out: for all.", example="item.stocked", default=None
+    )
+    owned: OwnedFile | None = setting(
+        "Where another feed tells of the same use: which one counts; left out: all that is due.",
+        example="{when: item.issued_by == 'ehr', by: [facility, item.item]}",
+        default=None,
     )
     map: Text = setting("Write map of the document.", example="erp/goods-issue")
     undo: Text | None = setting(

@@ -7,6 +7,8 @@ def edit(desk) -> None:
     """Another charge code for the femoral component, and a condition."""
     table = desk.site / "mappings" / "tables" / "charges.csv"
     table.write_text(table.read_text().replace("IMP-FEM-06,*,27810106", "IMP-FEM-06,*,27810107"))
+    cases = desk.site / "channels" / "case-usage.yaml"
+    cases.write_text(cases.read_text().split("\ntests:")[0] + "\n")
     channel = desk.site / "channels" / "ehr-usage.yaml"
     text = channel.read_text().split("\ntests:")[0] + "\n"
     channel.write_text(

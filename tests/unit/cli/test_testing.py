@@ -50,5 +50,5 @@ def test_an_hl7_document_is_compared_segment_by_segment(desk):
             f"FT1|{line}||||||{code}|||{quantity}\n"
         )
     result = desk.run("test", str(desk.site), site=False)
-    mine = [line for line in result.stdout.splitlines() if "ehr-usage.yaml:65" in line]
-    assert mine == ["       channels/ehr-usage.yaml:65: charge[3].3 FT1.FT1-10: expected '5', got '2'"]
+    mine = [line for line in result.stdout.splitlines() if "ehr-usage.yaml:67" in line]
+    assert mine == ["       channels/ehr-usage.yaml:67: charge[3].3 FT1.FT1-10: expected '5', got '2'"]

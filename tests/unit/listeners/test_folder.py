@@ -49,6 +49,11 @@ class Told:
         self.stepped: list[int] = []
         self.faults: list[str] = []
         self.shown: list[str] = []
+        self.news = asyncio.Event()
+
+    def arrived(self, inbound) -> None:
+        self.stepped.append(inbound.id)
+        self.news.set()
 
     def received(self, feed, kept, received): ...
 
@@ -97,7 +102,7 @@ class House:
             self.store,
             lambda: release,
             self.clock,
-            lambda inbound: self.told.stepped.append(inbound.id),
+            self.told.arrived,
             self.told,
             lambda: self.accepting,
         )
@@ -367,8 +372,7 @@ async def test_a_service_takes_what_is_there_and_stops(house: House):
     watcher = house.engine()
     await watcher.start()
     async with asyncio.timeout(5):
-        while not house.told.stepped:
-            await asyncio.sleep(0)
+        await house.told.news.wait()
     await watcher.stop()
     await watcher.stop()
     assert len(await house.controls()) == 1

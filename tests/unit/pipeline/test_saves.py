@@ -16,7 +16,7 @@ from engine.domain.status import DeliveryState, EffectState, LineState, MessageS
 from engine.pipeline.sequels import Sequels
 from tests.unit.pipeline.conftest import Lanes
 
-FEM, CEM, STEM, NEW = "IMP-FEM-06", "CEM-PAL-40", "IMP-STM-11", "NOBODY-KNOWS"
+FEM, CEM, STEM, NEW = "IMP-FEM-06", "CEM-PAL-40", "IMP-HIP-STM-12", "NOBODY-KNOWS"
 """Owned, owned, consigned, not in the tables."""
 FIRST = "NORTH,IMP-FEM-05,"
 
@@ -25,12 +25,12 @@ Used = dict[str, int | str]
 
 def csu(saved: str, used: Used, *, case: str = "C1", account: str = "A1", control: str = "1") -> str:
     items = "".join(
-        f"OBX|{number}|XX|USED||{code}^L{code[-2:]}^^{quantity}^EA^^^OR-NORTH||||||F\r"
+        f"OBX|{number}|XX|USED||{code}^L{code[-2:]}^^{quantity}^EA^^^OR-SOUTH||||||F\r"
         for number, (code, quantity) in enumerate(used.items(), 1)
     )
     return (
-        f"MSH|^~\\&|OR|NORTH|S|E|20261120{saved}00||CSU^C10|{control}|P|2.5.1\r"
-        f"PID|1||M1^^^NORTH^MR|||||||||||||||{account}^^^NORTH^AN\rPV1|1|I|ORS^OR2\r"
+        f"MSH|^~\\&|OR|SOUTH|S|E|20261120{saved}00||CSU^C10|{control}|P|2.5.1\r"
+        f"PID|1||M1^^^SOUTH^MR|||||||||||||||{account}^^^SOUTH^AN\rPV1|1|I|ORS^OR2\r"
         f"CSR|{case}\rOBR|1\rCSS|1|20261120093000\r{items}"
     )
 
@@ -170,7 +170,7 @@ async def test_a_held_line_is_released_with_what_the_newest_save_says(house):
     await house.tell(csu("1000", {NEW: 1}))
     second = await house.tell(csu("1100", {NEW: 3}))
     await house.adopt({
-        "mappings/tables/items.csv": (FIRST, f"NORTH,{NEW},9900001,New,implant,yes,owned,ehr,EA,V100,,\n{FIRST}"),
+        "mappings/tables/items.csv": (FIRST, f"SOUTH,{NEW},9900001,New,implant,yes,owned,case,EA,V100,,\n{FIRST}"),
         "mappings/tables/charges.csv": ("IMP-FEM-05,*,", f"{NEW},*,27810999,yes,0278,1,,\nIMP-FEM-05,*,"),
     })  # fmt: skip
     await house.release(second.id)

@@ -44,13 +44,18 @@ def test_every_item_is_known_to_the_sandbox_in_its_stock_unit(
 def test_every_stocked_item_has_stock_with_a_cost_where_its_feed_takes_it(
     tables: dict[str, Table], masters: Masters
 ) -> None:
-    places = {str(row["location"]) for row in tables["locations"].rows} | {"CENTRAL"}
+    places = {(row["facility"], str(row["location"])) for row in tables["locations"].rows}
     by = {str(row["item"]): row["issued_by"] for row in tables["items"].rows}
+    used_at = {(row["facility"], row["item"]) for row in tables["items"].rows}
     for item in masters.items:
         if not item.stocked:
             continue
         cabinets = by.get(item.number) == "cabinet"
-        wanted = {place for place in places if place.startswith("CAB-") is cabinets and place != "CENTRAL"}
+        wanted = {
+            place
+            for facility, place in places
+            if place.startswith("CAB-") is cabinets and (facility, item.number) in used_at
+        }
         assert wanted <= item.stock.keys(), item.number
         assert all(opening.unit_cost > 0 for opening in item.stock.values())
 

@@ -90,3 +90,7 @@ WHERE NOT refused AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR cause = ?2)
 SELECT DISTINCT message_id FROM held
 WHERE NOT refused AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR cause = ?2) AND message_id > ?3
 ORDER BY message_id LIMIT ?4
+
+-- name: sightings
+SELECT s.destination, s.effect, s.place, s.channel, s.owned, s.quantity, s.same, s.message_id
+FROM message m JOIN sighting s ON s.message_id = m.id WHERE m.received_us >= ? ORDER BY s.place, s.message_id

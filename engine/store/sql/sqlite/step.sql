@@ -25,6 +25,13 @@ INSERT INTO delivery (id, message_id, channel, destination, effect, action, lane
                       joins)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
+-- name: insert_sighting
+INSERT OR REPLACE INTO sighting (key, destination, effect, part, channel, owned, place, quantity, same, message_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: forget_sighting
+DELETE FROM sighting WHERE key = ? AND destination = ? AND effect = ?
+
 -- name: owner_of_key
 SELECT message_id FROM effect
 WHERE owns = 1 AND key = ? AND destination = ? AND name = ? AND action = ? AND version = ? AND part = ?
