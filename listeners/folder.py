@@ -59,7 +59,7 @@ class FolderListener:
         self._quiet = quiet
         self._unfinished = tuple(unfinished)
         self._seen: dict[str, tuple[Stamp, float]] = {}  # since when a file is unchanged
-        self._away = False
+        self._trouble = ""  # the fault that was told last, until a look has none
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
@@ -81,9 +81,8 @@ class FolderListener:
     async def look(self) -> int:
         """Takes every file that is whole; gives how many were dealt with."""
         if not await asyncio.to_thread(self.folder.is_dir):
-            self._say_away()
+            self._say_once("FIL008", "the folder is not there", "mount it; if it is new, make it")
             return 0
-        self._away = False
         done = 0
         try:
             for path in await asyncio.to_thread(self._claimed):
@@ -91,12 +90,14 @@ class FolderListener:
             for name in await asyncio.to_thread(self._whole):
                 if self._stopping.is_set() or not self._intake.accepting:
                     break
-                done += await self._deal_with(await asyncio.to_thread(self._claim, name))
+                claimed = await asyncio.to_thread(self._claim, name)
+                done += await self._deal_with(claimed) if claimed else 0
+            self._trouble = ""
         except StoreUnavailable:
             pass  # what is claimed is gone on with at the next look
         except OSError as error:
             what = f"the folder cannot be worked in: {type(error).__name__}"
-            self._report(Fault(self.feed, "FIL005", what, "see that the engine may write and rename in it"))
+            self._say_once("FIL005", what, "see that the engine may write and rename in it")
         return done
 
     async def _run(self) -> None:
@@ -140,9 +141,13 @@ class FolderListener:
                     stat = entry.stat(follow_symlinks=False)
                     yield entry.name, (stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
-    def _claim(self, name: str) -> Path:
+    def _claim(self, name: str) -> Path | None:
+        """None when it was taken back meanwhile."""
         claimed = self.folder / TAKING / name
-        os.rename(self.folder / name, claimed)
+        try:
+            os.rename(self.folder / name, claimed)
+        except FileNotFoundError:
+            return None
         return claimed
 
     # What becomes of one -------------------------------------------------------------------------------------
@@ -193,12 +198,11 @@ class FolderListener:
         os.replace(path, place)
         self._report(Fault(f"{self.feed} {mark}", fault.code, fault.what, fault.mend, severity="warning"))
 
-    def _say_away(self) -> None:
-        """Once, until it is there again."""
-        if not self._away:
-            self._away = True
-            what, mend = "the folder is not there", "mount it; if it is new, make it"
-            self._report(Fault(self.feed, "FIL008", what, mend))
+    def _say_once(self, code: str, what: str, mend: str) -> None:
+        """Not again each second, while it lasts."""
+        if self._trouble != code:
+            self._trouble = code
+            self._report(Fault(self.feed, code, what, mend))
 
 
 def _move(path: Path, place: Path) -> None:

@@ -131,6 +131,10 @@ class Reader(Protocol):
         """Files that came in by folders, newest first."""
         ...
 
+    async def filed_in(self, file: int) -> list[MessageId]:
+        """The messages of a file, in its order."""
+        ...
+
     async def file_of(self, message: MessageId) -> FilePlace | None:
         """The file that a message came in, or None."""
         ...

@@ -182,6 +182,9 @@ class SqliteReads:
         rows = self._rows("files", limit)
         return [_file(*row) for row in rows]
 
+    async def filed_in(self, file: int) -> list[MessageId]:
+        return [MessageId(message) for (message,) in self._rows("filed_in", file)]
+
     async def file_of(self, message: MessageId) -> FilePlace | None:
         rows = self._rows("file_of", message)
         return FilePlace(*rows[0]) if rows else None

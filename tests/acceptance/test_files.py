@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from signal import SIGKILL
 
@@ -56,11 +57,15 @@ def archived(folder: Path) -> list[str]:
     return [path.name for path in folder.glob("archive/*/*")]
 
 
-def until(folder: Path, count: int) -> None:
+def wait_for(happened: Callable[[], object]) -> None:
     end = time.monotonic() + WAIT
-    while len(archived(folder)) < count:
-        assert time.monotonic() < end, list(folder.rglob("*"))
+    while not happened():
+        assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def until(folder: Path, count: int) -> None:
+    wait_for(lambda: len(archived(folder)) >= count)
 
 
 def test_a_night_run_is_booked_once_also_when_the_engine_is_killed_in_it(
@@ -68,9 +73,7 @@ def test_a_night_run_is_booked_once_also_when_the_engine_is_killed_in_it(
 ):
     suture.start()
     drop(folder, "night.hl7", night(1, 400))
-    end = time.monotonic() + WAIT
-    while not json.loads(suture.ask("files", "--json").stdout):
-        assert time.monotonic() < end
+    wait_for(lambda: json.loads(suture.ask("files", "--json").stdout))
     suture.stop(SIGKILL)
     suture.start()
     until(folder, 1)
@@ -80,10 +83,7 @@ def test_a_night_run_is_booked_once_also_when_the_engine_is_killed_in_it(
     shown = suture.ask("show", "7").stdout
     assert "7 of 400 in file 1, night.hl7" in shown
     drop(folder, "copy.hl7", night(1, 400))
-    end = time.monotonic() + WAIT
-    while not list(folder.glob("refused/*-copy.hl7")):
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_for(lambda: list(folder.glob("refused/*-copy.hl7")))
     assert suture.account()["messages"]["by_state"] == {"routed": 400}
     assert "FIL002" in suture.log()
     assert "night.hl7" not in suture.log()
@@ -95,5 +95,15 @@ def test_a_miscounted_file_waits_and_goes_when_a_person_says_so(suture: Suture, 
     until(folder, 1)
     assert suture.account()["messages"]["by_state"] == {"held": 2}
     assert "FIL006" in suture.ask("worklist").stdout
-    suture.ask("release", "--owner", "interface", "--reason", "the sender counts wrongly")
+    suture.ask("release", "--file", "1", "--reason", "the sender counts wrongly")
     assert suture.settled()["messages"]["by_state"] == {"routed": 2}
+    drop(folder, "wrong.hl7", night(3, 4, says=1))
+    until(folder, 2)
+    suture.ask("drop", "--file", "2", "--reason", "sent again, whole")
+    drop(folder, "whole.hl7", night(3, 4))
+    until(folder, 3)
+    assert suture.settled()["messages"]["by_state"] == {"routed": 4, "filtered": 2}
+    assert "watches" in suture.ask("doctor").stdout
+    drop(folder, "empty.hl7", "")
+    wait_for(lambda: list(folder.glob("refused/*-empty.hl7.txt")))
+    assert "1 files in" in suture.ask("doctor").stdout

@@ -260,6 +260,21 @@ async def test_a_folder_that_is_away_is_said_once_and_not_made(house: House):
     assert len(await house.controls()) == 1
 
 
+async def test_an_archive_that_cannot_be_written_is_said_once_and_the_file_waits(house: House):
+    (house.inbox / "archive").mkdir()
+    in_the_way = house.inbox / "archive" / "2026-11-20"
+    in_the_way.write_bytes(b"")
+    (house.inbox / "night.hl7").write_bytes(message(1))
+    watcher = house.engine()
+    for _ in range(3):
+        await watcher.look()
+    assert house.told.faults == ["FIL005"]
+    in_the_way.unlink()
+    await watcher.look()
+    assert [name.partition("/")[0] for name in house.files()] == ["archive"]
+    assert [control for control, _ in await house.controls()] == ["C1"]
+
+
 class Killer:
     """Kills the process before or after the n-th of its effects: renames and commits."""
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from engine.activation import activate
+from engine.capture.desk import check_taken
 from engine.clock import SystemClock
 from engine.domain.filing import Dropped, FileRefused
 from engine.domain.message import MessageId
 from engine.domain.status import MessageState
 from engine.domain.views import MessageQuery, MessageView
-from engine.pipeline import trial
+from engine.errors import UsageError
+from engine.pipeline import filing, trial
 from engine.pipeline.filing import Filing
 from engine.pipeline.people import people_of
 from engine.pipeline.releasing import Releaser
@@ -144,8 +148,6 @@ async def test_an_odd_row_is_refused_and_an_unknown_item_is_released_by_its_row(
 
 
 async def test_a_miscounted_file_is_stepped_when_a_person_releases_it(house: House, monkeypatch):
-    from engine.pipeline import filing
-
     real = filing.open_file
     monkeypatch.setattr(
         filing, "open_file", lambda *given: real(*given)._replace(miscounts=("FTS-1 says 2",))
@@ -209,7 +211,11 @@ def test_a_channels_test_is_of_one_message(text: str, said: str):
     assert said in difference
 
 
-def _given(test, text: str):
-    from dataclasses import replace
+def test_rows_are_not_captured():
+    channel = next(one for one in compile_release(load_site(FILES)).channels if one.name == "cathlab")
+    with pytest.raises(UsageError, match="CAP012"):
+        check_taken(SimpleNamespace(channel=channel), SimpleNamespace(id=1))
 
+
+def _given(test, text: str):
     return replace(test, given=text.encode())

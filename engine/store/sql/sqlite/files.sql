@@ -23,3 +23,6 @@ FROM file f ORDER BY f.id DESC LIMIT ?
 
 -- name: file_of
 SELECT f.id, f.name, d.place, f.messages FROM filed d JOIN file f ON f.id = d.file_id WHERE d.message_id = ?
+
+-- name: filed_in
+SELECT message_id FROM filed WHERE file_id = ? ORDER BY place
