@@ -52,7 +52,7 @@ class MllpListener(Listener):
         port: int,
         limit: int = MESSAGE_LIMIT,
         tolerant: bool = False,
-        max_connections: int = 256,
+        max_connections: int = 4096,
         allowed_peers: Sequence[Network] = (),
         grace: float = 1.5,
         tls: TlsFiles | None = None,

@@ -1,7 +1,7 @@
 """The same use told by a cabinet, by the EHR and by the case: one effect, and completeness shows the gaps.
 
-What each feed tells is drawn beforehand, and comes in any order; now and then the feed that counts is silent. A use must be
-booked once where that feed told it, never where it did not, and exactly the latter must be gaps.
+What each feed tells is drawn beforehand, and comes in any order; now and then the feed that counts is silent. A use
+must be booked once where that feed told it, never where it did not, and exactly the latter must be gaps.
 """
 
 from __future__ import annotations

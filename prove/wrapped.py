@@ -197,6 +197,34 @@ def all_own() -> None:
     owing.sighting_of = owned
 
 
+def cross_answers() -> None:
+    """Answers go out as they come, whichever message of the connection waits first."""
+    from listeners import mllp
+
+    real = mllp._Connection._settled
+
+    def settled(self, answer):  # type: ignore[no-untyped-def]
+        self._waiting = type(self._waiting)(sorted(self._waiting, key=lambda one: not one[0].done()))
+        self._waiting.rotate(1)
+        return real(self, answer)
+
+    mllp._Connection._settled = settled  # type: ignore[method-assign]
+
+
+def stumble() -> None:
+    """A number that is too long is a fault of ours."""
+    from engine.pipeline import stepper
+
+    real = stepper.read_message
+
+    def read(release, digester, inbound):  # type: ignore[no-untyped-def]
+        if b"9" * 300 in inbound.raw:
+            raise ZeroDivisionError
+        return real(release, digester, inbound)
+
+    stepper.read_message = read
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "forget-marks": forget_marks,
     "hope": hope,
@@ -213,6 +241,8 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "forget-releases": forget_releases,
     "late-saves": late_saves,
     "all-own": all_own,
+    "cross-answers": cross_answers,
+    "stumble": stumble,
 }
 
 

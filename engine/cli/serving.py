@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import click
 
 from engine.cli.output import env_option, guarded, site_option
+
+CONNECTIONS = 16_384
+"""Descriptors: some listeners' worth of idle senders, and the store's files."""
 
 
 @click.command()
@@ -27,6 +31,7 @@ def serve(folder: Path, environment: str | None, log_level: str) -> None:
     from engine.observe.logs import configure
 
     configure(log_level)
+    _open_many()
     run(_serve(folder, environment))
 
 
@@ -54,6 +59,14 @@ async def _serve(folder: Path, environment: str | None) -> None:
     click.echo("stopping: doors closed, finishing what is on its way")
     await engine.stop()
     click.echo("stopped")
+
+
+def _open_many() -> None:
+    """Senders keep their connections open for days: as many as the system lets this process have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS if hard == resource.RLIM_INFINITY else min(CONNECTIONS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop(stopping: asyncio.Event) -> None:

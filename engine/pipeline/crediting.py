@@ -42,11 +42,8 @@ def judge_credit(
 ) -> Judged | None:
     """The reversals that a credit owes, or why it is held. None: its original is not known here, and the channel lets
     it post alone."""
-    quantity = line.fields.get("quantity")
-    if not isinstance(quantity, Decimal) or quantity == 0:
-        return _hold(context, line, identity, "quantity missing or zero")
-    if line.fields.get("credit") is True and quantity < 0:
-        return _hold(context, line, identity, "credit with a negative quantity")
+    quantity = line.fields["quantity"]
+    assert isinstance(quantity, Decimal)
     told = told_before(context, index, line, identity, Action.REVERSE, earlier)
     if told is not None:
         return told

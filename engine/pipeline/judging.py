@@ -50,22 +50,15 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
     because = skipped(context, names)
     if because is not None:
         return Judged(LineState.FILTERED, because)
-    action = Action.REVERSE if is_credit(line.fields) else Action.POST
-    if line.faults:
-        fault = line.faults[0]
-        return hold_all(context, line, identity, Hold(INTERFACE, f"{fault.code} {fault.what}"), action)
-    stated = line.fields.get("stated_currency")
-    if stated and stated != context.release.currency:
-        return hold_all(context, line, identity, Hold(INTERFACE, "stated in another currency"), action)
+    hold = _unusable(context, line)
+    if hold is not None:
+        return _held_once(context, index, line, identity, hold, earlier)
     if is_credit(line.fields):
         owes = _corroborated(context, line, identity, names)
         if owes is not None:
             return Judged(LineState.FILTERED, owes.why_nothing, sightings=owes.sightings)
         credited = judge_credit(context, index, line, identity, names, earlier)
         return credited or _post(context, index, line, identity, names, earlier, Action.REVERSE)
-    quantity = line.fields.get("quantity")
-    if not isinstance(quantity, Decimal) or quantity == 0:
-        return hold_all(context, line, identity, Hold(INTERFACE, "quantity missing or zero"))
     told = told_before(context, index, line, identity, Action.POST, earlier)
     if told is not None:
         return told
@@ -74,6 +67,35 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
         if posted:
             return judge_changed(context, line, identity, names, posted)
     return _post(context, index, line, identity, names, earlier, Action.POST)
+
+
+def _unusable(context: Context, line: Line) -> Hold | None:
+    """Why nothing can be made of the line, whatever was told before."""
+    if line.faults:
+        return Hold(INTERFACE, f"{line.faults[0].code} {line.faults[0].what}")
+    stated = line.fields.get("stated_currency")
+    if stated and stated != context.release.currency:
+        return Hold(INTERFACE, "stated in another currency")
+    quantity = line.fields.get("quantity")
+    if not isinstance(quantity, Decimal) or quantity == 0:
+        return Hold(INTERFACE, "quantity missing or zero")
+    if line.fields.get("credit") is True and quantity < 0:
+        return Hold(INTERFACE, "credit with a negative quantity")
+    return None
+
+
+def _held_once(
+    context: Context, index: int, line: Line, identity: Identity, hold: Hold, earlier: Earlier
+) -> Judged:
+    """A line that is told again is the same one, whether it can be used or not: its key is held once."""
+    action = Action.REVERSE if is_credit(line.fields) else Action.POST
+    told = told_before(context, index, line, identity, action, earlier)
+    if told is not None:
+        return told
+    if _corrects(context, line, identity) and context.posted(index, identity):
+        return hold_all(context, line, identity, hold, action, owns=False)
+    key, version = _key_and_version(context, index, line, identity, earlier, action)
+    return hold_all(context, line, identity._replace(key=key), hold, action, version=version)
 
 
 def merges_nothing(context: Context, line: Line) -> bool:

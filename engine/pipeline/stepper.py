@@ -18,7 +18,7 @@ from engine.domain.ports import Reader, Writer
 from engine.domain.posting import NO_FACTS, Document, FactKeys, Facts, Priority, Stepped
 from engine.domain.status import DeliveryState, MessageState
 from engine.domain.views import Outgoing
-from engine.errors import MessageError, StoreUnavailable, SutureError
+from engine.errors import Bug, MessageError, StoreUnavailable, SutureError
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import Edition, Editions
 from engine.pipeline.inbox import Inbox, Taken
@@ -31,6 +31,9 @@ R = TypeVar("R")
 
 SLICE = 8
 """Messages worked on before the loop has its turn: two milliseconds."""
+
+TRIES = 20
+"""Times that a message which lost a key, or whose original moved on, is stepped again before it is held."""
 
 RECOVERY_PAUSE = 0.5
 """Seconds before a store that failed is tried again."""
@@ -200,7 +203,9 @@ class Stepper:
 
     async def _route(self, batch: Sequence[Prepared], late: bool) -> None:
         """Gathers, steps and commits; what lost its key meanwhile is gathered and stepped again."""
-        while batch:
+        for _ in range(TRIES):
+            if not batch:
+                return
             facts = await gather(self._reader, self._digester, batch)
             stepped = await in_slices(self._stepped, list(zip(batch, facts, strict=True)))
             routed = self._routed(batch, stepped, late)
@@ -222,6 +227,8 @@ class Stepper:
                     self._let_go((change,))
                     lost.append(prepared)
             batch = lost
+        if batch:
+            await self._apart(batch, late, Bug("a step is contested however often it is run"))
 
     async def _apart(self, batch: Sequence[Prepared], late: bool, error: SutureError) -> None:
         """A batch that the store refused: each message alone, and the one at fault is held, so that one poisoned

@@ -38,7 +38,9 @@ class Compared(NamedTuple):
 def completeness(sightings: Iterable[SightingView]) -> list[Compared]:
     """All places that more than one feed could tell of, those with gaps first."""
     seen = list(sightings)
-    owned = {(one.destination, one.effect, one.same) for one in seen if one.owned and one.same is not None}
+    owned: set[tuple[str, str, bytes | None]] = {
+        (one.destination, one.effect, one.same) for one in seen if one.owned and one.same is not None
+    }
     groups: dict[tuple[str, str, str], list[SightingView]] = defaultdict(list)
     for one in seen:
         groups[one.destination, one.effect, one.place].append(one)

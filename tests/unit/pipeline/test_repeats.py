@@ -88,3 +88,19 @@ async def test_one_id_twice_in_a_message_with_other_content_is_held(house, texts
 async def test_one_id_for_a_charge_and_its_credit_in_a_message_is_no_duplicate(house, texts):
     told = await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T1", kind="CD")))
     assert LineState.DUPLICATE not in {line.state for line in await house.store.lines(told.id)}
+
+
+async def test_a_line_that_cannot_be_read_is_held_once_however_often_it_is_told(house, texts):
+    """Its unit is in no table: told again, it is the same line, and stops nobody."""
+    first = await house.tell(texts.dft(texts.ft1("T1", code="NO-UNIT")))
+    again = await house.tell(texts.dft(texts.ft1("T1", code="NO-UNIT"), control="2"))
+    other = await house.tell(texts.dft(texts.ft1("T1", code="NO-UNIT", quantity="2"), control="3"))
+    weak = [await house.tell(texts.dft(texts.ft1("", code="NO-UNIT"), control=str(n))) for n in (4, 5)]
+    twice = await house.tell(
+        texts.dft(texts.ft1("T9", code="NO-UNIT"), texts.ft1("T9", code="NO-UNIT"), control="6")
+    )
+    states = [one.state for one in (first, again, other, *weak, twice)]
+    held = MessageState.HELD
+    assert states == [held, MessageState.DUPLICATE, held, held, held, held]
+    assert await house.causes(other.id) == {"changed after it was posted"}
+    assert await house.causes(weak[1].id) == {"suspected duplicate"}

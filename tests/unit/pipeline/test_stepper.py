@@ -10,7 +10,7 @@ import pytest
 
 from engine.activation import activate
 from engine.clock import SystemClock, to_us
-from engine.domain.changes import Received
+from engine.domain.changes import Conflict, Received, Routed
 from engine.domain.message import Inbound
 from engine.domain.posting import Priority
 from engine.domain.status import MessageState
@@ -131,3 +131,25 @@ async def test_a_message_that_the_store_refuses_is_held_and_stops_nobody(parts, 
     assert states.pop(poisoned) is MessageState.HELD
     assert set(states.values()) == {MessageState.ROUTED}
     assert told.failures
+
+
+async def test_a_message_whose_key_is_never_free_is_held_and_stops_no_other(parts, monkeypatch):
+    store, stepper, _, told = parts
+    real = store.submit
+
+    async def contested(changes):
+        """As if another owned what the first message wants, whatever it wants."""
+        if not any(isinstance(one, Routed) and one.message == 1 and one.stepped.effects for one in changes):
+            return await real(changes)
+        others = [one for one in changes if one.message != 1]
+        answers = iter(await real(others) if others else ())
+        return [Conflict(b"key") if one.message == 1 else next(answers) for one in changes]
+
+    monkeypatch.setattr(store, "submit", contested)
+    await store.submit([received(1), received(2)])
+    await stepper.start()
+    await idle(stepper)
+    states = {view.id: (view.state, view.reason) for view in await store.messages(MessageQuery())}
+    assert states[1] == (MessageState.HELD, "BUG001 its step could not be kept")
+    assert states[2][0] is MessageState.ROUTED
+    assert len(told.failures) == 1
