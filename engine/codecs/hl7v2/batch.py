@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from engine.codecs.hl7v2.charset import wide_codec
 
-_LINE_ENDS = re.compile(rb"[\r\n\x0b\x1c]+")
+_LINES = re.compile(rb"[^\r\n\x0b\x1c]+")
+"""Found one by one: to split a night's file at once would stop the whole process meanwhile."""
 _BEGINS = re.compile(rb"(?i:(MSH|FHS|BHS|BTS|FTS))(?![\w\s])")
 _BEFORE = b"\xef\xbb\xbf \t\x00"
 _SENDER, _ID, _COUNT = slice(2, 4), 10, 1
@@ -44,7 +45,8 @@ def open_envelopes(raw: bytes) -> Envelopes:
         return Envelopes([raw])
     messages: list[list[bytes]] = []
     ledger = _Ledger()
-    for line in _LINE_ENDS.split(raw):
+    for found in _LINES.finditer(raw):
+        line = found[0]
         bare = line.lstrip(_BEFORE)
         begins = _BEGINS.match(bare)
         name = begins[1].upper() if begins else b""
