@@ -95,25 +95,24 @@ def judge_whole(
 ) -> Judged:
     """What becomes of a line, against what was posted of it. `because`: why the channel leaves it out, if it does."""
     line, identity = part.event.lines[index], part.identities[index]
+    if context.channel.reader.kind is Kind.ENCOUNTER and _cancelled(context):
+        return Judged(LineState.FILTERED, TO_DECIDE)  # rules of money, 11: a person decides
+    for number, body in earlier.told(identity, Action.POST):
+        if body == identity.body:
+            return Judged(LineState.DUPLICATE, f"told by line {number}")
+        hold = Hold(INTERFACE, "one id with two contents in a message")
+        return hold_all(context, line, identity, hold, owns=False)
     known = list(_known(context, part, index))
     stale = _stale(context, known)
     posted = _posted(known, stale)
-    version = 1 + max((original.version for original in posted), default=0)
     left_out = index >= len(part.event.lines) - part.left_out
-    twice = earlier.told(identity, Action.POST)
-    if context.channel.reader.kind is Kind.ENCOUNTER and _cancelled(context):
-        return Judged(LineState.FILTERED, TO_DECIDE)  # rules of money, 11: a person decides
-    if twice:
-        return Judged(LineState.DUPLICATE, f"told by line {twice[0][0]}") if twice[0][1] == identity.body else (
-            hold_all(context, line, identity, Hold(INTERFACE, "one id with two contents in a message"), owns=False)
-        )  # fmt: skip
-    if not left_out and because is None:
-        fault = _fault(context, part, line)
-        if fault is not None:
-            held = hold_all(context, line, identity, Hold(INTERFACE, fault), version=version)
-            return held._replace(withdraws=stale)
-    nothing = left_out or because is not None or line.fields.get("quantity") == 0
-    verdict = _judged(context, line, identity, names, posted, nothing, because or LEFT_OUT)
+    fault = None if left_out or because is not None else _fault(context, part, line)
+    if fault is not None:
+        version = 1 + max((original.version for original in posted), default=0)
+        verdict = hold_all(context, line, identity, Hold(INTERFACE, fault), version=version)
+    else:
+        nothing = left_out or because is not None or line.fields.get("quantity") == 0
+        verdict = _judged(context, line, identity, names, posted, nothing, because or LEFT_OUT)
     return verdict._replace(withdraws=stale)
 
 
