@@ -26,6 +26,7 @@ from engine.errors import UsageError
 from engine.far_ends import adapter_of, keys_target, policy_of
 from engine.observe.logs import EngineLog
 from engine.pipeline.digests import Digester
+from engine.pipeline.filing import Filing
 from engine.pipeline.intake import Intake
 from engine.pipeline.resources import ResourceDoor
 from engine.pipeline.sequels import Sequels
@@ -39,6 +40,7 @@ from engine.store.sqlite import SqliteStore
 from listeners.base import Listener
 from listeners.credentials import Credentials
 from listeners.fhir import FhirListener
+from listeners.folder import FolderListener
 from listeners.http import HttpListener
 from listeners.mllp import MllpListener
 
@@ -128,6 +130,7 @@ class Engine:
         self._log = EngineLog()
         self._started: list[Service] = []
         self.listeners: list[Listener] = []
+        self.folders: list[FolderListener] = []
         self.recovering = False
 
     async def start(self) -> None:
@@ -182,6 +185,16 @@ class Engine:
         for listener in listeners_of(release, place, intake, resources, self._log):
             intake.pauses(listener)
             self.listeners.append(await self._up(listener))
+        filing = Filing(
+            store,
+            lambda: stepper.edition.release,
+            self._clock,
+            stepper.arrived,
+            self._log,
+            lambda: intake.accepting,
+        )
+        for folder in folders_of(release, place, filing, self._clock, self._log):
+            self.folders.append(await self._up(folder))
 
     async def _up(self, service: S) -> S:
         self._started.append(service)
@@ -190,9 +203,9 @@ class Engine:
 
     async def stop(self) -> None:
         """Doors close within two seconds; sends in flight get their grace (rules of money, 32)."""
-        doors = [service for service in self._started if isinstance(service, Listener)]
+        doors = [service for service in self._started if isinstance(service, Listener | FolderListener)]
         await asyncio.gather(*(door.stop() for door in doors))
-        for service in reversed([service for service in self._started if not isinstance(service, Listener)]):
+        for service in reversed([service for service in self._started if service not in doors]):
             await service.stop()
         self._started.clear()
 
@@ -241,6 +254,8 @@ def listeners_of(
                 )
             )
             continue
+        if rules.kind == "folder":
+            continue  # it has no port: `folders_of`
         over_http: dict[str, Any] = {
             "report": log.fault,
             "host": spot.host,
@@ -256,3 +271,22 @@ def listeners_of(
         else:
             found.append(HttpListener(name, intake, **over_http))
     return found
+
+
+def folders_of(
+    release: Release, place: Environment, intake: Filing, clock: Clock, log: EngineLog
+) -> list[FolderListener]:
+    """A watched folder for each that the environment gives a place."""
+    return [
+        FolderListener(
+            name,
+            intake,
+            clock,
+            report=log.fault,
+            folder=spot.folder,
+            quiet=release.listeners[name].files.quiet,
+            unfinished=release.listeners[name].files.unfinished,
+        )
+        for name, spot in place.listeners.items()
+        if spot.folder is not None
+    ]

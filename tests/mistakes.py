@@ -344,6 +344,8 @@ MISTAKES = [
     ),
     Mistake(DEMO, "  cabinet: {", "  cabnet: {", "SIT051", "cabnet", "did you mean 'cabinet'?", "", "SIT050"),
     Mistake(DEMO, "port: 2576", "port: 2575", "SIT052", "2575", "its own"),
+    Mistake(DEMO, "{port: 2576}", "{folder: var/in}", "SIT095", "cabinet", "write {port: "),
+    Mistake(SITE, "kind: hl7-http", "kind: folder", "SIT095", "hl7-http: {", "hl7-http: {folder: ", DEMO),
     Mistake(DEMO, "secrets_in_clear: allowed\n", "", "SIT053", "demo}", "${secret:NAME}"),
     Mistake(DEMO, "password: demo", 'password: "${vault:x}"', "SIT053", '"${vault', "${env:NAME}"),
     Mistake(DEMO, ", password: demo", "", "SIT056", "hl7-http", "both"),

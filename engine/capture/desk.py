@@ -62,7 +62,10 @@ def desk_for(site: Site, channel: str, name: str) -> Desk:
 
 
 def check_taken(desk: Desk, view: MessageView) -> None:
-    """Raises `UsageError` for a message that the channel does not take."""
+    """Raises `UsageError` for a message that the channel does not take, or that nothing can take the people out of."""
+    if desk.channel.reader.rows is not None:
+        mend = "write a file with made-up rows, and name it in `given`"
+        raise UsageError("CAP012", "rows of files are not captured", mend)
     takers = [one.name for one in desk.release.channels_for(view.feed, view.type)]
     if desk.channel.name not in takers:
         mend = (

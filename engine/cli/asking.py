@@ -69,7 +69,7 @@ def messages(
     """Find messages, newest first."""
     query = MessageQuery(
         feed=feed,
-        type=kind,
+        type=kind.upper() if kind else None,
         state=MessageState[state.upper()] if state else None,
         control_id=control_id,
         document=document,
@@ -114,6 +114,7 @@ async def _story(reader: Any, number: MessageId) -> dict[str, Any]:
     view = found[0]
     return {
         "message": {**view._asdict(), "state": view.state.word, "received": when(view.received_us)},
+        "file": place._asdict() if (place := await reader.file_of(number)) else None,
         "lines": [{**line._asdict(), "state": line.state.word} for line in await reader.lines(number)],
         "effects": [
             {**effect._asdict(), "state": effect.state.word, "action": effect.action.name.lower(),
@@ -142,6 +143,8 @@ def _story_lines(story: dict[str, Any]) -> Iterator[str]:
         f"message {message['id']} from {message['feed']}, {message['type']}, received {message['received']}, "
         f"{message['size']} bytes: {message['state']} {message['reason']}".rstrip()
     )
+    if (place := story["file"]) is not None:
+        yield f"  {place['place']} of {place['messages']} in file {place['file']}, {place['name']}"
     for line in story["lines"]:
         stated = "unpriced" if line["stated"] is None else f"{line['stated']} {line['currency']}"
         credit = " credit" if line["credit"] else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -97,6 +98,9 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
         "store", True, f"{place.store}" if place.store.exists() else "will be made at the first start"
     )
     for name, spot in place.listeners.items():
+        if spot.folder is not None:
+            yield _folder(name, spot.folder)
+            continue
         free = running or _free(spot.host, spot.port)
         yield Finding(
             f"listener {name}",
@@ -126,6 +130,19 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
         yield Finding(f"destination {name}", answers, said)
     if release and place.store.exists():
         yield from _keys(release, place)
+
+
+def _folder(listener: str, folder: Path) -> Finding:
+    """Whether a folder is there and may be worked in, and whether anything was refused in it."""
+    what = f"listener {listener}"
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return Finding(
+            what, False, f"not there, or not ours to write: {folder}; if it is new: mkdir -p {folder}"
+        )
+    refused = [path for path in folder.glob("refused/*") if path.suffix != ".txt"]
+    if refused:
+        return Finding(what, False, f"{len(refused)} files in {folder}/refused; each has a note beside it")
+    return Finding(what, True, f"watches {folder}")
 
 
 def _certificate(listener: str, files: TlsFiles) -> Finding:

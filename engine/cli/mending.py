@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import click
 
-from engine.cli.connect import release_held, tell_engine
+from engine.cli.connect import reader_of, release_held, tell_engine
 from engine.cli.output import NUMBER, env_option, guarded, json_option, say, site_option
 from engine.errors import UsageError
 
 reason_option = click.option("--reason", default="", help="Why; kept in the audit.")
+file_option = click.option(
+    "--file", type=NUMBER, help="The messages of this file; `suture files` has its number."
+)
 numbers_argument = click.argument("numbers", type=NUMBER, nargs=-1, metavar="[MESSAGE]...")
+
+
+def messages_of(
+    folder: Path, environment: str | None, numbers: tuple[int, ...], file: int | None
+) -> tuple[int, ...]:
+    """Those that were named, and those of the file."""
+    if file is None:
+        return numbers
+    with reader_of(folder, environment) as reader:
+        found = asyncio.run(reader.filed_in(file))
+    if not found:
+        raise UsageError("CTL004", f"there is no file {file}", "find it with `suture files`")
+    return (*numbers, *found)
 
 
 def _words(answer: dict[str, Any]) -> list[str]:
@@ -21,6 +38,7 @@ def _words(answer: dict[str, Any]) -> list[str]:
 
 @click.command()
 @numbers_argument
+@file_option
 @click.option("--all", "everything", is_flag=True, help="Everything that is held.")
 @click.option("--owner", help="What this owner's worklist holds.")
 @click.option("--cause", help="What is held for this cause, as the worklist words it.")
@@ -34,6 +52,7 @@ def _words(answer: dict[str, Any]) -> list[str]:
 @guarded
 def release(
     numbers: tuple[int, ...],
+    file: int | None,
     everything: bool,
     owner: str | None,
     cause: str | None,
@@ -44,6 +63,7 @@ def release(
     as_json: bool,
 ) -> None:
     """Step held lines again with what is known now; those that can, go out at the end of their lanes."""
+    numbers = messages_of(folder, environment, numbers, file)
     if not (numbers or everything or owner or cause):
         raise UsageError(
             "CLI004", "what is to be released is not said", "name messages, --owner, --cause or --all"
@@ -67,15 +87,24 @@ def _released(answer: dict[str, Any]) -> list[str]:
 
 @click.command()
 @numbers_argument
+@file_option
 @reason_option
 @site_option
 @env_option
 @json_option
 @guarded
-def drop(numbers: tuple[int, ...], reason: str, folder: Path, environment: str | None, as_json: bool) -> None:
+def drop(
+    numbers: tuple[int, ...],
+    file: int | None,
+    reason: str,
+    folder: Path,
+    environment: str | None,
+    as_json: bool,
+) -> None:
     """Decide that what these messages hold is not to be posted. Needs a reason."""
+    chosen = messages_of(folder, environment, numbers, file)
     say(
-        tell_engine(folder, environment, "drop", {"messages": list(numbers), "reason": reason}),
+        tell_engine(folder, environment, "drop", {"messages": list(chosen), "reason": reason}),
         as_json,
         _words,
     )

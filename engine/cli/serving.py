@@ -49,6 +49,8 @@ async def _serve(folder: Path, environment: str | None) -> None:
     gc.set_threshold(20_000, 20, 50)
     for listener in engine.listeners:
         click.echo(f"listening: {listener.feed} on port {listener.port}")
+    for watched in engine.folders:
+        click.echo(f"watching: {watched.feed} in {watched.folder}")
     if engine.recovering:
         click.echo("recovering: nothing leaves before it was asked about; `suture recovered` ends it")
     click.echo("ready")

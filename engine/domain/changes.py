@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from engine.domain.filing import FileState
 from engine.domain.message import MessageId
 from engine.domain.outcome import Outcome
 from engine.domain.posting import Stepped
@@ -17,8 +18,8 @@ from engine.domain.status import DeliveryState, MessageState
 class Received(NamedTuple):
     """A message to keep. `control`: (key, body) digests for MSH-10 duplicates, None when it has no MSH-10.
 
-    `edition`, `to`: see `Inbound`. Answer: `Kept`. A repeated body under the same key is kept as DUPLICATE of the
-    first.
+    `edition`, `to`: see `Inbound`. `filed`: (file, place in it). Answer: `Kept`. A repeated body under the same key is
+    kept as DUPLICATE of the first.
     """
 
     feed: str
@@ -35,6 +36,7 @@ class Received(NamedTuple):
     actor: str = ""
     edition: int | None = None
     to: str | None = None
+    filed: tuple[int, int] | None = None
 
 
 class Kept(NamedTuple):
@@ -63,6 +65,41 @@ class Together(NamedTuple):
     """One for each message, in their order."""
 
     kept: tuple[Kept, ...]
+
+
+class FileBegun(NamedTuple):
+    """A file is about to be taken. `sha256`: of its bytes, by which it is known in its feed; `label`: digest of the id
+    that its sender gave it, or None. `cut`: digest of the messages that it was taken apart into; `held`: why they wait
+    for a person, or ''. Answer: `FileKnown`, of the same file when it was begun before."""
+
+    feed: str
+    name: str
+    sha256: bytes
+    label: bytes | None
+    messages: int
+    cut: bytes
+    held: str
+    at_us: int
+
+
+class FileKnown(NamedTuple):
+    """`id`, `state`, `held`, `cut`, `began_us`: of the file; `done`: so many of its messages are durable. `other`: it
+    was not begun, since that other file has its label."""
+
+    id: int
+    state: FileState
+    held: str
+    cut: bytes
+    began_us: int
+    done: int
+    other: bool = False
+
+
+class FileMoved(NamedTuple):
+    """A file stands elsewhere. Answer: None."""
+
+    file: int
+    state: FileState
 
 
 class Routed(NamedTuple):
@@ -281,6 +318,8 @@ class Acted(NamedTuple):
 Change = (
     Received
     | Interaction
+    | FileBegun
+    | FileMoved
     | Routed
     | Released
     | Corrected
@@ -298,4 +337,4 @@ Change = (
     | Activated
     | Acted
 )
-Answered = Kept | Together | RoutedAs | Conflict | Lost | int | None
+Answered = Kept | Together | FileKnown | RoutedAs | Conflict | Lost | int | None

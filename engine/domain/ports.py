@@ -18,6 +18,8 @@ from engine.domain.views import (
     DeliveryView,
     EditionView,
     EffectView,
+    FilePlace,
+    FileView,
     HeldGroup,
     HeldView,
     LateEffects,
@@ -154,6 +156,18 @@ class Reader(Protocol):
         ...
 
     async def messages(self, query: MessageQuery) -> list[MessageView]: ...
+
+    async def files(self, limit: int) -> list[FileView]:
+        """Files that came in by folders, newest first."""
+        ...
+
+    async def filed_in(self, file: int) -> list[MessageId]:
+        """The messages of a file, in its order."""
+        ...
+
+    async def file_of(self, message: MessageId) -> FilePlace | None:
+        """The file that a message came in, or None."""
+        ...
 
     async def raw(self, message: MessageId) -> bytes | None: ...
 

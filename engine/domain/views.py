@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
+from engine.domain.filing import FileState
 from engine.domain.message import MessageId
 from engine.domain.posting import Action, Measure, Priority
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
@@ -58,6 +59,28 @@ class MessageView(NamedTuple):
     relates_to: int | None
     actor: str
     size: int
+
+
+class FileView(NamedTuple):
+    """A file that came in by a folder. `done`: so many of its messages are durable."""
+
+    id: int
+    feed: str
+    name: str
+    messages: int
+    held: str
+    began_us: int
+    state: FileState
+    done: int
+
+
+class FilePlace(NamedTuple):
+    """Where a message stood in which file, from 1."""
+
+    file: int
+    name: str
+    place: int
+    messages: int
 
 
 class LineView(NamedTuple):

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group, groups
+from engine.codecs.rows import ROW
 from engine.domain.event import FIELDS, Event, Fields, FieldSpec, FieldType, Kind, Line, LineFault
 from engine.mapping.fields import Moment
 from engine.mapping.reading import Plan, Sent
@@ -49,8 +50,8 @@ _OF_SENDING = frozenset({"MSH", "EVN"})
 class ReadMap:
     """A compiled read map. `triggers`: `DFT^P03`…; `anchor`: segment that begins a line, or None; `lines`:
     delta or snapshot. `fields`: every name that its lines have, moments with their `_on`. `unique_per`:
-    field → facility, feed or day. `tables`: those it looks up in. `sources`: where each field comes from,
-    in the order of reading."""
+    field → facility, feed or day. `rows`: how they stand in a file, or None. `tables`: those it looks up in.
+    `sources`: where each field comes from, in the order of reading."""
 
     always_own: ClassVar[frozenset[str]] = frozenset()
     """Segments that belong to lines wherever they stand."""
@@ -65,6 +66,7 @@ class ReadMap:
         "kind",
         "lines",
         "name",
+        "rows",
         "sources",
         "tables",
         "triggers",
@@ -74,6 +76,9 @@ class ReadMap:
     def __init__(self, spec: ReadSpec) -> None:
         self.name, self.kind, self.anchor, self.lines = spec.name, spec.kind, spec.each, spec.lines
         self.triggers = frozenset(spec.triggers)
+        self.rows = spec.rows
+        if spec.rows is not None:
+            self.anchor, self.triggers = ROW, frozenset(trigger.upper() for trigger in spec.triggers)
         self.sources = self.sources_of(spec)
         self.fields = _field_specs(spec, self.sources)
         self.unique_per = {

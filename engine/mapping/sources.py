@@ -12,11 +12,13 @@ from difflib import get_close_matches
 
 from engine.codecs.hl7v2.segments import SEGMENTS, is_segment
 from engine.codecs.hl7v2.structure import beyond
+from engine.codecs.rows import TYPE, Layout
 from engine.domain.event import FIELDS, FieldType, Kind
 from engine.mapping import fields
+from engine.mapping.columns import column_path, date_form, with_columns
 from engine.mapping.emitter import names_in, walk
 from engine.mapping.faults import EvaluationFault, ExpressionError
-from engine.mapping.grammar import WORDS, Node, Path, parse
+from engine.mapping.grammar import WORDS, Name, Node, Path, parse
 from engine.mapping.spec import NodePath, SpecError, SpecFault
 
 PATIENT_FIELDS = frozenset(
@@ -69,7 +71,7 @@ Origin = From | Lookup | Literal
 class ReadSpec:
     """A read map as its YAML says it. `triggers`: `DFT^P03`, or `DFT` of a type without triggers. `each`:
     segment that begins a line, None: the message is one. `lines`: delta | snapshot. `version`: of HL7,
-    None: any. `extra`: fields beyond the kind's."""
+    None: any. `extra`: fields beyond the kind's. `rows`: of a file of rows; `dates`: how dates stand in its columns."""
 
     name: str
     triggers: tuple[str, ...]
@@ -79,6 +81,8 @@ class ReadSpec:
     lines: str = "delta"
     version: str | None = None
     extra: Mapping[str, FieldType] = field(default_factory=dict)
+    rows: Layout | None = None
+    dates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +145,16 @@ class Checker:
         return self._ordered({name: source for name, source in found.items() if source})
 
     def defaults(self) -> dict[str, Origin]:
-        """Where fields are read that a map need not say."""
+        """Where fields are read that a map need not say; rows of files have no header."""
+        if self.spec.rows is not None:
+            return {}
         saved: dict[str, Origin] = {"saved_at": From("MSH-7")} if self.spec.lines == "snapshot" else {}
         return {"facility": From(FACILITY), **saved}
 
     def check_message(self) -> None:
+        if self.spec.rows is not None or any(TYPE.fullmatch(trigger) for trigger in self.spec.triggers):
+            self._check_rows(self.spec.rows)
+            return
         for trigger in self.spec.triggers:
             if not _TRIGGER.fullmatch(trigger):
                 self.fault(("read",), "MAP042", f"'{trigger}' is no message type", "write DFT^P03")
@@ -153,6 +162,53 @@ class Checker:
         if each is not None and not (_SEGMENT.fullmatch(each) and is_segment(each)):
             mend = _nearest_segment(each) or "write FT1"
             self.fault(("each",), "MAP043", f"'{each}' is no segment", mend)
+
+    def _check_rows(self, rows: Layout | None) -> None:
+        if len(self.spec.triggers) != 1 or not TYPE.fullmatch(self.spec.triggers[0]):
+            what, mend = "rows are of one type, CSV or FIXED with a name", "write read: CSV usage"
+            self.fault(("read",), "MAP060", what, mend)
+        if self.spec.each != "row":
+            self.fault(
+                ("each",) if self.spec.each else ("read",), "MAP060", "a line is a row", "write each: row"
+            )
+        if rows is None:
+            what, mend = (
+                "it is not said which columns the rows have",
+                "add rows: {columns: {code: Item, qty: Qty}}",
+            )
+            self.fault(("read",), "MAP060", what, mend)
+            return
+        for name, column in rows.columns.items():
+            if rows.fixed and not isinstance(column, tuple):
+                what, mend = f"'{name}' is no span of characters", "write its first and last, such as 1-12"
+                self.fault(("rows", "columns", name), "MAP061", what, mend)
+        for index, name in enumerate(rows.together):
+            if name not in rows.columns:
+                mend = _did_you_mean(name, rows.columns) or "add it to columns"
+                self.fault(("rows", "together", index), "MAP062", f"there is no column '{name}'", mend)
+        for name, dates in self.spec.dates.items():
+            if name not in rows.columns:
+                mend = _did_you_mean(name, rows.columns) or "add it to columns"
+                self.fault(("rows", "dates", name), "MAP062", f"there is no column '{name}'", mend)
+            elif date_form(dates) is None:
+                what, mend = (
+                    "this is no form of a date",
+                    "write it with YYYY, MM and DD, such as DD.MM.YYYY hh:mm",
+                )
+                self.fault(("rows", "dates", name), "MAP061", what, mend)
+
+    def _column(self, path: NodePath, text: str, name: Name) -> Node:
+        """`row.qty` as a place in the message; any other name is a field."""
+        rows = self.spec.rows
+        if rows is None or name.parts[0] != "row":
+            return name
+        column = ".".join(name.parts[1:])
+        if column not in rows.columns:
+            mend = _did_you_mean(column, rows.columns) or "add it to columns"
+            at = text.find(f"row.{column}") + 1
+            self.faults.append(SpecFault(path, "MAP062", f"there is no column '{column}'", mend, at))
+            return Path(column_path(column, (1, 1)))
+        return Path(column_path(column, rows.columns[column], self.spec.dates.get(column)))
 
     def _check_extra(self, name: str, kind: FieldType) -> None:
         path = ("extra", name)
@@ -196,6 +252,12 @@ class Checker:
         except ExpressionError as error:
             self.faults.append(SpecFault(path, error.code, error.what, error.mend, error.column))
             return None
+        if self.spec.rows is not None:
+            for node in walk(tree):
+                if isinstance(node, Path):
+                    what = "a row has no segments"
+                    self.faults.append(SpecFault(path, "MAP062", what, "name its columns: row.code"))
+            return with_columns(tree, lambda name: self._column(path, text, name))
         for node in walk(tree):
             if isinstance(node, Path) and not is_segment(node.path.segment):
                 what = f"HL7 has no segment '{node.path.segment}'"

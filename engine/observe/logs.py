@@ -66,6 +66,9 @@ class EngineLog:
     def unjudged(self, feed: str, error: Exception) -> None:
         self._log.error("refusals_failed", feed=feed, error=type(error).__name__, at=_places(error))
 
+    def filed(self, feed: str, file: int, messages: int, held: str) -> None:
+        self._log.info("file", file=file, feed=feed, messages=messages, held=held)
+
     def stepped(self, inbound: Inbound, stepped: Stepped) -> None:
         self._log.info(
             stepped.state.word,

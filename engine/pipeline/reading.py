@@ -23,7 +23,7 @@ from engine.pipeline.identity import Identity, identify, text_of
 from engine.site.release import Channel, Release
 
 USAGE_TYPES = frozenset({"DFT", "CSU", "OMS", "OMN", "RDS", "RAS"})
-USAGE_SEGMENTS = ("FT1", "RQD", "ZPM", "RXD", "RXA")
+USAGE_SEGMENTS = ("FT1", "RQD", "ZPM", "RXD", "RXA", "ROW")
 """A message of these types, or with these segments, has money in it: unclaimed, it is held and not filtered."""
 
 CANCELS = frozenset({"A11"})

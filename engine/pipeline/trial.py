@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from engine.clock import to_us
+from engine.codecs.rows import cut
 from engine.domain.message import Inbound, MessageId
 from engine.domain.posting import NO_FACTS, Stepped
 from engine.domain.status import EffectState
@@ -51,8 +52,10 @@ def run(release: Release, test: ChannelTest, now: datetime) -> Trial:
     """Steps the test's message. `now`: the clock of a test that states no `received`."""
     channel = next(channel for channel in release.channels if channel.name == test.channel)
     received = test.received or now
-    inbound = Inbound(MessageId(1), min(channel.feeds), to_us(received), test.given, None)
+    feed = min(channel.feeds)
     try:
+        given = _given(release, channel, feed, test.given)
+        inbound = Inbound(MessageId(1), feed, to_us(received), given, None)
         refused = _refused(release, channel, inbound)
         if refused or test.nak is not None:
             because = tuple(error.what for error in refused)
@@ -83,6 +86,20 @@ def _otherwise_refused(test: ChannelTest, refused: Sequence[MessageError]) -> It
     elif test.nak is not None and test.nak not in [(error.hl7_code, error.where) for error in refused]:
         code, where = test.nak
         yield f"nak: expected {code} at {where}, got {', '.join(got) or 'none: the message is taken'}"
+
+
+def _given(release: Release, channel: Channel, feed: str, content: bytes) -> bytes:
+    """The message of a test, as it is kept: of a file of rows its only message."""
+    if channel.reader.rows is None:
+        return content
+    slips = cut((channel.reader.rows,), content, release.listeners[feed].default_charset)
+    if len(slips) == 1 and not slips[0].fault:
+        return slips[0].raw
+    faults = [slip.fault for slip in slips if slip.fault]
+    what = (
+        f"{faults[0]} some rows do not fit their headings" if faults else f"the file is {len(slips)} messages"
+    )
+    raise MessageError("FIL016", what, mend="keep the rows of one message in it: a test is of one")
 
 
 def step_alone(release: Release, channel: str, inbound: Inbound) -> Stepped | None:

@@ -27,10 +27,12 @@ from engine.site.release import (
     Channel,
     ChannelTest,
     Environment,
+    FileRules,
     Listener,
     Naks,
     Release,
 )
+from engine.site.row_feeds import row_feed_faults
 from engine.site.rows import row_faults
 from engine.site.schema.site import ListenerFile
 from engine.site.sources import Sources, read_sources
@@ -122,6 +124,7 @@ def _compile(
         faults += wrong
         if channel is not None:
             channels.append(channel)
+    faults += row_feed_faults(sources, channels)
     if SITE_FILE not in site.files:
         faults.append(Fault(SITE_FILE, "SIT005", "there is no site here", "lay one out with `suture init`"))
     return maps, channels, faults
@@ -140,6 +143,12 @@ def _listener(name: str, model: ListenerFile) -> Listener:
         path=model.path,
         typed=model.answers == "typed",
         sends=tuple(model.sends),
+        files=FileRules(
+            model.files.quiet,
+            tuple(model.files.unfinished),
+            model.files.counts == "hold",
+            model.files.same_id == "refuse",
+        ),
     )
 
 

@@ -124,7 +124,7 @@ def _check(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
         for name in sorted(known - placed):
             what = f"{thing} '{name}' has no place"
             place = (
-                f"{{port: {_free_port(source)}}}"
+                _example_place(source, name, site)
                 if thing == "listener"
                 else f'{{url: "{_EXAMPLES[site.destinations[name].kind]}"}}'
             )
@@ -132,6 +132,7 @@ def _check(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
         for name in sorted(placed - known):
             what = f"config/suture.yaml has no {thing} '{name}'"
             yield source.fault((section, name), "SIT051", what, did_you_mean(name, known), key=True)
+    yield from _folders(source, site)
     yield from _port_clashes(source)
     yield from _other_kinds(source, site)
     yield from _logins(source, site)
@@ -141,11 +142,20 @@ def _shared(environments: list[Source[EnvironmentFile]]) -> Iterator[Fault]:
     """Stores and far ends that two environments would both use: what is tested in one is posted in the other."""
     stores: dict[str, str] = {}
     ends: dict[str, str] = {}
+    folders: dict[str, str] = {}
     for source in environments:
         other = stores.setdefault(source.model.store, source.name)
         if other != source.name:
             what = f"environment '{other}' has this store already"
             yield source.fault(("store",), "SIT077", what, "give each environment a store of its own")
+        for name, spot in source.model.listeners.items():
+            if spot.folder is None:
+                continue
+            other = folders.setdefault(spot.folder.rstrip("/"), source.name)
+            if other != source.name:
+                what = f"environment '{other}' empties this folder too"
+                mend = "give each environment a folder of its own"
+                yield source.fault(("listeners", name, "folder"), "SIT096", what, mend)
         for name, place in source.model.destinations.items():
             url = place.url.rstrip("/")
             other = ends.setdefault(url, source.name)
@@ -155,8 +165,40 @@ def _shared(environments: list[Source[EnvironmentFile]]) -> Iterator[Fault]:
                 yield source.warning(("destinations", name, "url"), "SIT077", what, mend)
 
 
-def _free_port(source: Source[EnvironmentFile]) -> int:
-    return max((place.port for place in source.model.listeners.values()), default=2574) + 1
+def _example_place(source: Source[EnvironmentFile], listener: str, site: SiteFile) -> str:
+    """How the place of a listener is written that has none."""
+    if site.listeners[listener].kind == "folder":
+        return f"{{folder: var/in/{listener}}}"
+    return f"{{port: {max((place.port or 2574 for place in source.model.listeners.values()), default=2574) + 1}}}"
+
+
+def _folders(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
+    """Each listener has what its kind needs, and no two of them empty the same folder."""
+    taken: dict[str, str] = {}
+    for name, place in source.model.listeners.items():
+        kind = site.listeners[name].kind if name in site.listeners else ""
+        path = ("listeners", name)
+        if kind == "folder" and (place.folder is None or place.port is not None):
+            what, mend = (
+                f"'{name}' is a folder, its place is another",
+                f"write {name}: {{folder: var/in/{name}}}",
+            )
+            yield source.fault(path, "SIT095", what, mend, key=True)
+        elif kind and kind != "folder" and (place.folder is not None or place.port is None):
+            what, mend = (
+                f"'{name}' is {kind}, which listens on a port",
+                f"write {_example_place(source, name, site)}",
+            )
+            yield source.fault(path, "SIT095", what, mend, key=True)
+        if place.folder is not None:
+            folder = place.folder.rstrip("/")
+            other = taken.setdefault(folder, name)
+            if other != name:
+                what, mend = (
+                    f"listener '{other}' empties this folder already",
+                    "give each listener its own folder",
+                )
+                yield source.fault((*path, "folder"), "SIT096", what, mend)
 
 
 def _other_kinds(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
@@ -181,7 +223,7 @@ def _other_kinds(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fa
 def _port_clashes(source: Source[EnvironmentFile]) -> Iterator[Fault]:
     taken: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
     for name, place in source.model.listeners.items():
-        if place.port == 0:
+        if not place.port:
             continue
         for other, host in taken[place.port]:
             if place.host == host or host in _EVERYWHERE or place.host in _EVERYWHERE:
@@ -290,13 +332,14 @@ class _Vault:
 def _listener_place(vault: _Vault, folder: Path, name: str, place: ListenerPlaceFile) -> ListenerPlace:
     return ListenerPlace(
         place.host,
-        place.port,
+        place.port or 0,
         vault.credentials(("listeners", name), place.user, place.password),
         _tls_files(folder, place.tls) if place.tls else None,
         tuple(ip_network(network) for network in place.allow),
         bearer=_signed_tokens(vault, folder, ("listeners", name, "bearer"), place.bearer)
         if place.bearer
         else None,
+        folder=folder / place.folder if place.folder else None,
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from engine.codecs.fhir.path_check import members
 from engine.codecs.hl7v2.path import HL7Path
+from engine.codecs.rows import Layout, Span
 from engine.domain.event import FieldType, Kind
 from engine.errors import Fault, SiteError
 from engine.mapping.fhir_place import FhirPlace
@@ -35,6 +36,9 @@ from engine.site.schema.mapping import (
 )
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
+
+_SPAN = re.compile(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?")
+"""Of fixed width: first and last character."""
 
 _SECRET = re.compile(r"token|password|secret|api_?key", re.IGNORECASE)
 
@@ -131,6 +135,8 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         lines=model.lines,
         version=model.version,
         extra={name: _extra_type(extra) for name, extra in model.extra.items()},
+        rows=_layout(model),
+        dates=model.rows.dates if model.rows else {},
     )
     maps.faults += _lookup_faults(maps, sources, source)
     if model.lines == "snapshot":
@@ -148,6 +154,18 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         maps.faults += placing.spec_faults(source, error)
     else:
         maps.faults += _disguised(source, reader, maps.private[source.name])
+
+
+def _layout(model: ReadFile) -> Layout | None:
+    rows = model.rows
+    if rows is None:
+        return None
+    fixed = model.read[0].startswith("FIXED")
+    columns: dict[str, str | Span] = {}
+    for name, text in rows.columns.items():
+        span = _SPAN.fullmatch(text) if fixed else None
+        columns[name] = (int(span[1]), int(span[2] or span[1])) if span else text
+    return Layout(model.read[0], columns, tuple(rows.together), rows.separator, rows.skip)
 
 
 def _snapshot_faults(source: Source[ReadFile]) -> Iterable[Fault]:

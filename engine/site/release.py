@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from engine.codecs.hl7v2.path import HL7Path
 from engine.codecs.hl7v2.profile import Profile
+from engine.codecs.rows import Layout
 from engine.domain.posting import Measure
 from engine.mapping.expression import Expression
 from engine.mapping.reader import ReadMap
@@ -159,11 +160,23 @@ class Naks:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRules:
+    """How the files of a folder are taken. `quiet`: seconds for which a whole one is unchanged, 0: it is renamed into
+    place; `unfinished`: endings of names that are left alone. `hold_miscounted`: messages of a file whose counts differ
+    wait for a person. `ids_are_unique`: another file with the same FHS-11 is refused."""
+
+    quiet: float = 0.0
+    unfinished: tuple[str, ...] = ()
+    hold_miscounted: bool = True
+    ids_are_unique: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
-    """How a feed is taken in. `kind`: mllp | hl7-http | fhir. `acks`: original | enhanced | by header.
+    """How a feed is taken in. `kind`: mllp | hl7-http | fhir | folder. `acks`: original | enhanced | by header.
     `accepts_test`: MSH-11 T and D are taken. `tolerant`: loose MLLP framing. `when_unable`: close | AR.
     `path`: of hl7-http and fhir. `typed`: orders are answered with the message of their own kind. `naks` None: no
-    channel refuses anything. `sends`: message types that come in, as the site says."""
+    channel refuses anything. `sends`: message types that come in, as the site says. `files`: of a folder."""
 
     name: str
     kind: str
@@ -177,6 +190,7 @@ class Listener:
     typed: bool = False
     naks: Naks | None = None
     sends: tuple[str, ...] = ()
+    files: FileRules = field(default_factory=FileRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +217,11 @@ class Release:
                 for trigger in channel.reader.triggers:
                     routes[feed, trigger] = (*routes.get((feed, trigger), ()), channel)
         object.__setattr__(self, "_routes", routes)
+
+    def rows_of(self, feed: str) -> tuple[Layout, ...]:
+        """How the rows of files stand that a folder takes, by each map that reads them; none: they are HL7."""
+        readers = {channel.reader.name: channel.reader for channel in self.channels if feed in channel.feeds}
+        return tuple(reader.rows for reader in readers.values() if reader.rows is not None)
 
     def channels_for(self, feed: str, trigger: str) -> tuple[Channel, ...]:
         """Every channel that takes `trigger` (`DFT^P03`) from `feed`, in file order."""
@@ -254,7 +273,8 @@ class SignedTokens:
 @dataclass(frozen=True, slots=True)
 class ListenerPlace:
     """Where a listener listens. `credentials`: HTTP Basic, `bearer`: signed tokens; neither: anyone may send. `tls`
-    None: in clear. `allow`: networks that may connect; empty: all."""
+    None: in clear. `allow`: networks that may connect; empty: all. `folder`: where the files of a folder are dropped,
+    None for all others."""
 
     host: str
     port: int
@@ -262,6 +282,7 @@ class ListenerPlace:
     tls: TlsFiles | None = None
     allow: tuple[Network, ...] = ()
     bearer: SignedTokens | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from engine.domain.changes import (
     Corrected,
     Doubted,
     Dropped,
+    FileBegun,
+    FileMoved,
     Interaction,
     ProposalDecided,
     Received,
@@ -27,7 +29,7 @@ from engine.domain.changes import (
     TableRecorded,
     Withdrawn,
 )
-from engine.store.apply_inbox import received
+from engine.store.apply_inbox import file_begun, file_moved, received
 from engine.store.apply_outbox import contested_again, doubted, requeued, sending, settled, stopped, withdrawn
 from engine.store.apply_people import (
     acted,
@@ -46,6 +48,8 @@ from engine.store.batch import Batch
 _WRITES: dict[type, Callable[[Batch, Any], Answered]] = {
     Received: received,
     Interaction: interaction,
+    FileBegun: file_begun,
+    FileMoved: file_moved,
     Routed: routed,
     Released: released,
     Corrected: corrected,

@@ -23,6 +23,7 @@ _INSERTS = (
     "insert_content",
     "insert_message",
     "insert_control",
+    "insert_filed",
     "insert_fact",
     "insert_sighting",
     "insert_line",

@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import apsw
 import orjson
 
+from engine.domain.filing import FileState
 from engine.domain.message import Inbound, MessageId
 from engine.domain.posting import Action, FactKeys, Facts, Measure, Original, Priority
 from engine.domain.resources import ResourceView
@@ -27,6 +28,8 @@ from engine.domain.views import (
     DeliveryView,
     EditionView,
     EffectView,
+    FilePlace,
+    FileView,
     HeldGroup,
     HeldView,
     LateEffects,
@@ -183,6 +186,17 @@ class SqliteReads:
         return [delivery for (delivery,) in self._rows("held_deliveries", destination, limit)]
 
     # One message ---------------------------------------------------------------------------------------------
+
+    async def files(self, limit: int) -> list[FileView]:
+        rows = self._rows("files", limit)
+        return [_file(*row) for row in rows]
+
+    async def filed_in(self, file: int) -> list[MessageId]:
+        return [MessageId(message) for (message,) in self._rows("filed_in", file)]
+
+    async def file_of(self, message: MessageId) -> FilePlace | None:
+        rows = self._rows("file_of", message)
+        return FilePlace(*rows[0]) if rows else None
 
     async def raw(self, message: MessageId) -> bytes | None:
         return self._body("raw", message)
@@ -384,6 +398,12 @@ def _outgoing(
         next_us,
         tuple(orjson.loads(joins)) if joins else (),
     )
+
+
+def _file(
+    number: int, feed: str, name: str, messages: int, held: str, began_us: int, state: int, done: int
+) -> FileView:
+    return FileView(number, feed, name, messages, held, began_us, FileState(state), done)
 
 
 def _line(

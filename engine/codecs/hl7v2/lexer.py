@@ -34,6 +34,8 @@ from engine.errors import MessageError
 __all__ = ["Header", "Message", "Segment", "check_readable", "peek"]
 
 _HEADERS = ("MSH", "FHS", "BHS")
+ROWS = b"rows "
+"""What a message of rows of a file begins with; see `engine.codecs.rows`."""
 
 
 class Segment:
@@ -87,6 +89,10 @@ class Message:
         `charset`: HTTP's, wins over MSH-18. `default`: the feed's, where the message states none or only
         `UNICODE`. Raises `MessageError` HL7001 to HL7007, and nothing else, whatever the bytes.
         """
+        if raw.startswith(ROWS):
+            from engine.codecs.rows import as_hl7  # which writes with this package
+
+            raw, charset = as_hl7(raw), "UTF-8"
         text, codec = _decode(raw, charset, default)
         head, *rest = _physical_lines(text)
         header = make_header(head, codec) if codec else plain_header(head, charset, default)

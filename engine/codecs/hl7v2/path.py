@@ -149,10 +149,12 @@ def compile_path(text: str) -> HL7Path:
 
 
 def where(path: HL7Path, group: Group | None = None) -> str:
-    """Where `path` reads, for faults: `FT1[2]-7.1` in the second group, `PID-3.1` outside any."""
+    """Where `path` reads, for faults: `FT1[2]-7.1` in the second group, `PID-3.1` outside any, `row 3, column qty`."""
     segment = _segment(path.segment, path.occurrence, group.message, group) if group else None
     if group is None or segment is None or segment.name in group.shared:
         return path.text
+    if "-" not in path.text:  # a column of a row, which knows its number in the file
+        return f"row {segment.fields[1]}, column {path.text.partition('.')[2]}"
     same = group.message.segments(segment.name)
     return f"{segment.name}[{next(n for n, other in enumerate(same, 1) if other is segment)}]{path.rest}"
 

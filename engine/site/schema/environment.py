@@ -71,7 +71,17 @@ class ListenerPlaceFile(Model):
     """Where a listener listens, and who may send."""
 
     host: Text = setting("Address to listen on.", example="0.0.0.0", default="127.0.0.1")
-    port: Port = setting("Port to listen on; 0: any free one.", example="2575", unit="TCP port")
+    port: Port | None = setting(
+        "Port to listen on; 0: any free one. A folder has none.",
+        example="2575",
+        unit="TCP port",
+        default=None,
+    )
+    folder: Text | None = setting(
+        "Where the files of a folder are dropped, from the site's folder or from the root; it must exist.",
+        example="/srv/in/nightly",
+        default=None,
+    )
     user: Text | None = setting("User of HTTP Basic; left out: anyone may send.", example="ehr", default=None)
     password: Text | None = setting("Password of HTTP Basic.", example="${secret:ehr-http}", default=None)
     bearer: BearerFile | None = setting(

@@ -11,6 +11,7 @@ from pydantic import Discriminator, StringConstraints, Tag
 
 from engine.site.schema.base import CommaList, ExpressionText, Model, Name, Path, Text, Texts, Word, setting
 from engine.site.schema.origin import OriginFile
+from engine.site.schema.rows import RowsFile
 
 FieldTypeName = Literal["text", "number", "money", "moment", "date", "flag"]
 Version = Literal[
@@ -87,7 +88,8 @@ class ReadFile(Model):
     """How the messages of a feed are read into events."""
 
     read: CommaList = setting(
-        "Message types, as MSH-9 says them; of FHIR, `FHIR` and the resource.", example="DFT^P03, DFT^P11"
+        "Message types, as MSH-9 says them; of FHIR, `FHIR` and the resource; of rows in files, CSV or FIXED and a name.",
+        example="DFT^P03, DFT^P11",
     )
     about: Text | None = setting("Which feed, in a sentence.", example="Charges of the EHR", default=None)
     version: Version | None = setting(
@@ -100,8 +102,8 @@ class ReadFile(Model):
         "Kind of event.", example="supply-usage"
     )
     each: Text | None = setting(
-        "Segment that begins a line; left out: the message is one event without lines. Of FHIR: a FHIRPath that "
-        "chooses the lines of a resource; left out: the resource is one.",
+        "Segment that begins a line, `row` of rows in files; left out: the message is one event without lines. "
+        "Of FHIR: a FHIRPath that chooses the lines of a resource; left out: the resource is one.",
         example="FT1",
         default=None,
     )
@@ -109,6 +111,11 @@ class ReadFile(Model):
         "delta: a message tells what is new. snapshot: it tells the whole case again.",
         example="delta",
         default="delta",
+    )
+    rows: RowsFile | None = setting(
+        "Of files of rows: which columns they have, and which rows belong together.",
+        example="{columns: {account: Account No, code: Item, qty: Qty}, together: [account]}",
+        default=None,
     )
     fields: dict[Word, FieldSource] = setting(
         "Where each field stands: a path or expression (of FHIR, a FHIRPath), a look-up in a table, or a literal text.",

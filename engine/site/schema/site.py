@@ -9,6 +9,7 @@ from pydantic import AfterValidator, StringConstraints
 
 from engine.site.schema.base import Duration, Model, Name, Path, Size, Text, mistake, setting
 from engine.site.schema.destination import DestinationFile
+from engine.site.schema.folder import FilesFile
 
 
 def _zone(name: str) -> str:
@@ -30,7 +31,7 @@ class ListenerFile(Model):
     about: Text | None = setting(
         "What comes in here, in a sentence.", example="Charges of the EHR", default=None
     )
-    kind: Literal["mllp", "hl7-http", "fhir"] = setting("How messages are carried.", example="mllp")
+    kind: Literal["mllp", "hl7-http", "fhir", "folder"] = setting("How messages are carried.", example="mllp")
     sends: list[Text] = setting(
         "Message types that come in here; a channel that reads others is told. Left out: it is not known.",
         example="[DFT^P03, ADT^A01]",
@@ -58,7 +59,10 @@ class ListenerFile(Model):
         default=False,
     )
     limit: Size = setting(
-        "The longest message taken.", example="16 MiB", unit="KiB or MiB", default=16 * 1024 * 1024
+        "The longest message taken, of a folder the longest file.",
+        example="16 MiB",
+        unit="KiB or MiB",
+        default=16 * 1024 * 1024,
     )
     tolerant: bool = setting(
         "Whether loose MLLP framing is taken: an end block without its carriage return, or both swapped.",
@@ -77,6 +81,11 @@ class ListenerFile(Model):
     )
     path: Path = setting(
         "Below which path hl7-http takes messages, and fhir its resources.", example="/hl7", default="/hl7"
+    )
+    files: FilesFile = setting(
+        "Of a folder: when a file is whole, and what its counts and ids are worth.",
+        example="{quiet: 30s, counts: take}",
+        default=FilesFile(),
     )
 
 

@@ -19,6 +19,7 @@ FRAGMENTS = {"since", "until", "with_document", "with_held"}
 GROWS = {
     "account",
     "far_end_money",
+    "files",
     "doubt_under_way",
     "held_deliveries",
     "held_messages",

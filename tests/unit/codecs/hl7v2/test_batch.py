@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.codecs.hl7v2.batch import split_messages
+from engine.codecs.hl7v2.batch import open_envelopes, split_messages
 
 ONE = b"MSH|^~\\&|a\rPID|1\r"
 TWO = b"MSH|^~\\&|b\rPID|2\r"
@@ -57,3 +57,39 @@ def test_a_wide_file_stays_in_one_piece() -> None:
 @given(st.lists(st.sampled_from([ONE, TWO]), max_size=6), st.sampled_from([b"\r", b"\n", b"\r\n"]))
 def test_nothing_is_lost_or_doubled(messages: list[bytes], end: bytes) -> None:
     assert split_messages(b"".join(messages).replace(b"\r", end)) == messages
+
+
+@pytest.mark.parametrize(
+    ("text", "miscounts"),
+    [
+        ("FHS|^~\\&\rBHS|^~\\&\rMSH|1\rMSH|2\rBTS|2\rFTS|1\r", ()),
+        ("FHS|^~\\&\rMSH|1\rMSH|2\rFTS|2\r", ()),
+        ("FHS|^~\\&\rMSH|1\rMSH|2\rFTS|1\r", ()),
+        ("BHS|^~\\&\rMSH|1\rBTS\r", ()),
+        ("MSH|1\rMSH|2\rBTS|2\r", ()),
+        ("BHS|^~\\&\rMSH|1\rBTS|2\r", ("BTS[1]-1 says 2, there are 1 messages",)),
+        ("BHS|\rMSH|1\rBTS|1\rBHS|\rMSH|2\rBTS|2\r", ("BTS[2]-1 says 2, there are 1 messages",)),
+        ("FHS|^~\\&\rBHS|\rMSH|1\rBTS|1\rFTS|2\r", ("FTS-1 says 2, there are 1 batches",)),
+        ("FHS|^~\\&\rMSH|1\rFTS|x\r", ("FTS-1 is no number",)),
+        ("FHS|^~\\&\rMSH|1\rMSH|2\r", ("FHS has no FTS: the file may be cut off",)),
+        ("BHS|\rMSH|1\r", ("BHS[1] has no BTS: the batch may be cut off",)),
+        ("FHS#^~\\&\rMSH#1\rBTS#7\rFTS#1", ("BTS[1]-1 says 7, there are 1 messages",)),
+    ],
+)
+def test_what_the_envelopes_say_is_compared_with_what_is_there(text, miscounts):
+    assert open_envelopes(text.encode()).miscounts == miscounts
+
+
+@pytest.mark.parametrize(
+    ("text", "known_by"),
+    [
+        ("FHS|^~\\&|LAB|NORTH|||||||F7\rBHS|^~\\&|X|Y|||||||B1\rMSH|1\rBTS|1\rFTS|1", (b"F7", b"LAB|NORTH")),
+        ("BHS|^~\\&|LAB|NORTH|||||||B1\rMSH|1\rBTS|1\rBHS||||||||||B2\rMSH|1", (b"B1~", b"LAB|NORTH")),
+        ("FHS|^~\\&|||||||||\rBHS|^~\\&|LAB|NORTH|||||||B1\rMSH|1", (b"B1", b"LAB|NORTH")),
+        ("MSH|1", (b"", b"")),
+    ],
+)
+def test_the_id_is_that_of_the_file_else_those_of_its_batches(text, known_by):
+    found = open_envelopes(text.encode())
+    assert found.id.startswith(known_by[0])
+    assert found.sender == known_by[1]

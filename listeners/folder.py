@@ -1,0 +1,223 @@
+"""A folder that is watched: whole files are claimed, handed to the intake, and then moved to the archive.
+
+A file is claimed by a rename into `.taking`, so that what is read, judged and moved away is one and the same file,
+whatever is dropped under its name meanwhile. After a crash it lies there, and is gone on with first:
+
+    lies in           known as          then
+    .taking           nothing, or half  the rest of its messages is taken
+    .taking           taken             the move to the archive is finished
+    archive/DAY       taken             that it was moved is written down, when its bytes come again
+
+It looks again and again and asks no notification of the system: shares and the folders of an SFTP server give none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from engine.clock import Clock, to_datetime
+from engine.domain.filing import Dropped, FileIntake, FileRefused, TakenFile
+from engine.errors import Fault, StoreUnavailable
+
+TAKING, ARCHIVE, REFUSED = ".taking", "archive", "refused"
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks."""
+
+STOP_WITHIN = 1.5
+"""Seconds in which a stop waits for the commit under way; what is left is gone on with at the next start."""
+
+Stamp = tuple[int, int, int]
+"""Size, time and inode of a file: while none of them changes, nobody writes it."""
+
+
+class FolderListener:
+    """A service on one folder for one feed. `quiet`: seconds for which a whole file is unchanged, 0: any is whole;
+    `unfinished`: endings of names that are left alone. `report`: told what an operator should know; never content, nor
+    the name of a file."""
+
+    def __init__(
+        self,
+        feed: str,
+        intake: FileIntake,
+        clock: Clock,
+        *,
+        report: Callable[[Fault], None],
+        folder: Path,
+        quiet: float = 0.0,
+        unfinished: Sequence[str] = (),
+    ) -> None:
+        self.feed = feed
+        self.folder = folder
+        self._intake = intake
+        self._clock = clock
+        self._report = report
+        self._quiet = quiet
+        self._unfinished = tuple(unfinished)
+        self._seen: dict[str, tuple[Stamp, float]] = {}  # since when a file is unchanged
+        self._trouble = ""  # the fault that was told last, until a look has none
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        if self._task is None:
+            self._stopping.clear()
+            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"folder {self.feed}")
+
+    async def stop(self) -> None:
+        """Takes no more files, and breaks off the one under way between two commits."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        self._stopping.set()
+        await asyncio.wait((task,), timeout=STOP_WITHIN)
+        task.cancel()
+        await asyncio.wait((task,))
+
+    async def look(self) -> int:
+        """Takes every file that is whole; gives how many were dealt with."""
+        if not await asyncio.to_thread(self.folder.is_dir):
+            self._say_once("FIL008", "the folder is not there", "mount it; if it is new, make it")
+            return 0
+        done = 0
+        try:
+            for path in await asyncio.to_thread(self._claimed):
+                done += await self._deal_with(path)
+            for name in await asyncio.to_thread(self._whole):
+                if self._stopping.is_set() or not self._intake.accepting:
+                    break
+                claimed = await asyncio.to_thread(self._claim, name)
+                done += await self._deal_with(claimed) if claimed else 0
+            self._trouble = ""
+        except StoreUnavailable:
+            pass  # what is claimed is gone on with at the next look
+        except OSError as error:
+            what = f"the folder cannot be worked in: {type(error).__name__}"
+            self._say_once("FIL005", what, "see that the engine may write and rename in it")
+        return done
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            if self._intake.accepting:
+                await self.look()
+            try:
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._stopping.wait()
+            except TimeoutError:
+                continue
+
+    # Which files ---------------------------------------------------------------------------------------------
+
+    def _claimed(self) -> list[Path]:
+        """What an earlier run, or an earlier look, did not come to an end with."""
+        taking = self.folder / TAKING
+        taking.mkdir(exist_ok=True)
+        return sorted(taking.iterdir())
+
+    def _whole(self) -> list[str]:
+        """Names of whole files, the oldest first."""
+        now = self._clock.monotonic()
+        seen: dict[str, tuple[Stamp, float]] = {}
+        whole: list[tuple[int, str]] = []
+        for name, stamp in self._files():
+            known = self._seen.get(name)
+            since = known[1] if known and known[0] == stamp else now
+            seen[name] = stamp, since
+            if now - since >= self._quiet:
+                whole.append((stamp[1], name))
+        self._seen = seen
+        return [name for _, name in sorted(whole)]
+
+    def _files(self) -> Iterator[tuple[str, Stamp]]:
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name.endswith(self._unfinished):
+                    continue
+                if entry.is_file(follow_symlinks=False):
+                    stat = entry.stat(follow_symlinks=False)
+                    yield entry.name, (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+    def _claim(self, name: str) -> Path | None:
+        """None when it was taken back meanwhile."""
+        claimed = self.folder / TAKING / name
+        try:
+            os.rename(self.folder / name, claimed)
+        except FileNotFoundError:
+            return None
+        return claimed
+
+    # What becomes of one -------------------------------------------------------------------------------------
+
+    async def _deal_with(self, path: Path) -> int:
+        try:
+            content = await asyncio.to_thread(path.read_bytes)
+        except OSError as error:
+            what, mend = f"it cannot be read: {type(error).__name__}", "give the engine the right to read it"
+            await asyncio.to_thread(self._refuse, path, "unread", Fault("", "FIL005", what, mend))
+            return 1
+        mark = sha256(content).hexdigest()[:8]
+        try:
+            taken = await self._intake.take(Dropped(self.feed, path.name, content))
+            await self._put_away(path, mark, taken)
+        except FileRefused as refused:
+            await asyncio.to_thread(self._refuse, path, mark, refused.fault)
+        except (StoreUnavailable, OSError):
+            raise
+        except Exception as error:
+            what = f"the engine failed on it with {type(error).__name__}"
+            fault = Fault(
+                "", "FIL009", what, "keep the engine's log for its makers, then drop the file again"
+            )
+            await asyncio.to_thread(self._refuse, path, mark, fault)
+        return 1
+
+    async def _put_away(self, path: Path, mark: str, taken: TakenFile) -> None:
+        """To the archive; a file that is there already came a second time."""
+        place = self.folder / ARCHIVE / f"{taken.day}" / f"{mark}-{path.name}"
+        there = taken.archived or (taken.again and await asyncio.to_thread(_any_marked, place.parent, mark))
+        if not there:
+            await asyncio.to_thread(_move, path, place)
+        if not taken.archived:
+            await self._intake.archived(taken.id)
+        if there:
+            what = (
+                f"this very file was taken on {taken.day}, as file {taken.id} with {taken.messages} messages"
+            )
+            mend = "nothing is to be done; to post one of its messages anew, `suture replay` it"
+            raise FileRefused(Fault("", "FIL002", what, mend))
+
+    def _refuse(self, path: Path, mark: str, fault: Fault) -> None:
+        place = self.folder / REFUSED / f"{mark}-{path.name}"
+        place.parent.mkdir(exist_ok=True)
+        note = place.with_name(f"{place.name}.txt")
+        note.write_text(_note(fault, self.feed, self._clock.now_us()), encoding="utf-8")
+        os.replace(path, place)
+        self._report(Fault(f"{self.feed} {mark}", fault.code, fault.what, fault.mend, severity="warning"))
+
+    def _say_once(self, code: str, what: str, mend: str) -> None:
+        """Not again each second, while it lasts."""
+        if self._trouble != code:
+            self._trouble = code
+            self._report(Fault(self.feed, code, what, mend))
+
+
+def _move(path: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(path, place)
+
+
+def _any_marked(folder: Path, mark: str) -> bool:
+    """Whether the file is in the archive, under whatever name it came."""
+    return folder.is_dir() and any(entry.name.startswith(f"{mark}-") for entry in folder.iterdir())
+
+
+def _note(fault: Fault, feed: str, now_us: int) -> str:
+    where = f"Where: {fault.where}\n" if fault.where else ""
+    return (
+        f"This file was not taken in by {feed}.\n\nWhat: {fault.what}\n{where}To mend it: {fault.mend}\n"
+        f"Fault: {fault.code}, see `suture explain {fault.code}`\nWhen: {to_datetime(now_us):%Y-%m-%d %H:%M} UTC\n"
+    )

@@ -1,0 +1,393 @@
+"""A watched folder in front of a real store: each message of each file once, whatever dies on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from engine.clock import SystemClock, to_us
+from engine.codecs.rows import Slip
+from engine.domain.filing import FileState
+from engine.domain.message import MessageId
+from engine.domain.status import MessageState
+from engine.domain.views import MessageQuery
+from engine.errors import StoreUnavailable
+from engine.pipeline import filing as filing_module
+from engine.pipeline.filing import Filing
+from engine.site.release import FileRules, Listener
+from engine.store.sqlite import SqliteStore
+from listeners import folder as module
+from listeners.folder import FolderListener
+
+
+class Clock:
+    """Stands still but for `monotonic`, which the test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.us = to_us(datetime(2026, 11, 21, 3, 30, tzinfo=UTC))  # the evening before, in Chicago
+
+    def now_us(self) -> int:
+        return self.us
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+class Death(BaseException):
+    """The process is killed here."""
+
+
+class Told:
+    def __init__(self) -> None:
+        self.stepped: list[int] = []
+        self.faults: list[str] = []
+        self.shown: list[str] = []
+        self.news = asyncio.Event()
+
+    def arrived(self, inbound) -> None:
+        self.stepped.append(inbound.id)
+        self.news.set()
+
+    def received(self, feed, kept, received): ...
+
+    def filed(self, feed, file, messages, held): ...
+
+    def report(self, fault) -> None:
+        self.faults.append(fault.code)
+        self.shown.append(str(fault))
+
+
+def message(control: int, *, account: str = "A1") -> bytes:
+    return f"MSH|^~\\&|EHR|NORTH|S|E|20261120101500||DFT^P03|C{control}|P|2.5.1\rPID|1||M1\rPID|2|{account}\r".encode()
+
+
+def batch(*controls: int, says: int | None = None, file_id: str = "") -> bytes:
+    count = len(controls) if says is None else says
+    return b"".join(
+        (
+            f"FHS|^~\\&|EHR|NORTH|||||||{file_id}\r\nBHS|^~\\&|EHR|NORTH\r\n".encode(),
+            *(message(control).replace(b"\r", b"\r\n") for control in controls),
+            f"BTS|{count}\r\nFTS|1\r\n".encode(),
+        )
+    )
+
+
+class House:
+    """A folder and a store that outlive any number of engines."""
+
+    def __init__(self, tmp_path: Path, store: SqliteStore) -> None:
+        self.inbox = tmp_path / "in"
+        self.inbox.mkdir()
+        self.store, self.clock, self.told = store, Clock(), Told()
+        self.rules = {"quiet": 0.0, "unfinished": (".tmp",), "hold_miscounted": True, "ids_are_unique": True}
+        self.limit = 1 << 20
+        self.accepting = True
+
+    def engine(self) -> FolderListener:
+        rules = FileRules(**self.rules)
+        listener = Listener(
+            "nightly", "folder", "original", False, self.limit, False, "close", None, "/", rules
+        )
+        release = SimpleNamespace(
+            listeners={"nightly": listener}, zone=ZoneInfo("America/Chicago"), rows_of=lambda feed: ()
+        )
+        filing = Filing(
+            self.store,
+            lambda: release,
+            self.clock,
+            self.told.arrived,
+            self.told,
+            lambda: self.accepting,
+        )
+        return FolderListener(
+            "nightly",
+            filing,
+            self.clock,
+            report=self.told.report,
+            folder=self.inbox,
+            quiet=rules.quiet,
+            unfinished=rules.unfinished,
+        )
+
+    async def drop(self, name: str, content: bytes) -> int:
+        (self.inbox / name).write_bytes(content)
+        return await self.engine().look()
+
+    async def controls(self) -> list[tuple[str, str]]:
+        found = await self.store.messages(MessageQuery(limit=1000))
+        return [(view.control_id, view.state.word) for view in reversed(found)]
+
+    def files(self, folder: str = "") -> list[str]:
+        place = self.inbox / folder
+        return sorted(
+            str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()
+        ) if place.is_dir() else []  # fmt: skip
+
+
+@pytest.fixture
+async def house(tmp_path: Path):
+    store = SqliteStore(tmp_path / "s.db", site="s", environment="test", clock=SystemClock())
+    await store.start()
+    yield House(tmp_path, store)
+    await store.stop()
+
+
+async def test_each_message_of_a_file_is_durable_and_the_file_is_archived_by_day(house: House):
+    assert await house.drop("night.hl7", batch(1, 2, 3)) == 1
+    assert await house.controls() == [("C1", "pending"), ("C2", "pending"), ("C3", "pending")]
+    assert house.told.stepped == [1, 2, 3]
+    (name,) = house.files()
+    assert name.startswith("archive/2026-11-20/")
+    assert name.endswith("-night.hl7")
+    assert (house.inbox / name).read_bytes() == batch(1, 2, 3)
+    place = await house.store.file_of(MessageId(2))
+    assert place == (1, "night.hl7", 2, 3)
+    (view,) = await house.store.files(10)
+    assert (view.state, view.done, view.messages, view.held) == (FileState.ARCHIVED, 3, 3, "")
+    assert house.told.faults == []
+
+
+async def test_the_very_same_file_is_refused_under_any_name_and_says_why(house: House):
+    await house.drop("night.hl7", batch(1, 2))
+    house.clock.us += 86_400_000_000
+    await house.drop("again.hl7", batch(1, 2))
+    assert len(await house.controls()) == 2
+    assert house.told.faults == ["FIL002"]
+    moved, note = house.files("refused")
+    assert (moved[9:], note) == ("again.hl7", f"{moved}.txt")
+    said = (house.inbox / "refused" / note).read_text()
+    assert "taken on 2026-11-20, as file 1 with 2 messages" in said
+    assert "suture explain FIL002" in said
+
+
+async def test_another_file_with_the_same_id_is_refused_unless_ids_say_nothing(house: House):
+    await house.drop("a.hl7", batch(1, file_id="N77"))
+    await house.drop("b.hl7", batch(2, file_id="N77"))
+    assert [control for control, _ in await house.controls()] == ["C1"]
+    assert house.told.faults == ["FIL003"]
+    assert "N77" not in "".join(house.told.shown)
+    house.rules["ids_are_unique"] = False
+    await house.drop("b.hl7", batch(2, file_id="N77"))
+    assert [control for control, _ in await house.controls()] == ["C1", "C2"]
+
+
+async def test_a_miscounted_file_is_held_for_a_person_or_taken(house: House):
+    await house.drop("short.hl7", batch(1, 2, says=3, file_id="N1"))
+    assert await house.controls() == [("C1", "held"), ("C2", "held")]
+    assert house.told.stepped == []
+    (group,) = await house.store.worklist()
+    assert (group.owner, group.messages) == ("interface", 2)
+    assert group.cause.startswith("FIL006 ")
+    assert group.cause.endswith("BTS[1]-1 says 3, there are 2 messages")
+    await house.drop("right.hl7", batch(1, 2, 3, file_id="N1"))
+    assert (await house.controls())[2:] == [("C1", "pending"), ("C2", "pending"), ("C3", "pending")]
+    house.rules["hold_miscounted"] = False
+    await house.drop("other.hl7", batch(4, says=9))
+    assert (await house.controls())[-1] == ("C4", "pending")
+
+
+async def test_one_bad_message_stops_none_and_repeats_are_known(house: House):
+    bad = message(2).replace(b"|C2|", b"||")
+    await house.drop("mixed.hl7", b"// a comment\n\n" + message(1) + bad + message(1) + message(3) + b"\n")
+    assert await house.controls() == [
+        ("C1", "pending"),
+        ("", "refused"),
+        ("C1", "duplicate"),
+        ("C3", "pending"),
+    ]
+    assert [view.reason for view in await house.store.messages(MessageQuery(state=MessageState.REFUSED))] == [
+        "INT001"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"", "FIL001"), (b"FHS|^~\\&\rFTS|0\r", "FIL001"), (b"x" * 200, "FIL004")]
+)
+async def test_what_cannot_be_taken_is_refused_with_a_note(house: House, content: bytes, code: str):
+    house.limit = 100
+    await house.drop("odd.hl7", content)
+    assert await house.controls() == []
+    assert house.told.faults == [code]
+    assert len(house.files("refused")) == 2
+
+
+async def test_a_file_is_whole_when_it_was_quiet_for_long_enough(house: House):
+    house.rules["quiet"] = 30.0
+    watcher = house.engine()
+    path = house.inbox / "slow.hl7"
+    path.write_bytes(message(1))
+    assert await watcher.look() == 0
+    house.clock.seconds = 29.0
+    path.write_bytes(message(1) + message(2))
+    assert await watcher.look() == 0
+    house.clock.seconds = 58.9
+    assert await watcher.look() == 0
+    house.clock.seconds = 59.0
+    assert await watcher.look() == 1
+    assert [control for control, _ in await house.controls()] == ["C1", "C2"]
+
+
+async def test_unfinished_and_hidden_files_are_left_alone_until_they_are_renamed(house: House):
+    assert await house.drop("night.hl7.tmp", message(1)) == 0
+    assert await house.drop(".night.hl7", message(1)) == 0
+    os.rename(house.inbox / "night.hl7.tmp", house.inbox / "night.hl7")
+    assert await house.engine().look() == 1
+
+
+async def test_files_are_taken_in_the_order_of_their_times(house: House):
+    for name, control, age in (("a.hl7", 2, 50), ("b.hl7", 1, 100)):
+        (house.inbox / name).write_bytes(message(control))
+        os.utime(house.inbox / name, (1_000_000 - age, 1_000_000 - age))
+    assert await house.engine().look() == 2
+    assert [control for control, _ in await house.controls()] == ["C1", "C2"]
+
+
+async def test_a_folder_that_is_away_is_said_once_and_not_made(house: House):
+    house.inbox.rmdir()
+    watcher = house.engine()
+    assert (await watcher.look(), await watcher.look()) == (0, 0)
+    assert house.told.faults == ["FIL008"]
+    assert not house.inbox.exists()
+    house.inbox.mkdir()
+    await house.drop("a.hl7", message(1))
+    assert len(await house.controls()) == 1
+
+
+async def test_an_archive_that_cannot_be_written_is_said_once_and_the_file_waits(house: House):
+    (house.inbox / "archive").mkdir()
+    in_the_way = house.inbox / "archive" / "2026-11-20"
+    in_the_way.write_bytes(b"")
+    (house.inbox / "night.hl7").write_bytes(message(1))
+    watcher = house.engine()
+    for _ in range(3):
+        await watcher.look()
+    assert house.told.faults == ["FIL005"]
+    in_the_way.unlink()
+    await watcher.look()
+    assert [name.partition("/")[0] for name in house.files()] == ["archive"]
+    assert [control for control, _ in await house.controls()] == ["C1"]
+
+
+class Killer:
+    """Kills the process before or after the n-th of its effects: renames and commits."""
+
+    def __init__(self, monkeypatch, store: SqliteStore, at: int, *, before: bool) -> None:
+        self.left, self.before = at, before
+        for name in ("rename", "replace"):
+            monkeypatch.setattr(module.os, name, self._guarded(getattr(os, name)))
+        submit = store.submit
+
+        def submitted(changes):
+            if self._due() and self.before:
+                raise Death
+            future = submit(changes)
+            return self._after(future) if self.left == 0 else future
+
+        monkeypatch.setattr(store, "submit", submitted)
+
+    def _due(self) -> bool:
+        self.left -= 1
+        return self.left == 0
+
+    async def _after(self, future):
+        await future
+        raise Death
+
+    def _guarded(self, act):
+        def acted(*args):
+            due = self._due()
+            if due and self.before:
+                raise Death
+            act(*args)
+            if due:
+                raise Death
+
+        return acted
+
+
+EFFECTS = 7
+"""Of a file of five messages, two to a commit: claim, begin, three commits, move, written down as moved."""
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("at", range(1, EFFECTS + 2))
+async def test_killed_between_any_two_steps_no_message_is_lost_or_doubled(
+    house: House, monkeypatch, at: int, before: bool
+):
+    monkeypatch.setattr(filing_module, "TOGETHER", 2)
+    (house.inbox / "night.hl7").write_bytes(batch(1, 2, 3, 4, 5, file_id="N1"))
+    with monkeypatch.context() as patched:
+        Killer(patched, house.store, at, before=before)
+        if at <= EFFECTS:
+            with pytest.raises(Death):
+                await house.engine().look()
+        else:
+            assert await house.engine().look() == 1
+    await house.engine().look()
+    assert [control for control, _ in await house.controls()] == ["C1", "C2", "C3", "C4", "C5"]
+    assert [await house.store.file_of(MessageId(number)) for number in range(1, 6)] == [
+        (1, "night.hl7", number, 5) for number in range(1, 6)
+    ]
+    assert house.told.faults == []
+    (name,) = house.files()
+    assert name.startswith("archive/2026-11-20/")
+    await house.drop("night.hl7", batch(1, 2, 3, 4, 5, file_id="N1"))
+    assert len(await house.controls()) == 5
+    assert house.told.faults == ["FIL002"]
+
+
+async def test_while_the_store_is_away_the_file_waits_and_then_goes_on(house: House, monkeypatch):
+    monkeypatch.setattr(filing_module, "TOGETHER", 2)
+    submit = house.store.submit
+    asked = 0
+
+    def failing(changes):
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise StoreUnavailable("STO001", "the disk is full")
+        return submit(changes)
+
+    monkeypatch.setattr(house.store, "submit", failing)
+    watcher = house.engine()
+    (house.inbox / "night.hl7").write_bytes(batch(1, 2, 3, 4, 5))
+    await watcher.look()
+    assert len(await house.controls()) == 2
+    assert house.files(".taking") == ["night.hl7"]
+    await watcher.look()
+    assert [control for control, _ in await house.controls()] == ["C1", "C2", "C3", "C4", "C5"]
+    assert house.files(".taking") == []
+
+
+async def test_a_half_taken_file_that_is_taken_apart_otherwise_is_refused(house: House, monkeypatch):
+    monkeypatch.setattr(filing_module, "TOGETHER", 2)
+    (house.inbox / "night.hl7").write_bytes(batch(1, 2, 3))
+    with monkeypatch.context() as patched:
+        Killer(patched, house.store, 3, before=False)
+        with pytest.raises(Death):
+            await house.engine().look()
+    real = filing_module.open_file
+    monkeypatch.setattr(
+        filing_module, "open_file", lambda *given: real(*given)._replace(messages=[Slip(message(1))])
+    )
+    await house.engine().look()
+    assert house.told.faults == ["FIL007"]
+    assert len(await house.controls()) == 2
+
+
+async def test_a_service_takes_what_is_there_and_stops(house: House):
+    (house.inbox / "night.hl7").write_bytes(message(1))
+    watcher = house.engine()
+    await watcher.start()
+    async with asyncio.timeout(5):
+        await house.told.news.wait()
+    await watcher.stop()
+    await watcher.stop()
+    assert len(await house.controls()) == 1

@@ -1,0 +1,221 @@
+"""Files of rows on their site: dropped, stored, stepped, explained; and what a test of them may be."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from engine.activation import activate
+from engine.capture.desk import check_taken
+from engine.clock import SystemClock
+from engine.domain.filing import Dropped, FileRefused
+from engine.domain.message import MessageId
+from engine.domain.status import MessageState
+from engine.domain.views import MessageQuery, MessageView
+from engine.errors import UsageError
+from engine.pipeline import filing, trial
+from engine.pipeline.filing import Filing
+from engine.pipeline.people import people_of
+from engine.pipeline.releasing import Releaser
+from engine.pipeline.stepper import Stepper
+from engine.site.compile import compile_release, compile_tests, load_site
+from engine.site.files import Site
+from engine.store.sqlite import SqliteStore
+
+FILES = Path(__file__).parents[2] / "sites" / "files"
+HEAD = "Account No;MRN;Line;Kind;Item;Qty;Used at;Amount;Department\n"
+
+
+def row(
+    number: int, *, account: str = "ACC7", item: str = "WIRE-14", kind: str = "USE", qty: str = "1"
+) -> str:
+    return f"{account};M7;{number};{kind};{item};{qty};20.11.2026 09:45;45,00;CATH\n"
+
+
+class Lanes:
+    def reserve(self, destination, lane):
+        return False
+
+    def release(self, destination, lane): ...
+
+    def offer(self, outgoing): ...
+
+    def wake(self, destination, priority): ...
+
+
+class Told:
+    def stepped(self, inbound, stepped): ...
+
+    def failed(self, inbound, error):
+        raise error
+
+    def received(self, feed, kept, received): ...
+
+    def filed(self, feed, file, messages, held): ...
+
+
+class House:
+    def __init__(self, store: SqliteStore, stepper: Stepper) -> None:
+        self.store, self.stepper = store, stepper
+        self.filing = Filing(
+            store, lambda: stepper.edition.release, SystemClock(), stepper.arrived, Told(), lambda: True
+        )
+
+    async def drop(self, text: str, feed: str = "cathlab", name: str = "night.csv") -> list[MessageView]:
+        taken = await self.filing.take(Dropped(feed, name, text.encode("cp1252")))
+        await self.stepper.idle()
+        views = reversed(await self.store.messages(MessageQuery(limit=1000)))
+        places = {view.id: await self.store.file_of(view.id) for view in views}
+        views = reversed(await self.store.messages(MessageQuery(limit=1000)))
+        return [view for view in views if (place := places[view.id]) and place.file == taken.id]
+
+    async def lines(self, message: int) -> list[tuple[int, str, str]]:
+        return [
+            (line.number, line.state.word, str(line.stated))
+            for line in await self.store.lines(MessageId(message))
+        ]
+
+
+@pytest.fixture
+async def house(tmp_path):
+    clock = SystemClock()
+    store = SqliteStore(tmp_path / "suture.db", site="files", environment="test", clock=clock)
+    await store.start()
+    edition = await activate(store, load_site(FILES), clock, "test")
+    stepper = Stepper(store, store, Lanes(), clock, edition, Told())
+    await stepper.start()
+    await stepper.idle()
+    yield House(store, stepper)
+    await stepper.stop()
+    await store.stop()
+
+
+async def test_the_rows_of_an_account_are_the_lines_of_one_message(house: House):
+    views = await house.drop(HEAD + row(1) + row(2, account="ACC8") + row(3, qty="2,5"))
+    assert [(view.type, view.state.word, view.control_id) for view in views] == [
+        ("CSV USAGE", "routed", ""),
+        ("CSV USAGE", "routed", ""),
+    ]
+    assert await house.lines(views[0].id) == [(1, "posted", "45.00"), (2, "posted", "45.00")]
+    effects = await house.store.effects(views[0].id)
+    assert [str(effect.quantity) for effect in effects] == ["1", "2.5"]
+    assert people_of(house.stepper.edition.release, await house.store.inbound(views[0].id)) != people_of(
+        house.stepper.edition.release, await house.store.inbound(views[1].id)
+    )
+
+
+async def test_rows_that_were_told_before_are_known_in_a_larger_file(house: House):
+    await house.drop(HEAD + row(1) + row(2))
+    (again,) = await house.drop(HEAD + row(1) + row(9) + row(2), name="mended.csv")
+    assert await house.lines(again.id) == [
+        (1, "duplicate", "45.00"),
+        (2, "posted", "45.00"),
+        (3, "duplicate", "45.00"),
+    ]
+
+
+async def test_a_return_finds_its_row_and_a_row_that_says_no_number_is_held_alone(house: House):
+    await house.drop(HEAD + row(1))
+    (back,) = await house.drop(HEAD + row(2, kind="RETURN"), name="returns.csv")
+    (effect,) = await house.store.effects(back.id)
+    assert effect.reverses == 1
+    (both,) = await house.drop(HEAD + row(3) + row(4, qty="one"), name="odd.csv")
+    assert [state for _, state, _ in await house.lines(both.id)] == ["posted", "held"]
+
+
+async def test_an_odd_row_is_refused_and_an_unknown_item_is_released_by_its_row(house: House):
+    views = await house.drop(HEAD + row(1, item="NEW-1") + "ACC9;short\n" + row(2, account="ACC8"))
+    assert [(view.state.word, view.reason.partition(" ")[0]) for view in views[1:]] == [
+        ("refused", "FIL013"),
+        ("routed", ""),
+    ]
+    assert views[0].state is MessageState.HELD
+    site = load_site(FILES)
+    table = "mappings/tables/charge-codes.csv"
+    files = {**site.files, table: site.files[table] + b"NEW-1,27811506,,\n"}
+    house.stepper.edition = await activate(house.store, Site(FILES, files), SystemClock(), "test")
+    releaser = Releaser(
+        house.store, house.store, Lanes(), SystemClock(), house.stepper.edition, "ann", "row added"
+    )
+    async with house.stepper.lock:
+        tally = await releaser.release([views[0].id])
+    assert tally.released == 1
+
+
+async def test_a_miscounted_file_is_stepped_when_a_person_releases_it(house: House, monkeypatch):
+    real = filing.open_file
+    monkeypatch.setattr(
+        filing, "open_file", lambda *given: real(*given)._replace(miscounts=("FTS-1 says 2",))
+    )
+    (view,) = await house.drop(HEAD + row(1))
+    assert (view.state.word, view.reason[:6]) == ("held", "FIL006")
+    releaser = Releaser(
+        house.store, house.store, Lanes(), SystemClock(), house.stepper.edition, "ann", "counted"
+    )
+    async with house.stepper.lock:
+        tally = await releaser.release([view.id])
+    assert tally.released == 1
+    assert await house.lines(view.id) == [(1, "posted", "45.00")]
+
+
+async def test_lines_of_fixed_width_are_read_by_their_characters(house: House):
+    text = "DOSES\nACC7    ASPIRIN   000220261120D00001\nACC7    ASPIRIN   000120261120D00002\n"
+    (view,) = await house.drop(text, "pharmacy", "doses.txt")
+    effects = await house.store.effects(view.id)
+    assert [str(effect.quantity) for effect in effects] == ["2", "1"]
+
+
+async def test_a_file_whose_headings_lack_a_column_leaves_nothing(house: House):
+    with pytest.raises(FileRefused, match="FIL011"):
+        await house.drop(HEAD.replace("Qty", "Menge") + row(1))
+    assert await house.store.files(10) == []
+    assert len(await house.drop(HEAD + row(1))) == 1
+
+
+async def test_a_long_file_shares_the_loop(house: House):
+    """Between two commits whoever sends live has a turn."""
+    turns = 0
+
+    async def live() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.get_running_loop().create_task(live())
+    await house.drop(HEAD + "".join(row(number, account=f"A{number}") for number in range(400)))
+    task.cancel()
+    assert turns > 12
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD + row(1) + row(2, account="ACC8"), "FIL016 the file is 2 messages"),
+        (HEAD + "ACC9;short\n", "FIL016 FIL013"),
+        (HEAD.replace("Qty", "Menge") + row(1), "FIL011 the headings lack 'Qty'"),
+    ],
+)
+def test_a_channels_test_is_of_one_message(text: str, said: str):
+    site = load_site(FILES)
+    release = compile_release(site)
+    test = next(test for test in compile_tests(site) if test.channel == "cathlab")
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    assert trial.run(release, test, now).differences == ()
+    (difference,) = trial.run(release, _given(test, text), now).differences
+    assert said in difference
+
+
+def test_rows_are_not_captured():
+    channel = next(one for one in compile_release(load_site(FILES)).channels if one.name == "cathlab")
+    with pytest.raises(UsageError, match="CAP012"):
+        check_taken(SimpleNamespace(channel=channel), SimpleNamespace(id=1))
+
+
+def _given(test, text: str):
+    return replace(test, given=text.encode())
