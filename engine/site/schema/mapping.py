@@ -88,7 +88,8 @@ class ReadFile(Model):
     """How the messages of a feed are read into events."""
 
     read: CommaList = setting(
-        "Message types, as MSH-9 says them; of FHIR, `FHIR` and the resource; of rows in files, CSV or FIXED and a name.",
+        "Message types, as MSH-9 says them; of FHIR, `FHIR` and the resource; of rows in files, CSV or FIXED and a "
+        "name.",
         example="DFT^P03, DFT^P11",
     )
     about: Text | None = setting("Which feed, in a sentence.", example="Charges of the EHR", default=None)

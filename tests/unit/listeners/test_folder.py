@@ -93,7 +93,7 @@ class House:
     def engine(self) -> FolderListener:
         rules = FileRules(**self.rules)
         listener = Listener(
-            "nightly", "folder", "original", False, self.limit, False, "close", None, "/", rules
+            "nightly", "folder", "original", False, self.limit, False, "close", None, "/", files=rules
         )
         release = SimpleNamespace(
             listeners={"nightly": listener}, zone=ZoneInfo("America/Chicago"), rows_of=lambda feed: ()

@@ -18,7 +18,7 @@ from engine.mapping.reader import From, ReadMap, ReadSpec
 from engine.mapping.spec import SpecError
 
 ZONE = ZoneInfo("America/Chicago")
-RAW = b'rows CSV usage 2 7\nQty,Used at,Account No,Note\n2,3.11.2026 9:05,A|1,"a\nb"\none,2026-11-03,A|1,\n'
+RAW = b'rows CSV usage 2 7\nQty,Used at,Account No,Note\n2,3.11.2026 9:05,A|1,"a\nb"\none,2026/11/03,A|1,\n'
 FIELDS = {"account": "row.account", "quantity": "row.qty, else 1", "used_at": "row.used"}
 
 
