@@ -13,6 +13,7 @@ import pytest
 from engine.domain.outcome import Verdict
 from engine.domain.posting import Action
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
+from engine.explain.story import Storyteller
 from engine.pipeline.sequels import Sequels
 from tests.unit.pipeline.conftest import Lanes
 
@@ -252,3 +253,12 @@ async def test_a_case_that_is_saved_twelve_times_ends_as_the_last_save_says(hous
     assert await books(house) == {items[code]: quantity for code, quantity in saves[-1].items()}
     assert await house.store.worklist() == []
     assert not await house.store.anything_waits()
+
+
+async def test_what_takes_a_left_out_line_back_is_explained_by_what_was_posted(house):
+    await house.tell(csu("1000", {FEM: 1, CEM: 2}))
+    await settle(house)
+    newer = await house.tell(csu("1100", {CEM: 2}))
+    told = await Storyteller(house.store).postings(newer.id)
+    assert {one.delivery.effect for one in told} == {"issue", "charge"}
+    assert all(one.same and one.fields for one in told)
