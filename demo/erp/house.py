@@ -48,7 +48,7 @@ class ErpHouse(House):
     def _lay_out(self) -> None:
         super()._lay_out()
         shutil.copytree(OVERLAY, self._site, dirs_exist_ok=True)
-        for name in ("discharges", "case-usage"):  # an ERP bills nobody's stay, and the morning saves no cases
+        for name in ("discharges", "case-usage"):  # an ERP bills no stays, and the morning saves no cases
             (self._site / f"channels/{name}.yaml").unlink()
         assert self._seed is not None
         place = self._site / "config/env/demo.yaml"
