@@ -216,6 +216,11 @@ class Original(NamedTuple):
         """Quantity that nothing took back yet."""
         return (self.quantity or Decimal(0)) - self.taken_back
 
+    @property
+    def stands(self) -> bool:
+        """Whether something of it is there, or is to come."""
+        return self.fate is not Fate.CANCELLED and self.remaining > 0
+
     def without(self, *messages: int | None) -> Original:
         """As it is for these messages themselves: what waits of theirs is what they are about to decide."""
         others = tuple(

@@ -18,7 +18,7 @@ from engine.domain.status import Fate, LineState
 from engine.pipeline.context import Context
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
 from engine.pipeline.holding import hold_all
-from engine.pipeline.identity import Identity
+from engine.pipeline.identity import Identity, is_void
 from engine.pipeline.owing import owed
 from engine.pipeline.pairing import cancelled
 from engine.pipeline.reading import PERSONS
@@ -66,7 +66,7 @@ def judge_changed(
     if any(_touched(context, original) for original in posted):
         return hold_all(context, line, identity, Hold(INTERFACE, TAKEN_BACK), owns=False)
     base = dict(names)
-    owes = Owed() if line.fields.get("void") is True else owed(context, line, identity.key, 1, names)
+    owes = Owed() if is_void(line.fields) else owed(context, line, identity.key, 1, names)
     changes = compare(context, line, base, posted, owes.dues)
     dues = [due for change in changes for due in halves(change)]
     if not dues:
@@ -153,7 +153,7 @@ def _change(
             rule, number, What.POST if after else What.STAYS, None, after, (after,) if after else ()
         )
     anew = replace(after, key=before.key, version=before.version + 1, corrects=before) if after else None
-    if before.fate is Fate.CANCELLED or before.remaining <= 0:
+    if not before.stands:
         if not again or anew is None:
             return Change(rule, number, What.STAYS, before)
         return Change(rule, number, What.POST, before, anew, (replace(anew, corrects=None),))

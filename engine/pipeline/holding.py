@@ -43,6 +43,14 @@ def hold_all(
     return Judged(LineState.HELD, hold.cause, dues)
 
 
+def unreadable(context: Context, line: Line) -> str | None:
+    """Why nobody can tell what the line says, or in what money."""
+    if line.faults:
+        return f"{line.faults[0].code} {line.faults[0].what}"
+    stated = line.fields.get("stated_currency")
+    return "stated in another currency" if stated and stated != context.release.currency else None
+
+
 def stated_amount(fields: Fields) -> Decimal | None:
     """The extended amount that the message states, signed: negative for a credit; None when unpriced."""
     amount, unit_amount, quantity = fields.get("amount"), fields.get("unit_amount"), fields.get("quantity")

@@ -36,6 +36,11 @@ def is_credit(fields: Fields) -> bool:
     return fields.get("credit") is True or (isinstance(quantity, Decimal) and quantity < 0)
 
 
+def is_void(fields: Fields) -> bool:
+    """Whether it never was, or is owed no more."""
+    return fields.get("void") is True
+
+
 def identify(
     digester: Digester, channel: Channel, feed: str, lines: Sequence[Line], names: Fields | None = None
 ) -> list[Identity]:

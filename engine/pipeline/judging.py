@@ -9,15 +9,15 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.domain.event import Kind, Line
-from engine.domain.posting import Action, Original
-from engine.domain.status import Fate, LineState
+from engine.domain.posting import Action
+from engine.domain.status import LineState
 from engine.mapping.expression import EvaluationFault
 from engine.pipeline.changing import judge_changed
 from engine.pipeline.context import AS_NEW, Context
 from engine.pipeline.crediting import judge_credit
 from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed
-from engine.pipeline.holding import hold_all
-from engine.pipeline.identity import Identity, is_credit
+from engine.pipeline.holding import hold_all, unreadable
+from engine.pipeline.identity import Identity, is_credit, is_void
 from engine.pipeline.owing import owed
 from engine.pipeline.reading import PERSONS, ChannelRead
 from engine.pipeline.repeats import Earlier, told_before
@@ -64,31 +64,19 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
         return told
     if _corrects(context, line, identity):
         posted = context.posted(index, identity)
-        if posted and not (_is_void(line) and all(_is_over(original) for original in posted)):
+        if posted and (not is_void(line.fields) or any(original.stands for original in posted)):
             return judge_changed(context, line, identity, names, posted)
-    if _is_void(line):
+    if is_void(line.fields):
         return Judged(LineState.FILTERED, "void: nothing of it stands")
     return _post(context, index, line, identity, names, earlier, Action.POST)
 
 
-def _is_void(line: Line) -> bool:
-    """Whether it never was, or is owed no more."""
-    return line.fields.get("void") is True
-
-
-def _is_over(original: Original) -> bool:
-    """Whether it was taken back, or never left and was cancelled."""
-    return original.remaining <= 0 or original.fate is Fate.CANCELLED
-
-
 def _unusable(context: Context, line: Line) -> Hold | None:
     """Why nothing can be made of the line, whatever was told before."""
-    if line.faults:
-        return Hold(INTERFACE, f"{line.faults[0].code} {line.faults[0].what}")
-    stated = line.fields.get("stated_currency")
-    if stated and stated != context.release.currency:
-        return Hold(INTERFACE, "stated in another currency")
-    if _is_void(line):
+    cause = unreadable(context, line)
+    if cause is not None:
+        return Hold(INTERFACE, cause)
+    if is_void(line.fields):
         return Hold(INTERFACE, "a credit that is void") if is_credit(line.fields) else None
     quantity = line.fields.get("quantity")
     if not isinstance(quantity, Decimal) or quantity == 0:

@@ -13,12 +13,12 @@ from decimal import Decimal
 from engine.domain.encounter import CANCELLED
 from engine.domain.event import Kind, Line
 from engine.domain.posting import Action, Original, Sighting
-from engine.domain.status import EffectState, Fate, LineState
+from engine.domain.status import EffectState, LineState
 from engine.pipeline.changing import compare, halves
 from engine.pipeline.context import Context
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
-from engine.pipeline.holding import hold_all
-from engine.pipeline.identity import Identity, is_credit
+from engine.pipeline.holding import hold_all, unreadable
+from engine.pipeline.identity import Identity, is_credit, is_void
 from engine.pipeline.owing import owed
 from engine.pipeline.reading import ChannelRead
 from engine.pipeline.repeats import Earlier
@@ -74,7 +74,7 @@ def _stands(context: Context, original: Original) -> bool:
     if original.delivery_id is None:
         return original.state in _OPEN
     waits = any(one.state in _OPEN for one in (*mine.reversals, *mine.held))
-    return waits or (mine.fate is not Fate.CANCELLED and mine.remaining > 0)
+    return waits or mine.stands
 
 
 def newer_save(context: Context, part: ChannelRead) -> str | None:
@@ -111,8 +111,7 @@ def judge_whole(
         version = 1 + max((original.version for original in posted), default=0)
         verdict = hold_all(context, line, identity, Hold(INTERFACE, fault), version=version)
     else:
-        void = line.fields.get("void") is True
-        nothing = left_out or void or because is not None or line.fields.get("quantity") == 0
+        nothing = left_out or because is not None or is_void(line.fields) or line.fields.get("quantity") == 0
         verdict = _judged(context, line, identity, names, posted, nothing, because or LEFT_OUT)
     return verdict._replace(withdraws=stale)
 
@@ -134,7 +133,7 @@ def _judged(
         dues = tuple(due for change in changes for due in halves(change))
     if dues:
         return _by(dues)._replace(sightings=owes.sightings)
-    stands = next((original for original in posted if original.remaining > 0), None)
+    stands = next((original for original in posted if original.stands), None)
     if stands is None or context.channel.reader.kind is Kind.ENCOUNTER:
         return Judged(LineState.FILTERED, owes.why_nothing, sightings=owes.sightings)
     told = f"as message {stands.message_id}, line {stands.number} posted it"
@@ -150,18 +149,17 @@ def _by(dues: tuple[Due, ...]) -> Judged:
 
 def _fault(context: Context, part: ChannelRead, line: Line) -> str | None:
     """Why the line cannot be compared."""
-    if line.faults:
-        return f"{line.faults[0].code} {line.faults[0].what}"
-    stated = line.fields.get("stated_currency")
-    if stated and stated != context.release.currency:
-        return "stated in another currency"
+    cause = unreadable(context, line)
+    if cause is not None:
+        return cause
     if context.channel.reader.kind is Kind.ENCOUNTER:
         return None if line.fields.get("account") else "account missing"
     if part.case is None:
         return "case missing"
     if is_credit(line.fields):
         return "a credit in a save, which tells what holds"
-    return None if isinstance(line.fields.get("quantity"), Decimal) else "quantity missing"
+    known = is_void(line.fields) or isinstance(line.fields.get("quantity"), Decimal)
+    return None if known else "quantity missing"
 
 
 def _cancelled(context: Context) -> bool:
