@@ -9,6 +9,7 @@ from typing import get_args
 import hl7apy
 import pytest
 
+from engine.codecs.fhir.elements import RELEASES
 from engine.codecs.hl7v2.path import compile_path
 from engine.codecs.hl7v2.segments import SEGMENTS
 from engine.codecs.hl7v2.structure import VERSIONS, beyond
@@ -44,7 +45,7 @@ def test_what_is_known_of_each_segment_is_what_the_standard_says() -> None:
 
 
 def test_a_read_map_may_declare_each_of_them() -> None:
-    assert get_args(Version) == VERSIONS
+    assert get_args(Version) == (*VERSIONS, *RELEASES)
 
 
 @pytest.mark.parametrize(
