@@ -1,7 +1,8 @@
 """One message stepped with two releases, and what differs, line by line. Pure.
 
 Both steps know what the message's own step knew of the stay, and nothing of what was told before or after: what was
-posted once is never translated anew, so an edit does not reach credits and duplicates.
+posted once is never translated anew, so an edit does not reach credits and duplicates. A case that is told whole each
+time counts once, with its newest save: that one decides what the books say.
 """
 
 from __future__ import annotations
@@ -130,10 +131,19 @@ class Comparer:
         self._routes, self._remade = (
             frozenset(routes(both, names)) for names in (edit.channels, edit.remade)
         )
+        whole = (part.name for one in both for part in one.channels if part.reader.lines == "snapshot")
+        self._whole = frozenset(routes(both, frozenset(whole)))
 
     def takes(self, feed: str, kind: str) -> bool:
         """Whether a channel that differs takes such messages."""
         return (feed, kind) in self._routes
+
+    def cases(self, kind: str, inbound: Inbound) -> frozenset[bytes]:
+        """Digests of the cases that the message tells whole, to a channel that differs: `compare` is to know their
+        newest saves."""
+        if (inbound.feed, kind) not in self._whole:
+            return frozenset()
+        return frozenset().union(*(_cases(one, self._digester, inbound) for one in (self._before, self._after)))
 
     def compare(self, kind: str, inbound: Inbound, facts: Facts) -> list[Difference] | None:
         """What the edit changes for one message that is taken, in the order of its lines. None: it is not touched."""
@@ -148,6 +158,14 @@ class Comparer:
         keys = {**dict.fromkeys(was), **dict.fromkeys(now)}
         found = (_difference(was.get(key), now.get(key)) for key in keys)
         return [difference for difference in found if difference is not None]
+
+
+def _cases(release: Release, digester: Digester, inbound: Inbound) -> frozenset[bytes]:
+    try:
+        read = read_message(release, digester, inbound)
+    except MessageError:
+        return frozenset()
+    return frozenset(part.case for part in read.reads if part.case is not None)
 
 
 def made(release: Release, digester: Digester, inbound: Inbound, facts: Facts) -> dict[Key, Seen]:

@@ -130,7 +130,10 @@ class _Worker:
         tally = Tally(last - first + 1)
         for kind, inbound, record in await self._reader.stepped(first, last):
             if self._comparer.takes(inbound.feed, kind):
-                found = self._comparer.compare(kind, inbound, unpack_facts(record))
+                facts, cases = unpack_facts(record), self._comparer.cases(kind, inbound)
+                if cases:
+                    facts = facts._replace(saves=await self._reader.newest_saves(cases))
+                found = self._comparer.compare(kind, inbound, facts)
                 if found is not None:
                     tally.add(inbound.id, found)
         return tally

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -18,7 +18,7 @@ import orjson
 
 from engine.domain.filing import FileState
 from engine.domain.message import Inbound, MessageId
-from engine.domain.posting import Action, FactKeys, Facts, Measure, Original, Priority
+from engine.domain.posting import Action, FactKeys, Facts, Measure, Original, Priority, Save
 from engine.domain.resources import ResourceView
 from engine.domain.status import DeliveryState, EffectState, LineState
 from engine.domain.views import (
@@ -132,6 +132,11 @@ class SqliteReads:
         return [
             (kind, Inbound(*inbound), record) for kind, record, *inbound in self._rows("stepped", first, last)
         ]
+
+    async def newest_saves(self, cases: Iterable[bytes]) -> dict[bytes, Save]:
+        """Of each case the save that counts, of those that `stepped` gives; without the keys of its lines."""
+        found = {case: self._rows("newest_posting_save", case) for case in cases}
+        return {case: Save(*rows[0]) for case, rows in found.items() if rows}
 
     async def gather(self, keys: Sequence[FactKeys]) -> list[Facts]:
         try:

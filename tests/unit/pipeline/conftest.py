@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -181,8 +183,14 @@ def edits() -> dict[str, tuple[str, str]]:
 
 @pytest.fixture
 async def house(tmp_path, edits):
+    async with house_in(tmp_path, edits) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def house_in(folder: Path, edits: dict[str, tuple[str, str]]) -> AsyncIterator[House]:
     clock = SystemClock()
-    store = SqliteStore(tmp_path / "suture.db", site="north-general", environment="test", clock=clock)
+    store = SqliteStore(folder / "suture.db", site="north-general", environment="test", clock=clock)
     await store.start()
     told = Told()
     edition = await activate(store, edited(load_site(ROOT), edits), clock, "test")

@@ -32,6 +32,11 @@ SELECT m.id, m.feed, m.received_us, c.body, m.charset,
        m.step_edition, m.step_to
 FROM message m JOIN content c ON c.id = m.content_id WHERE m.id IN carray(?) ORDER BY m.id
 
+-- name: newest_posting_save
+-- The newest save of a case among those that posted something, or would have.
+SELECT f.at_us, f.message_id FROM fact f JOIN message m ON m.id = f.message_id
+WHERE f.kind = 'save' AND f.key = ? AND m.state IN (1, 2, 3) ORDER BY f.at_us DESC, f.message_id DESC LIMIT 1
+
 -- name: stepped
 -- What posted something, or would have: duplicates, refused and superseded messages did not, whatever the site says.
 SELECT m.type, r.body, m.id, m.feed, m.received_us, c.body, m.charset, m.relates_to, m.step_edition, m.step_to
