@@ -143,7 +143,9 @@ class Comparer:
         newest saves."""
         if (inbound.feed, kind) not in self._whole:
             return frozenset()
-        return frozenset().union(*(_cases(one, self._digester, inbound) for one in (self._before, self._after)))
+        return frozenset().union(
+            *(_cases(one, self._digester, inbound) for one in (self._before, self._after))
+        )
 
     def compare(self, kind: str, inbound: Inbound, facts: Facts) -> list[Difference] | None:
         """What the edit changes for one message that is taken, in the order of its lines. None: it is not touched."""

@@ -15,7 +15,7 @@ from tests.unit.pipeline.conftest import ROOT, edited, house_in
 from tests.unit.pipeline.test_saves import FEM, STEM, csu
 
 PRICES = "mappings/tables/contract-prices.csv"
-STEM_ROW, DEARER = "size 12\",2480.00", "size 12\",2500.00"
+STEM_ROW, DEARER = 'size 12",2480.00', 'size 12",2500.00'
 
 
 @pytest.fixture
