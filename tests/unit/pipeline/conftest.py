@@ -21,7 +21,7 @@ from engine.pipeline.correcting import Corrector, Done
 from engine.pipeline.correction import Order
 from engine.pipeline.releasing import Releaser
 from engine.pipeline.stepper import Stepper
-from engine.site.compile import load_site
+from engine.site.compile import compile_release, load_site
 from engine.site.files import Site
 from engine.store.sqlite import SqliteStore
 
@@ -82,6 +82,12 @@ class Told:
 
     def failed(self, inbound, error):
         self.failures.append(error)
+
+    def received(self, feed, kept, received): ...
+
+    def filed(self, feed, file, messages, held): ...
+
+    def garbled(self, feed, size, reason): ...
 
 
 class House:
@@ -189,15 +195,23 @@ async def house(tmp_path, edits):
 
 @asynccontextmanager
 async def house_in(folder: Path, edits: dict[str, tuple[str, str]]) -> AsyncIterator[House]:
-    clock = SystemClock()
-    store = SqliteStore(folder / "suture.db", site="north-general", environment="test", clock=clock)
+    async with stepping(folder, edited(load_site(ROOT), edits)) as (store, stepper, told):
+        yield House(store, stepper, told)
+
+
+@asynccontextmanager
+async def stepping(folder: Path, site: Site) -> AsyncIterator[tuple[SqliteStore, Stepper, Told]]:
+    """A store in the folder and a stepper of the site, that had no fault of its own until the end."""
+    clock, told = SystemClock(), Told()
+    store = SqliteStore(
+        folder / "suture.db", site=compile_release(site).site, environment="test", clock=clock
+    )
     await store.start()
-    told = Told()
-    edition = await activate(store, edited(load_site(ROOT), edits), clock, "test")
+    edition = await activate(store, site, clock, "test")
     stepper = Stepper(store, store, Lanes(), clock, edition, told)
     await stepper.start()
     await stepper.idle()
-    yield House(store, stepper, told)
+    yield store, stepper, told
     await stepper.stop()
     await store.stop()
     assert told.failures == []

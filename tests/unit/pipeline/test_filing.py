@@ -26,6 +26,7 @@ from engine.pipeline.stepper import Stepper
 from engine.site.compile import compile_release, compile_tests, load_site
 from engine.site.files import Site
 from engine.store.sqlite import SqliteStore
+from tests.unit.pipeline.conftest import Lanes, Told, stepping
 
 FILES = Path(__file__).parents[2] / "sites" / "files"
 HEAD = "Account No;MRN;Line;Kind;Item;Qty;Used at;Amount;Department\n"
@@ -37,33 +38,11 @@ def row(
     return f"{account};M7;{number};{kind};{item};{qty};20.11.2026 09:45;45,00;CATH\n"
 
 
-class Lanes:
-    def reserve(self, destination, lane):
-        return False
-
-    def release(self, destination, lane): ...
-
-    def offer(self, outgoing): ...
-
-    def wake(self, destination, priority): ...
-
-
-class Told:
-    def stepped(self, inbound, stepped): ...
-
-    def failed(self, inbound, error):
-        raise error
-
-    def received(self, feed, kept, received): ...
-
-    def filed(self, feed, file, messages, held): ...
-
-
 class House:
-    def __init__(self, store: SqliteStore, stepper: Stepper) -> None:
+    def __init__(self, store: SqliteStore, stepper: Stepper, told: Told) -> None:
         self.store, self.stepper = store, stepper
         self.filing = Filing(
-            store, lambda: stepper.edition.release, SystemClock(), stepper.arrived, Told(), lambda: True
+            store, lambda: stepper.edition.release, SystemClock(), stepper.arrived, told, lambda: True
         )
 
     async def drop(self, text: str, feed: str = "cathlab", name: str = "night.csv") -> list[MessageView]:
@@ -83,16 +62,8 @@ class House:
 
 @pytest.fixture
 async def house(tmp_path):
-    clock = SystemClock()
-    store = SqliteStore(tmp_path / "suture.db", site="files", environment="test", clock=clock)
-    await store.start()
-    edition = await activate(store, load_site(FILES), clock, "test")
-    stepper = Stepper(store, store, Lanes(), clock, edition, Told())
-    await stepper.start()
-    await stepper.idle()
-    yield House(store, stepper)
-    await stepper.stop()
-    await store.stop()
+    async with stepping(tmp_path, load_site(FILES)) as (store, stepper, told):
+        yield House(store, stepper, told)
 
 
 async def test_the_rows_of_an_account_are_the_lines_of_one_message(house: House):

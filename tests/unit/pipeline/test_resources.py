@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 import pytest
 
-from engine.activation import activate
 from engine.clock import SystemClock
 from engine.codecs.fhir.document import parse
 from engine.domain.changes import Acted, Sending, Settled
@@ -25,32 +24,11 @@ from engine.pipeline.resources import ResourceDoor
 from engine.pipeline.stepper import Stepper
 from engine.site.compile import load_site
 from engine.store.sqlite import SqliteStore
+from tests.unit.pipeline.conftest import stepping
 
 EXAMPLE = Path(__file__).parents[3] / "engine" / "cli" / "examples" / "fhir-resources"
 BASE = "http://h/fhir"
 JSON = "application/fhir+json"
-
-
-class Lanes:
-    def reserve(self, destination, lane):
-        return False
-
-    def release(self, destination, lane): ...
-
-    def offer(self, outgoing): ...
-
-    def wake(self, destination, priority): ...
-
-
-class Told:
-    def stepped(self, inbound, stepped): ...
-
-    def failed(self, inbound, error):
-        raise error
-
-    def received(self, feed, kept, received): ...
-
-    def garbled(self, feed, size, reason): ...
 
 
 class Lab:
@@ -89,17 +67,14 @@ class Lab:
 
 @pytest.fixture
 async def lab(tmp_path):
-    clock = SystemClock()
-    store = SqliteStore(tmp_path / "s.db", site="north-catheterization", environment="test", clock=clock)
-    await store.start()
-    edition = await activate(store, load_site(EXAMPLE), clock, "test")
-    stepper = Stepper(store, store, Lanes(), clock, edition, Told())
-    await stepper.start()
-    intake = Intake(store, lambda: stepper.edition.release.listeners, clock, stepper.arrived, Told())
-    door = ResourceDoor(intake, store, Digester(store.hash_key), clock, lambda: stepper.edition.release)
-    yield Lab(store, stepper, door)
-    await stepper.stop()
-    await store.stop()
+    async with stepping(tmp_path, load_site(EXAMPLE)) as (store, stepper, told):
+        clock = SystemClock()
+        intake = Intake(store, lambda: stepper.edition.release.listeners, clock, stepper.arrived, told)
+        yield Lab(
+            store,
+            stepper,
+            ResourceDoor(intake, store, Digester(store.hash_key), clock, lambda: stepper.edition.release),
+        )
 
 
 def supply(quantity: int = 2, status: str = "completed", **more: Any) -> dict[str, Any]:
