@@ -22,7 +22,7 @@ demo-erp: $(READY)
 	$(BIN)/python -m demo.erp.run --share $(or $(SHARE),8)
 
 test: $(READY)
-	$(BIN)/python -m pytest --durations=10
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=10
 
 lint: $(READY)
 	$(BIN)/ruff check engine listeners tests bench demo prove

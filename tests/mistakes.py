@@ -273,6 +273,7 @@ MISTAKES = [
         "read it from the line",
     ),
     Mistake(USAGE, "by: [code, payer_class]", "by: [code, account]", "SIT030", "account]", "codes"),
+    Mistake(USAGE, "by: [facility, item.item]", "by: [facility, patient]", "SIT030", "patient]", "codes"),
     Mistake(ISSUE, "lot?: lot", "note?: patient", "SIT031", "patient", "patient_data: allowed"),
     Mistake(ISSUE, "lot?: lot", "when?: used_at", "SIT031", "used_at", "patient_data: allowed"),
     Mistake(

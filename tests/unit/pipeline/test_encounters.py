@@ -11,6 +11,7 @@ import pytest
 from engine.domain.encounter import fold
 from engine.domain.posting import Action
 from engine.domain.status import DeliveryState, EffectState, MessageState
+from engine.explain.story import Storyteller
 from engine.pipeline.record import unpack_facts, unpack_posted
 
 AS_SENT = {
@@ -197,3 +198,20 @@ async def test_a_fact_has_one_effect_under_whichever_number_it_is_told_again(hou
         assert await house.causes(again.id) == {"suspected duplicate"}, account
         await house.tell(adt("A03", account=account, control=account))
     assert len(await written(house, "discharge")) == 1
+
+
+async def test_what_a_stay_posts_and_takes_back_is_explained_byte_for_byte(house):
+    left = await house.tell(adt("A03"))
+    assert await explained(house, left.id) == [Action.POST]
+    await house.deliver()
+    back = await house.tell(adt("A13", "20261120110000"))
+    assert await explained(house, back.id) == [Action.REVERSE]
+    at_last = await house.tell(adt("A03", "20261121100000"))
+    assert await explained(house, at_last.id) == [Action.POST]
+    assert await explained(house, left.id) == [Action.POST]
+
+
+async def explained(house, message: int) -> list[Action]:
+    found = await Storyteller(house.store).postings(message)
+    assert all(one.same and one.fields for one in found)
+    return [one.delivery.action for one in found]

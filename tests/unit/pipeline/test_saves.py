@@ -262,3 +262,19 @@ async def test_what_takes_a_left_out_line_back_is_explained_by_what_was_posted(h
     told = await Storyteller(house.store).postings(newer.id)
     assert {one.delivery.effect for one in told} == {"issue", "charge"}
     assert all(one.same and one.fields for one in told)
+
+
+@pytest.mark.parametrize(
+    "edits", [{"mappings/hl7/or-case.yaml": ("fields:\n", "fields:\n  void: OBX-11 == 'D'\n")}]
+)
+async def test_a_line_that_a_save_calls_void_is_taken_back_and_may_come_again(house):
+    whole = csu("1000", {FEM: 1, CEM: 2})
+    await house.tell(whole)
+    await settle(house)
+    void = csu("1100", {FEM: 1, CEM: 2}).replace("|F\rOBX|2", "|D\rOBX|2")
+    await house.tell(void)
+    await settle(house)
+    assert await books(house) == {"3000140": 2}
+    await house.tell(csu("1200", {FEM: 1, CEM: 2}))
+    await settle(house)
+    assert sorted((await books(house)).values()) == [1, 2]
