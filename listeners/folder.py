@@ -22,23 +22,17 @@ from pathlib import Path
 from engine.clock import Clock, to_datetime
 from engine.domain.filing import Dropped, FileIntake, FileRefused, TakenFile
 from engine.errors import Fault, StoreUnavailable
+from listeners.looking import Looker, Quiet, Stamp
 
 TAKING, ARCHIVE, REFUSED = ".taking", "archive", "refused"
 
 LOOK_EVERY = 1.0
 """Seconds between two looks."""
 
-STOP_WITHIN = 1.5
-"""Seconds in which a stop waits for the commit under way; what is left is gone on with at the next start."""
 
-Stamp = tuple[int, int, int]
-"""Size, time and inode of a file: while none of them changes, nobody writes it."""
-
-
-class FolderListener:
+class FolderListener(Looker):
     """A service on one folder for one feed. `quiet`: seconds for which a whole file is unchanged, 0: any is whole;
-    `unfinished`: endings of names that are left alone. `report`: told what an operator should know; never content, nor
-    the name of a file."""
+    `unfinished`: endings of names that are left alone."""
 
     def __init__(
         self,
@@ -51,64 +45,32 @@ class FolderListener:
         quiet: float = 0.0,
         unfinished: Sequence[str] = (),
     ) -> None:
-        self.feed = feed
+        super().__init__(feed, intake, report=report, every=LOOK_EVERY)
         self.folder = folder
-        self._intake = intake
         self._clock = clock
-        self._report = report
-        self._quiet = quiet
+        self._quiet = Quiet(clock, quiet)
         self._unfinished = tuple(unfinished)
-        self._seen: dict[str, tuple[Stamp, float]] = {}  # since when a file is unchanged
-        self._trouble = ""  # the fault that was told last, until a look has none
-        self._task: asyncio.Task[None] | None = None
-        self._stopping = asyncio.Event()
-
-    async def start(self) -> None:
-        if self._task is None:
-            self._stopping.clear()
-            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"folder {self.feed}")
-
-    async def stop(self) -> None:
-        """Takes no more files, and breaks off the one under way between two commits."""
-        task, self._task = self._task, None
-        if task is None:
-            return
-        self._stopping.set()
-        await asyncio.wait((task,), timeout=STOP_WITHIN)
-        task.cancel()
-        await asyncio.wait((task,))
 
     async def look(self) -> int:
-        """Takes every file that is whole; gives how many were dealt with."""
         if not await asyncio.to_thread(self.folder.is_dir):
-            self._say_once("FIL008", "the folder is not there", "mount it; if it is new, make it")
+            self.say_once("FIL008", "the folder is not there", "mount it; if it is new, make it")
             return 0
         done = 0
         try:
             for path in await asyncio.to_thread(self._claimed):
                 done += await self._deal_with(path)
             for name in await asyncio.to_thread(self._whole):
-                if self._stopping.is_set() or not self._intake.accepting:
+                if self.leaves:
                     break
                 claimed = await asyncio.to_thread(self._claim, name)
                 done += await self._deal_with(claimed) if claimed else 0
-            self._trouble = ""
+            self.well()
         except StoreUnavailable:
             pass  # what is claimed is gone on with at the next look
         except OSError as error:
             what = f"the folder cannot be worked in: {type(error).__name__}"
-            self._say_once("FIL005", what, "see that the engine may write and rename in it")
+            self.say_once("FIL005", what, "see that the engine may write and rename in it")
         return done
-
-    async def _run(self) -> None:
-        while not self._stopping.is_set():
-            if self._intake.accepting:
-                await self.look()
-            try:
-                async with asyncio.timeout(LOOK_EVERY):
-                    await self._stopping.wait()
-            except TimeoutError:
-                continue
 
     # Which files ---------------------------------------------------------------------------------------------
 
@@ -120,17 +82,7 @@ class FolderListener:
 
     def _whole(self) -> list[str]:
         """Names of whole files, the oldest first."""
-        now = self._clock.monotonic()
-        seen: dict[str, tuple[Stamp, float]] = {}
-        whole: list[tuple[int, str]] = []
-        for name, stamp in self._files():
-            known = self._seen.get(name)
-            since = known[1] if known and known[0] == stamp else now
-            seen[name] = stamp, since
-            if now - since >= self._quiet:
-                whole.append((stamp[1], name))
-        self._seen = seen
-        return [name for _, name in sorted(whole)]
+        return self._quiet.of(sorted(self._files(), key=lambda one: (one[1][1], one[0])))
 
     def _files(self) -> Iterator[tuple[str, Stamp]]:
         with os.scandir(self.folder) as entries:
@@ -196,13 +148,7 @@ class FolderListener:
         note = place.with_name(f"{place.name}.txt")
         note.write_text(_note(fault, self.feed, self._clock.now_us()), encoding="utf-8")
         os.replace(path, place)
-        self._report(Fault(f"{self.feed} {mark}", fault.code, fault.what, fault.mend, severity="warning"))
-
-    def _say_once(self, code: str, what: str, mend: str) -> None:
-        """Not again each second, while it lasts."""
-        if self._trouble != code:
-            self._trouble = code
-            self._report(Fault(self.feed, code, what, mend))
+        self.report(Fault(f"{self.feed} {mark}", fault.code, fault.what, fault.mend, severity="warning"))
 
 
 def _move(path: Path, place: Path) -> None:
