@@ -42,6 +42,7 @@ from listeners.credentials import Credentials
 from listeners.fhir import FhirListener
 from listeners.folder import FolderListener
 from listeners.http import HttpListener
+from listeners.looking import Looker
 from listeners.mllp import MllpListener
 
 S = TypeVar("S", bound=Service)
@@ -130,7 +131,7 @@ class Engine:
         self._log = EngineLog()
         self._started: list[Service] = []
         self.listeners: list[Listener] = []
-        self.folders: list[FolderListener] = []
+        self.folders: list[Looker] = []
         self.recovering = False
 
     async def start(self) -> None:
@@ -203,7 +204,7 @@ class Engine:
 
     async def stop(self) -> None:
         """Doors close within two seconds; sends in flight get their grace (rules of money, 32)."""
-        doors = [service for service in self._started if isinstance(service, Listener | FolderListener)]
+        doors = [service for service in self._started if isinstance(service, Listener | Looker)]
         await asyncio.gather(*(door.stop() for door in doors))
         for service in reversed([service for service in self._started if service not in doors]):
             await service.stop()
@@ -275,18 +276,22 @@ def listeners_of(
 
 def folders_of(
     release: Release, place: Environment, intake: Filing, clock: Clock, log: EngineLog
-) -> list[FolderListener]:
-    """A watched folder for each that the environment gives a place."""
-    return [
-        FolderListener(
-            name,
-            intake,
-            clock,
-            report=log.fault,
-            folder=spot.folder,
-            quiet=release.listeners[name].files.quiet,
-            unfinished=release.listeners[name].files.unfinished,
-        )
-        for name, spot in place.listeners.items()
-        if spot.folder is not None
-    ]
+) -> list[Looker]:
+    """A watched folder for each that the environment gives a place, and what brings files into it."""
+    found: list[Looker] = []
+    for name, spot in place.listeners.items():
+        if spot.folder is None:
+            continue
+        rules = release.listeners[name]
+        files: dict[str, Any] = {
+            "report": log.fault, "folder": spot.folder, "unfinished": rules.files.unfinished,
+        }  # fmt: skip
+        quiet = rules.files.quiet
+        if spot.fetch is not None:
+            from listeners.sftp import SftpFetcher  # SSH is paid for only where it is used
+
+            server: dict[str, Any] = {"place": spot.fetch, "limit": rules.limit_bytes, "quiet": quiet}
+            found.append(SftpFetcher(name, intake, clock, **files, **server))
+            quiet = 0.0  # what is fetched is whole
+        found.append(FolderListener(name, intake, clock, quiet=quiet, **files))
+    return found

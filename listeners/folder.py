@@ -34,6 +34,8 @@ class FolderListener(Looker):
     """A service on one folder for one feed. `quiet`: seconds for which a whole file is unchanged, 0: any is whole;
     `unfinished`: endings of names that are left alone."""
 
+    does = "watching"
+
     def __init__(
         self,
         feed: str,
@@ -45,8 +47,7 @@ class FolderListener(Looker):
         quiet: float = 0.0,
         unfinished: Sequence[str] = (),
     ) -> None:
-        super().__init__(feed, intake, report=report, every=LOOK_EVERY)
-        self.folder = folder
+        super().__init__(feed, intake, folder, report=report, every=LOOK_EVERY)
         self._clock = clock
         self._quiet = Quiet(clock, quiet)
         self._unfinished = tuple(unfinished)

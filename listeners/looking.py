@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from engine.clock import Clock
 from engine.domain.filing import FileIntake
@@ -18,13 +19,17 @@ Stamp = tuple[int, ...]
 
 
 class Looker(ABC):
-    """A service. `every`: seconds between two looks. `report`: told what an operator should know; never content, nor
-    the name of a file."""
+    """A service. `folder`: of this machine. `every`: seconds between two looks. `report`: told what an operator should
+    know; never content, nor the name of a file."""
+
+    does: str
+    """What it does, in a word."""
 
     def __init__(
-        self, feed: str, intake: FileIntake, *, report: Callable[[Fault], None], every: float
+        self, feed: str, intake: FileIntake, folder: Path, *, report: Callable[[Fault], None], every: float
     ) -> None:
         self.feed = feed
+        self.folder = folder
         self.report = report
         self._intake = intake
         self._every = every

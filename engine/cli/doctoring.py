@@ -24,7 +24,7 @@ from engine.control.socket import ask
 from engine.far_ends import adapter_of, keys_target
 from engine.site.compile import check, compile_release
 from engine.site.files import Site
-from engine.site.release import DestinationPlace, Environment, Release, TlsFiles
+from engine.site.release import DestinationPlace, Environment, Release, SftpPlace, TlsFiles
 from engine.site.schema.destination import HttpFile, MllpFile, TrytonFile
 from engine.store.sqlite import SqliteReader
 
@@ -100,6 +100,8 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
     for name, spot in place.listeners.items():
         if spot.folder is not None:
             yield _folder(name, spot.folder)
+            if spot.fetch is not None:
+                yield _server(name, spot.fetch)
             continue
         free = running or _free(spot.host, spot.port)
         yield Finding(
@@ -143,6 +145,23 @@ def _folder(listener: str, folder: Path) -> Finding:
     if refused:
         return Finding(what, False, f"{len(refused)} files in {folder}/refused; each has a note beside it")
     return Finding(what, True, f"watches {folder}")
+
+
+def _server(listener: str, place: SftpPlace) -> Finding:
+    """Whether the SFTP server that files are fetched from lets us in, and has the folder."""
+    from listeners.sftp import Trouble, connected  # SSH is paid for only where it is used
+
+    what = f"server of {listener}"
+
+    async def tried() -> None:
+        async with connected(place):
+            pass
+
+    try:
+        asyncio.run(tried())
+    except Trouble as trouble:
+        return Finding(what, False, f"{trouble.code} {trouble.what}; {trouble.mend}")
+    return Finding(what, True, f"lets us in at {place.host}")
 
 
 def _certificate(listener: str, files: TlsFiles) -> Finding:

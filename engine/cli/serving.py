@@ -50,7 +50,7 @@ async def _serve(folder: Path, environment: str | None) -> None:
     for listener in engine.listeners:
         click.echo(f"listening: {listener.feed} on port {listener.port}")
     for watched in engine.folders:
-        click.echo(f"watching: {watched.feed} in {watched.folder}")
+        click.echo(f"{watched.does}: {watched.feed} in {watched.folder}")
     if engine.recovering:
         click.echo("recovering: nothing leaves before it was asked about; `suture recovered` ends it")
     click.echo("ready")

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from engine.errors import Fault, SiteError, UsageError
 from engine.site.files import Site
@@ -20,6 +21,7 @@ from engine.site.release import (
     DestinationPlace,
     Environment,
     ListenerPlace,
+    SftpPlace,
     SignedTokens,
     TlsFiles,
 )
@@ -27,6 +29,7 @@ from engine.site.schema.environment import (
     BearerFile,
     DestinationPlaceFile,
     EnvironmentFile,
+    FetchFile,
     ListenerPlaceFile,
     TlsPlaceFile,
 )
@@ -261,6 +264,8 @@ def _logins(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]:
             yield from _in_clear(source, path, place)
             if isinstance(place, ListenerPlaceFile) and place.bearer is not None:
                 yield from _bearer(source, (*path, "bearer"), place.bearer)
+            if isinstance(place, ListenerPlaceFile) and place.fetch is not None:
+                yield from _fetch(source, (*path, "fetch"), place)
             if isinstance(place, DestinationPlaceFile):
                 yield from _in_address(source, path, place.url)
 
@@ -282,10 +287,21 @@ def _bearer(source: Source[EnvironmentFile], path: NodePath, bearer: BearerFile)
     yield from _in_clear(source, path, bearer)
 
 
+def _fetch(source: Source[EnvironmentFile], path: NodePath, place: ListenerPlaceFile) -> Iterator[Fault]:
+    assert place.fetch is not None
+    if place.folder is None:
+        what, mend = "files are fetched into a folder, and this listener has none", "take `fetch` out"
+        yield source.fault(path, "SIT095", what, mend, key=True)
+    if (place.fetch.key is None) == (place.fetch.password is None):
+        what = "an SFTP server is shown a key or a password"
+        yield source.fault(path, "SIT056", what, "give one of them", key=True)
+    yield from _in_clear(source, path, place.fetch)
+
+
 def _in_clear(
     source: Source[EnvironmentFile],
     path: NodePath,
-    place: ListenerPlaceFile | DestinationPlaceFile | BearerFile,
+    place: ListenerPlaceFile | DestinationPlaceFile | BearerFile | FetchFile,
 ) -> Iterator[Fault]:
     for key in _SECRETS:
         text = getattr(place, key, None)
@@ -340,6 +356,21 @@ def _listener_place(vault: _Vault, folder: Path, name: str, place: ListenerPlace
         if place.bearer
         else None,
         folder=folder / place.folder if place.folder else None,
+        fetch=_sftp_place(vault, folder, ("listeners", name, "fetch"), place.fetch) if place.fetch else None,
+    )
+
+
+def _sftp_place(vault: _Vault, folder: Path, path: NodePath, fetch: FetchFile) -> SftpPlace:
+    url = urlsplit(fetch.from_)
+    return SftpPlace(
+        url.hostname or "",
+        url.port or 22,
+        unquote(url.username or ""),
+        unquote(url.path.removeprefix("/~/") or "."),
+        folder / fetch.known_hosts,
+        folder / fetch.key if fetch.key else None,
+        vault.reveal((*path, "password"), fetch.password),
+        fetch.every,
     )
 
 

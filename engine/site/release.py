@@ -271,10 +271,25 @@ class SignedTokens:
 
 
 @dataclass(frozen=True, slots=True)
+class SftpPlace:
+    """A folder of an SFTP server, from the user's home unless it begins with `/`. `key`: a private key in OpenSSH's
+    format; `every`: seconds between two looks."""
+
+    host: str
+    port: int
+    user: str
+    path: str
+    known_hosts: Path
+    key: Path | None = None
+    password: str | None = field(default=None, repr=False)
+    every: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class ListenerPlace:
     """Where a listener listens. `credentials`: HTTP Basic, `bearer`: signed tokens; neither: anyone may send. `tls`
     None: in clear. `allow`: networks that may connect; empty: all. `folder`: where the files of a folder are dropped,
-    None for all others."""
+    None for all others; `fetch`: from which server they are brought there."""
 
     host: str
     port: int
@@ -283,6 +298,7 @@ class ListenerPlace:
     allow: tuple[Network, ...] = ()
     bearer: SignedTokens | None = None
     folder: Path | None = None
+    fetch: SftpPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)

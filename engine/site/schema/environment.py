@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from engine.site.schema.base import Model, Name, Text, mistake, setting
+from engine.site.schema.base import Duration, Model, Name, Text, mistake, setting
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Url = Annotated[
     str, StringConstraints(pattern=r"^(https?://[^\s/]+(/[^\s]*)?|mllp://[^\s/]+:[0-9]+|file:[^\s].*)$")
 ]
+SftpUrl = Annotated[str, StringConstraints(pattern=r"^sftp://[^\s/@:]+@[^\s/@:]+(:[0-9]{1,5})?/[^\s]*$")]
 StorePlace = Annotated[str, StringConstraints(pattern=r"^sqlite:[^\s].*$")]
 
 
@@ -67,6 +68,30 @@ class BearerFile(Model):
     )
 
 
+class FetchFile(Model):
+    """Files that are brought into the folder from an SFTP server, and removed there once they are on our disk."""
+
+    from_: SftpUrl = setting(
+        "Its folder: sftp://USER@HOST/FOLDER, with :PORT where it is not 22; /~/FOLDER begins at the user's home.",
+        example="sftp://suture@files.example.org/out/nightly",
+        unit="URL",
+        alias="from",
+    )
+    known_hosts: Text = setting(
+        "File with the server's host key, as OpenSSH writes it (ssh-keyscan). Another key is refused.",
+        example="/run/keys/known_hosts",
+    )
+    key: Text | None = setting(
+        "Private key of the user, in OpenSSH's format and without a passphrase.",
+        example="/run/keys/nightly",
+        default=None,
+    )
+    password: Text | None = setting(
+        "In place of a key: the user's password.", example="${secret:nightly}", default=None
+    )
+    every: Duration = setting("How often to look.", example="5m", default=60.0)
+
+
 class ListenerPlaceFile(Model):
     """Where a listener listens, and who may send."""
 
@@ -80,6 +105,11 @@ class ListenerPlaceFile(Model):
     folder: Text | None = setting(
         "Where the files of a folder are dropped, from the site's folder or from the root; it must exist.",
         example="/srv/in/nightly",
+        default=None,
+    )
+    fetch: FetchFile | None = setting(
+        "From which SFTP server files are brought into the folder; left out: others drop them there.",
+        example='{from: "sftp://suture@files.example.org/out", key: /run/keys/k, known_hosts: /run/keys/known_hosts}',
         default=None,
     )
     user: Text | None = setting("User of HTTP Basic; left out: anyone may send.", example="ehr", default=None)
