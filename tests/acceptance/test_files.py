@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from signal import SIGKILL
 import pytest
 
 from tests.acceptance.rig import Far, Suture
+from tests.unit.listeners.test_sftp import Server
 
 WAIT = 20.0
 
@@ -107,3 +109,23 @@ def test_a_miscounted_file_waits_and_goes_when_a_person_says_so(suture: Suture, 
     drop(folder, "empty.hl7", "")
     wait_for(lambda: list(folder.glob("refused/*-empty.hl7.txt")))
     assert "1 files in" in suture.ask("doctor").stdout
+
+
+async def test_files_of_an_sftp_server_are_booked_and_gone_from_it(
+    suture: Suture, far: Far, folder: Path, tmp_path: Path
+):
+    server = Server(tmp_path)
+    server.put("night.hl7", night(1, 3).encode())
+    async with server.listening() as port:
+        (tmp_path / "known_hosts").write_bytes(server.known_hosts(port))
+        keys = f"key: {tmp_path}/user, known_hosts: {tmp_path}/known_hosts"
+        fetch = f"{{from: 'sftp://suture@127.0.0.1:{port}/out', {keys}}}"
+        text = suture.environment.read_text()
+        suture.environment.write_text(text.replace("{folder: var/in}", f"{{folder: var/in, fetch: {fetch}}}"))
+        await asyncio.to_thread(suture.start)
+        await asyncio.to_thread(until, folder, 1)
+        doctor = await asyncio.to_thread(suture.ask, "doctor")
+    assert suture.settled()["messages"]["by_state"] == {"routed": 3}
+    assert server.names() == []
+    assert "ok     server of nightly: lets us in" in doctor.stdout
+    assert "FIL020" in suture.ask("doctor").stdout

@@ -78,6 +78,9 @@ class Server:
             acceptor.close()
             await acceptor.wait_closed()
 
+    def known_hosts(self, port: int) -> bytes:
+        return f"[127.0.0.1]:{port} ".encode() + self.key.export_public_key()
+
     def put(self, name: str, content: bytes = b"MSH|", at: int = 1_700_000_000) -> Path:
         path = self.folder / "out" / name
         path.write_bytes(content)
@@ -114,7 +117,7 @@ def server(tmp_path: Path) -> Server:
 async def house(tmp_path: Path, server: Server):
     async with server.listening() as port:
         known = tmp_path / "known_hosts"
-        known.write_bytes(f"[127.0.0.1]:{port} ".encode() + server.key.export_public_key())
+        known.write_bytes(server.known_hosts(port))
         yield House(tmp_path, SftpPlace("127.0.0.1", port, "suture", "/out", known, tmp_path / "user"))
 
 
