@@ -186,20 +186,29 @@ async def _in_force(store: Reader) -> dict[str, TableVersionView]:
     return {view.name: view for view in await store.table_versions() if tables.get(view.name) == view.version}
 
 
-def _differs(csv: bytes, latest: TableVersionView | None, versions: list[TableVersionView]) -> bool:
-    """Whether the file is another than the one last read, and than every version that came after it."""
-    read = max((view.version for view in versions if view.source == "file"), default=0)
-    known = {view.hash for view in versions if view.version >= read}
-    return latest is None or not read or sha256(csv).hexdigest() not in known
+def _differs(csv: bytes, current: TableVersionView | None, versions: list[TableVersionView]) -> bool:
+    """Whether the file is another than the one that the version in force came from, and than every version on the way
+    there. What came after it, and was rolled back, does not count: a file that says it again is another."""
+    if current is None:
+        return True
+    read = _file_read(current, versions)
+    known = {view.hash for view in versions if read <= view.version <= current.version}
+    return not read or sha256(csv).hexdigest() not in known
+
+
+def _file_read(current: TableVersionView, versions: list[TableVersionView]) -> int:
+    """The newest version up to the one in force that was a file; 0: none was."""
+    return max(
+        (view.version for view in versions if view.source == "file" and view.version <= current.version),
+        default=0,
+    )
 
 
 async def _forgotten_rows(
     reader: Reader, csv: bytes, current: TableVersionView, versions: list[TableVersionView]
 ) -> list[Fault]:
     """Rows that people recorded since the file was last read, and that it lacks."""
-    read = max(
-        (v.version for v in versions if v.source == "file" and v.version <= current.version), default=0
-    )
+    read = _file_read(current, versions)
     if current.source == "file" or not read:
         return []
     base = await _csv(reader, current.name, read)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.activation import activate, current_version, go_back, record_table
+from engine.activation import activate, current_version, go_back, record_table, tables_after
 from engine.clock import SystemClock
 from engine.errors import SiteError, UsageError
 from engine.site.compile import load_site
@@ -194,3 +194,16 @@ async def test_a_file_that_lost_some_rows_or_changed_them_all_is_taken(parts):
     edition = await activate(store, load_site(folder), clock, "ann")
     assert (await store.editions(1))[0].tables["charges"] == 3
     assert len(edition.release.tables["charges"].rows) == rows - rows // 2
+
+
+async def test_rows_that_were_rolled_back_are_in_force_again_when_somebody_asks_for_their_file(parts):
+    folder, store, clock = parts
+    first = await activate(store, load_site(folder), clock, "ann")
+    (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW)
+    second = await activate(store, load_site(folder), clock, "ann")
+    await go_back(store, second.release, first.id, clock, "ann", "wrong")
+    again = await activate(store, load_site(folder), clock, "ann", asked=True)
+    assert again.release.hash == second.release.hash
+    assert any(row["code"] == "NEW-CODE" for row in again.release.tables["charges"].rows)
+    shown = await tables_after(store, load_site(folder))
+    assert shown["charges"] == (folder / CHARGES).read_bytes()
