@@ -222,8 +222,8 @@ async def _forgotten_rows(
     )
     what = f"the file changed, and lacks {len(forgotten)} rows that were {_HOW[current.source]} in the store: {shown}"
     mend = (
-        f"copy your file aside, run `suture tables export {current.name}`, and merge your change into it; or take the "
-        f"file as it is: `suture tables import {current.name} FILE`"
+        f"copy your file aside, run `suture tables export {current.name} --overwrite`, and merge your change into it; "
+        f"or take the file as it is: `suture tables import {current.name} FILE`"
     )
     return [Fault(f"{TABLES}{current.name}.csv:1:1", "ACT001", what, mend)]
 

@@ -117,8 +117,8 @@ def check_site(site: Site, files: Mapping[str, bytes]) -> None:
             Fault(
                 one.test.where,
                 "CAP009",
-                f"test '{one.test.name}' does not pass",
-                "see `suture test`, mend it first",
+                f"test '{one.test.name}' does not pass: {one.differences[0]}",
+                "where it is the captured one, capture another message; else mend it first, `suture test` shows it",
             )
             for one in failed
         )

@@ -64,9 +64,9 @@ def _tested(folder: Path, tested: str, site: Site) -> str:
             )
         side = asyncio.run(side_of_edition(reader, newest[0].id))
     there = unpack_site(side.files)
-    _check_rows(site, there, side, tested)
     if there.hash != site.hash:
         raise _others(site, there.hash, there)
+    _check_rows(site, there, side, tested)
     return there.hash
 
 

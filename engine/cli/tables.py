@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,21 @@ def tables() -> None:
 @json_option
 @guarded
 def list_tables(folder: Path, environment: str | None, as_json: bool) -> None:
-    """Every version of every table, newest first."""
+    """Every version of every table, newest first; `*` is in force."""
     with reader_of(folder, environment) as reader:
-        views = asyncio.run(reader.table_versions())
-    rows = [{**view._asdict(), "recorded": when(view.recorded_us)} for view in views]
+        views, editions = asyncio.run(reader.table_versions()), asyncio.run(reader.editions(1))
+    used = editions[0].tables if editions else {}
+    rows = [
+        {
+            **view._asdict(),
+            "recorded": when(view.recorded_us),
+            "in_force": used.get(view.name) == view.version,
+        }
+        for view in views
+    ]
     say(rows, as_json, lambda _: (
-        f"{row['name']:<20} version {row['version']}  {row['recorded']}  {row['source']} {row['actor']} {row['reason']}"
+        f"{'*' if row['in_force'] else ' '} {row['name']:<20} version {row['version']}  {row['recorded']}  "
+        f"{row['source']} {row['actor']} {row['reason']}"
         for row in rows
     ))  # fmt: skip
 
@@ -81,11 +91,16 @@ def cells_of(cells: tuple[str, ...]) -> dict[str, str]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write an Excel workbook there instead: every cell is text, so that codes keep their zeros.",
 )
+@click.option(
+    "--overwrite", is_flag=True, help="Also when the file has rows that no version has: they are lost."
+)
 @site_option
 @env_option
 @json_option
 @guarded
-def export(table: str, xlsx: Path | None, folder: Path, environment: str | None, as_json: bool) -> None:
+def export(
+    table: str, xlsx: Path | None, overwrite: bool, folder: Path, environment: str | None, as_json: bool
+) -> None:
     """Write the version in force back to the site's CSV file, or to a workbook."""
     site, _ = place_of(folder, environment)
     path = f"mappings/tables/{table}.csv"
@@ -93,6 +108,11 @@ def export(table: str, xlsx: Path | None, folder: Path, environment: str | None,
         raise UsageError("CTL005", f"there is no table '{table}'", "see `suture tables list`")
     with reader_of(folder, environment) as reader:
         now = asyncio.run(table_in_force(reader, table))
+        known = {view.hash for view in asyncio.run(reader.table_versions(table))}
+    if xlsx is None and not overwrite and sha256(site.files[path]).hexdigest() not in known:
+        what = f"{path} was edited: it has what no version of the table has, and would be lost"
+        mend = "put it in force with `suture reload`; or copy it aside, say --overwrite, and merge your edit into it"
+        raise UsageError("CLI016", what, mend)
     if xlsx is not None:
         from engine.reference.workbook import workbook_of_csv  # a third of a second that others need not pay
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from engine.errors import UsageError
 from engine.reference.table import Table
 
 COMPARED = 10_000
 """Keys of rows that are compared for one worklist: the first groups have suggestions, and it comes at once."""
 
+_CODE = re.compile(r"^[A-Z]{3}[0-9]{3} ")
 _CAUSE = re.compile(r"(?:[A-Z]{3}[0-9]{3} )?(?P<table>[a-z][a-z0-9-]*): (?P<keys>.+)")
 _MISSING = "(missing)"
 """How causes are written, and a key that a line does not have."""
@@ -26,6 +28,15 @@ class Missing(NamedTuple):
         """The cells that the row needs. A key that the line does not have is left out: whoever maps it says `*`, or
         another."""
         return {name: text for name, text in zip(self.table.spec.keys, self.key, strict=True) if text}
+
+
+def as_held(cause: str, held: Collection[str]) -> str:
+    """The cause as the worklist has it, where people leave its code out, or write one. Raises `UsageError`."""
+    bare = _CODE.sub("", cause)
+    found = cause if cause in held else next((one for one in held if _CODE.sub("", one) == bare), None)
+    if found is None:
+        raise UsageError("CTL018", "nothing is held for that cause", "write it as `suture worklist` shows it")
+    return found
 
 
 def missing_row(cause: str, tables: Mapping[str, Table]) -> Missing | None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from engine.activation import current_version, record_table, release_with
 from engine.clock import Clock
 from engine.control.acts import Answer, audit
-from engine.control.causes import missing_row
+from engine.control.causes import as_held, missing_row
 from engine.domain.changes import Acted, Change, ProposalDecided, TableProposed
 from engine.domain.ports import Store
 from engine.domain.views import ProposalView
@@ -74,11 +74,9 @@ class Curator:
     ) -> Answer:
         """The row that a cause of the worklist lacks is added, and what waited for it goes: exactly those lines. Where
         a crash cut it short in between, the same again goes on."""
-        groups = [group for group in await self._store.worklist() if group.cause == cause]
-        if not groups:
-            raise UsageError(
-                "CTL018", "nothing is held for that cause", "write it as `suture worklist` shows it"
-            )
+        worklist = await self._store.worklist()
+        cause = as_held(cause, {group.cause for group in worklist})
+        groups = [group for group in worklist if group.cause == cause]
         table, row = self._missing_row(cause)
         row |= cells
         waiting = {

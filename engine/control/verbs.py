@@ -128,7 +128,11 @@ class Verbs:
         for view in await self._store.editions(MANY):
             if view.release_hash != release_hash:
                 return view.id
-        raise UsageError("CTL016", "there is no edition before this one", "see `suture releases`")
+        raise UsageError(
+            "CTL016",
+            "no edition has other files than this one",
+            "to go back to earlier rows of tables name an edition: `suture rollback N`; `suture releases` lists them",
+        )
 
     async def capture(self, *, actor: str, messages: list[int], channel: str) -> Answer:
         """Somebody takes the content of messages for tests: it is written down; all else is done beside the engine."""

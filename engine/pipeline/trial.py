@@ -124,7 +124,9 @@ def _differences(test: ChannelTest, stepped: Stepped, written: dict[str, list[An
     held = [(effect.name, effect.cause) for effect in stepped.effects if effect.state is EffectState.HELD]
     for name, cause in test.holds:
         if not any(name == effect and have.startswith(cause) for effect, have in held):
-            yield f"{name}: expected to be held for '{cause}'"
+            causes = [have for effect, have in held if effect == name]
+            instead = f"it is held for {'; '.join(causes)}" if causes else "it is not held"
+            yield f"{name}: expected to be held for '{cause}', {instead}"
     if test.holds and len(held) != len(test.holds):
         yield f"expected {len(test.holds)} held effects, got {len(held)}"
 

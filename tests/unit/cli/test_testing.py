@@ -28,6 +28,27 @@ def test_what_was_written_is_accepted_into_the_files_that_a_failed_test_expects(
     assert desk.run("test", str(desk.site), site=False).exit_code == 0
 
 
+def test_what_is_expected_in_the_channel_itself_is_not_updated_and_said_so(desk):
+    channel = desk.site / "channels" / "ehr-usage.yaml"
+    channel.write_text(
+        channel.read_text().replace("items: facility=NORTH code=IMP-NEW-01", "items: code=OTHER", 1)
+    )
+    told = desk.run("test", str(desk.site), "--update", site=False).stdout
+    assert (
+        "issue: expected to be held for 'items: code=OTHER', it is held for items: facility=NORTH code=IMP-NEW-01"
+        in told
+    )
+    assert "'a new implant waits for its rows, the screw beside it goes on' fails still" in told
+
+
+def test_documents_that_did_not_come_out_are_not_written_over_those_expected(desk):
+    table = desk.site / "mappings" / "tables" / "charges.csv"
+    table.write_text(table.read_text().replace("IMP-FEM-07,*,27810107,yes", "IMP-FEM-07,*,27810107,no"))
+    before = (desk.site / "channels/samples/charge-case-femoral.json").read_text()
+    desk.run("test", str(desk.site), "--update", site=False)
+    assert (desk.site / "channels/samples/charge-case-femoral.json").read_text() == before
+
+
 def test_an_hl7_document_is_compared_segment_by_segment(desk):
     (desk.site / "mappings" / "billing" / "charge.yaml").write_text(
         "write: hl7\nmessage: DFT^P03\ndocument:\n  MSH-3: {text: SUTURE}\n  PID-18: account\n"
