@@ -17,7 +17,7 @@ from typing import NamedTuple
 from engine.codecs.udi import gs1, hibc
 from engine.codecs.udi.device import Piece, Udi, UdiError, device
 
-__all__ = ["Udi", "UdiError", "disguised", "looks_scanned", "parse", "serials"]
+__all__ = ["Udi", "UdiError", "disguised", "looks_scanned", "parse", "serials", "tells_one"]
 
 _SYMBOLOGY = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 _OF_GS1 = frozenset({"]C1", "]e0", "]d2", "]Q3", "]J1"})
@@ -73,6 +73,12 @@ def serials(text: str) -> list[str]:
         return []
 
 
+def tells_one(text: str) -> bool:
+    """Whether a text of a barcode's shape may tell one device from all others: by a serial number, or by what cannot
+    be read."""
+    return looks_scanned(text) and (disguised(text, str) is None or bool(serials(text)))
+
+
 def _read(text: str) -> _Read:
     whole = text.strip(_BLANK)
     if not whole.isascii() or not whole.replace(gs1.FNC1, "").isprintable():
@@ -104,7 +110,13 @@ def _isbt(body: str) -> list[Piece]:
     if found is None:
         what = "it is ISBT 128 without the identifier of a device"
         raise UdiError("UDI006", what, "scan the barcode that tells the product as well")
-    return [Piece("=/"), Piece(found[1], "di")]
+    around = (
+        Piece(body[: found.start()], "other"),
+        Piece("=/"),
+        Piece(found[1], "di"),
+        Piece(body[found.end() :], "other"),
+    )
+    return [piece for piece in around if piece.text]
 
 
 def _written(pieces: Iterable[Piece], stand_in: Callable[[str], str]) -> Iterable[str]:

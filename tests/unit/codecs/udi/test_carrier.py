@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.codecs.udi.carrier import UdiError, disguised, looks_scanned, parse, serials
+from engine.codecs.udi.carrier import UdiError, disguised, looks_scanned, parse, serials, tells_one
 
 ON = date(2026, 11, 20)
 GS1 = "(01)00380652100014(17)290131(10)L44(21)S88-7"
@@ -66,7 +66,24 @@ def test_whatever_else_might_tell_one_device_from_another_is_replaced_as_well():
         disguised("(01)00380652100014(250)ABC(99)XYZ(30)7", reversed_text)
         == "(01)00380652100014(250)CBA(99)ZYX(30)7"
     )
-    assert disguised(ISBT, reversed_text) == "=/A9999XYZ100T0944"
+    nines = str.maketrans("01234", "99999")
+    assert disguised(ISBT, lambda text: text.translate(nines)) == "=/A9999XYZ100T0944" + ISBT[18:].translate(
+        nines
+    )
+
+
+@pytest.mark.parametrize(
+    "text", [GS1, SCANNED, HIBC, ISBT, "(01)00380652100015", "+A9991234", "(01)00380652100014(99)X"]
+)
+def test_what_tells_one_device_from_all_others(text):
+    assert tells_one(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["(01)00380652100014(10)L44", "+A123BJC5D6E71G", "00380652100014", "IMP-FEM-07"]
+)
+def test_what_many_devices_bear(text):
+    assert not tells_one(text)
 
 
 def test_what_cannot_be_read_has_no_disguise():
