@@ -264,7 +264,12 @@ MISTAKES = [
     Mistake(DISCHARGES, "by: account", "by: [account, event]", "SIT038", "[account, event", "by: account"),
     # patients
     Mistake(
-        DFT, "  lot: agreed(PRT-19", "  lot: agreed(PID-5.1", "SIT037", "PID-5.1", "read it from the line"
+        DFT,
+        "  lot: agreed(PRT-19",
+        "  lot: agreed(PID-5.1",
+        "SIT037",
+        "agreed(PID-5.1",
+        "read it from the line",
     ),
     Mistake(
         DFT,

@@ -388,3 +388,9 @@ def test_a_barcode_that_cannot_be_read_or_is_denied_is_a_fault_of_its_line(segme
     assert "S88" not in str(fault)
     assert line.fields["lot"] is None
     assert other.faults == ()
+
+
+@pytest.mark.parametrize("mark", ["\x1d", "\\X1D\\"])
+def test_fnc1_may_be_sent_as_it_is_or_escaped(mark: str) -> None:
+    (line,) = read(map_of(DEVICE), *HEADER, FIRST, prt(f"010038065210001410L4421{mark}21S88")).lines
+    assert (line.fields["lot"], line.fields["serial"]) == ("L4421", "S88")
