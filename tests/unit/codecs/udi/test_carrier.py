@@ -19,8 +19,9 @@ HIBC = "+A99912345/$$52001510X3/16D20111212/S77DEFG457"
 ISBT = "=/A9999XYZ100T0944=,000025=A99971312345600=>014032=}013032&,1000000000000XYZ123"
 
 
-def reversed_text(text: str) -> str:
-    return text[::-1]
+def other(text: str) -> str:
+    """Of the same shape."""
+    return text.translate(str.maketrans("0123456789", "9876543210"))
 
 
 def test_of_isbt_128_the_product_is_read_and_nothing_else():
@@ -55,21 +56,17 @@ def test_nothing_that_is_shown_has_the_serial_in_it():
 
 @pytest.mark.parametrize("text", [GS1, SCANNED, HIBC, f"*{HIBC}*"])
 def test_the_same_device_with_another_serial_number(text):
-    was, now = parse(text, ON), parse(disguised(text, reversed_text), ON)
-    assert now.serial == reversed_text(was.serial) != was.serial
+    was, now = parse(text, ON), parse(disguised(text, other), ON)
+    assert now.serial == other(was.serial) != was.serial
     assert (now.di, now.lot, now.expiry, now.made) == (was.di, was.lot, was.expiry, was.made)
     assert serials(text) == [was.serial]
 
 
 def test_whatever_else_might_tell_one_device_from_another_is_replaced_as_well():
     assert (
-        disguised("(01)00380652100014(250)ABC(99)XYZ(30)7", reversed_text)
-        == "(01)00380652100014(250)CBA(99)ZYX(30)7"
+        disguised("(01)00380652100014(250)A12(99)X7(30)7", other) == "(01)00380652100014(250)A87(99)X2(30)7"
     )
-    nines = str.maketrans("01234", "99999")
-    assert disguised(ISBT, lambda text: text.translate(nines)) == "=/A9999XYZ100T0944" + ISBT[18:].translate(
-        nines
-    )
+    assert disguised(ISBT, other) == "=/A9999XYZ100T0944" + other(ISBT[18:])
 
 
 @pytest.mark.parametrize(
@@ -87,8 +84,8 @@ def test_what_many_devices_bear(text):
 
 
 def test_what_cannot_be_read_has_no_disguise():
-    assert disguised("(01)00380652100015(21)S88", reversed_text) is None
-    assert disguised("IMP-FEM-07", reversed_text) is None
+    assert disguised("(01)00380652100015(21)S88", other) is None
+    assert disguised("IMP-FEM-07", other) is None
     assert serials("IMP-FEM-07") == []
 
 
@@ -101,4 +98,4 @@ def test_any_text_is_read_or_refused(text):
     with contextlib.suppress(UdiError):
         assert parse(text, ON).di
     looks_scanned(text)
-    disguised(text, reversed_text)
+    disguised(text, other)

@@ -100,6 +100,7 @@ def test_with_fnc1_elsewhere_or_nothing_to_mistake_the_last_one_is_taken_whole()
     assert parse("010038065210001417290131" + "10L44XY", ON).lot == "L44XY"
     assert parse("010038065210001410L44\x1d21A10B7", ON).serial == "A10B7"
     assert parse("01003806521000141021A", ON).lot == "21A"
+    assert parse("010038065210001410L4410X", ON).lot == "L4410X"
 
 
 @pytest.mark.parametrize(
