@@ -201,9 +201,15 @@ def _charge(planter: Planter, person: dict[str, str], day: datetime) -> list[tup
                  7: ("IMP-FEM-07", planter.sentence(), "LOCAL"), 8: planter.sentence(), 10: "2", 11: "8400.00",
                  12: "4200.00", 13: ("OR-NORTH", "", "", "NORTH"), 16: ("OR", of("other"), "", "NORTH"),
                  20: (person["doctor_id"], person["doctor"]), 23: of("other"), 25: ("27447", planter.any())}),
-        ("PRT", {1: of("other"), 2: "UC", 10: (of("device"),), 18: "20290630", 19: "LOT55A", 20: of("device")}),
+        ("PRT", {1: of("other"), 2: "UC", 10: (_scanned(of("device")),), 18: "20290630", 19: "LOT55A",
+                 20: of("device")}),
         ("NTE", {1: "1", 3: [planter.sentence(), planter.sentence()]}),
     ]  # fmt: skip
+
+
+def _scanned(device: str) -> str:
+    """Half of the devices by their barcode."""
+    return f"(01)00380652100014(17)290630(10)LOT55A(21){device}" if int(device[-1]) % 2 else device
 
 
 def _vend(planter: Planter, person: dict[str, str], day: datetime) -> list[tuple[str, Fields]]:

@@ -254,8 +254,8 @@ MISTAKES = [
         "mappings/tables/charges.yaml", "billable: flag", "billable: text", "SIT016", "charge.", "==", CASES
     ),
     # read maps
-    Mistake(DFT, "  lot: PRT-19", "  lott: PRT-19", "MAP040", "lott", "did you mean 'lot'?"),
-    Mistake(DFT, "  lot: PRT-19", "  wing: PRT-19", "MAP040", "wing", "extra"),
+    Mistake(DFT, "  lot: agreed(PRT-19", "  lott: agreed(PRT-19", "MAP040", "lott", "did you mean 'lot'?"),
+    Mistake(DFT, "  lot: agreed(PRT-19", "  wing: agreed(PRT-19", "MAP040", "wing", "extra"),
     Mistake(DFT, "take: unit}", "take: unit}\n  room: department else )", "MAP001", ")"),
     Mistake(DFT, "FT1-13.1, else FT1-16.1", "FT1-13.1, else FT1-16.x", "MAP001", ".x"),
     Mistake(DFT, "by: [code],", "by: [account],", "MAP045", "account", "codes"),
@@ -263,7 +263,14 @@ MISTAKES = [
     # stays
     Mistake(DISCHARGES, "by: account", "by: [account, event]", "SIT038", "[account, event", "by: account"),
     # patients
-    Mistake(DFT, "  lot: PRT-19", "  lot: PID-5.1", "SIT037", "PID-5.1", "read it from the line"),
+    Mistake(
+        DFT,
+        "  lot: agreed(PRT-19",
+        "  lot: agreed(PID-5.1",
+        "SIT037",
+        "agreed(PID-5.1",
+        "read it from the line",
+    ),
     Mistake(
         DFT,
         "FT1-13.1, else FT1-16.1",

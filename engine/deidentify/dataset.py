@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from engine.codecs.hl7v2.escape import escape
 from engine.codecs.hl7v2.lexer import Message
+from engine.codecs.udi.carrier import disguised, serials
 from engine.deidentify.gate import Kept, Leak, leaks_of
 from engine.deidentify.kinds import DROPPED, KEPT, Treatment
 from engine.deidentify.leaves import Leaf, Place, leaves_of, written
@@ -122,6 +123,8 @@ class Dataset:
                 return meant
             case Treatment.DROP:
                 return DROPPED
+            case Treatment.DEVICE:
+                return disguised(meant, self._surrogates.of) or self._surrogates.of(meant)
             case Treatment.MOVE:
                 return moved(meant, days) or self._surrogates.of(meant)
             case Treatment.BIRTH:
@@ -152,6 +155,9 @@ def _collect(originals: Originals, value: _Value) -> None:
             originals.add_name(meant)
         case Treatment.REPLACE:
             originals.add(meant)
+        case Treatment.DEVICE:
+            for told in serials(meant) if disguised(meant, str) is not None else [meant]:
+                originals.add(told)
         case Treatment.MOVE | Treatment.BIRTH if moved(meant, 0) is not None:
             originals.add_day(meant)
         case _:

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from engine.codecs.hl7v2.lexer import Message
+from engine.codecs.udi.carrier import tells_one
 from engine.deidentify.kinds import DROPPED, KEPT, Treatment
 from engine.deidentify.leaves import Leaf, Place, leaves_of
 from engine.deidentify.originals import Originals, bare_of
@@ -23,6 +24,7 @@ class Why(Enum):
     REAPPEARS = "stands elsewhere where it identifies somebody"
     SHAPE = "is kept as a code and has the shape of an identifier"
     DATE = "is kept as a code and has the shape of a date"
+    DEVICE = "is kept as a code and is the barcode of one device"
     PROSE = "is kept as a code and reads like free text"
     UNMOVED = "is a date that was not moved"
     UNKNOWN = "was not there before"
@@ -36,6 +38,8 @@ class Why(Enum):
                 f"{extra}; where it tells of nobody, read the other place as an extra with `patient_data: false`, or "
                 "have a row of a table say it; else capture another message"
             )
+        if self is Why.DEVICE:
+            return "let the read map read it as `udi`: its serial number is then replaced"
         return f"{extra}, or capture another message"
 
 
@@ -98,7 +102,10 @@ def _why(leaf: Leaf, how: Kept, originals: Originals, is_known: Callable[[str], 
         return None
     if any(originals.shown_by(text, weak=how.by_map) for text in {leaf.meant, leaf.raw}):
         return Why.REAPPEARS
-    return shape_of(leaf.meant, dates=how.treatment is not Treatment.SHELF) if how.treatment in KEPT else None
+    if how.treatment not in KEPT:
+        return None
+    shape = shape_of(leaf.meant, dates=how.treatment is not Treatment.SHELF)
+    return Why.DEVICE if shape is None and tells_one(leaf.meant) else shape
 
 
 def shape_of(text: str, *, dates: bool) -> Why | None:

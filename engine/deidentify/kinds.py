@@ -20,6 +20,7 @@ class Treatment(Enum):
     SHELF = auto()  # kept: a product's own date
     NAME = auto()  # replaced; each of its words would identify
     REPLACE = auto()  # replaced; as a whole it would identify
+    DEVICE = auto()  # a barcode: its serial number replaced, so that it stays readable
     MOVE = auto()  # a date of the patient's
     BIRTH = auto()  # a date of birth, of which also the year may tell too much
     DROP = auto()  # free text
@@ -39,10 +40,11 @@ class Layout(NamedTuple):
         return self.parts.get(component, self.others)
 
 
-_KEEP, _NAME, _REPLACE, _MOVE, _DROP, _UNNAMED = (
+_KEEP, _NAME, _REPLACE, _DEVICE, _MOVE, _DROP, _UNNAMED = (
     Treatment.KEEP,
     Treatment.NAME,
     Treatment.REPLACE,
+    Treatment.DEVICE,
     Treatment.MOVE,
     Treatment.DROP,
     Treatment.UNNAMED,
@@ -63,6 +65,7 @@ KINDS: dict[str, Layout] = {
     "class": Layout(_each(_KEEP, 1) | _each(_MOVE, 2), _UNNAMED),
     "location": Layout(_each(_KEEP, 1, 4, 6), _UNNAMED),
     "id": Layout(_each(_REPLACE, 1, 2) | _each(_KEEP, 3, 4, 5, 6) | _each(_MOVE, 7, 8), _UNNAMED),
+    "device": Layout(_each(_DEVICE, 1) | _each(_KEEP, 2, 3, 4), _UNNAMED),
     "order": Layout(_each(_REPLACE, 1) | _each(_KEEP, 2, 3, 4), _UNNAMED),
     "name": Layout(_each(_NAME, 1, 2, 3) | _each(_MOVE, 12, 13), _UNNAMED),
     "person": Layout(_each(_REPLACE, 1) | _each(_NAME, 2, 3, 4) | _each(_KEEP, 9, 13), _UNNAMED),

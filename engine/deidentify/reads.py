@@ -1,7 +1,7 @@
 """What a channel's read map says of the values that no rule names: a code, a quantity, or something of the patient's.
 
 The map that reads a local segment knows what stands there (`station: ZPM-3`); what it says is private, or a moment,
-is the patient's. A description is free text wherever it stands.
+is the patient's. A description is free text wherever it stands, and a barcode has a serial number in it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from engine.codecs.hl7v2.delimiters import Delimiters
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group, HL7Path, Selector, groups, where
+from engine.codecs.udi.carrier import looks_scanned
 from engine.deidentify.kinds import KEPT, Treatment
 from engine.deidentify.leaves import Leaf
 from engine.domain.event import FieldType
@@ -41,7 +42,9 @@ class Use(NamedTuple):
     treatment: Treatment
 
     def of(self, leaf: Leaf, marks: Delimiters) -> bool:
-        """Whether it reads this value."""
+        """Whether it reads this value: as a barcode only what has the shape of one."""
+        if self.treatment is Treatment.DEVICE and not looks_scanned(leaf.meant):
+            return False
         place, choice = leaf.place, self.path.repetition
         if (place.component, place.subcomponent) != (self.path.component or 1, self.path.subcomponent or 1):
             return False
@@ -105,6 +108,8 @@ def _number(path: HL7Path, group: Group | None) -> int:
 
 
 def _treatment(source: Source, private: frozenset[str]) -> Treatment:
+    if source.type is FieldType.UDI:
+        return Treatment.DEVICE
     if source.type is FieldType.MOMENT:
         return Treatment.MOVE
     if source.type is FieldType.DATE:

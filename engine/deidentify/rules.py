@@ -30,7 +30,8 @@ AL1  keep 1; text 5; date 6
 ROL  code 3; person 4; date 5 6; address 11; phone 12
 FT1  keep 1 6 10 18; id 2 3 30 31; date 4 5; code 7 13 17 25 26 29 34 35 36 41 43; text 8 9; all 11 12 22; location 16
 FT1  person 20 21 24; order 23
-PRT  keep 2 19; shelf 17 18; order 1 10; code 3 4; person 5; location 9; date 11 12; address 14; phone 15; replace 20 21
+PRT  keep 2 19; shelf 17 18; order 1; device 10; all 16; code 3 4; person 5; location 9; date 11 12
+PRT  address 14; phone 15; replace 20 21
 ORC  keep 1 5 6; order 2 3 4 8; date 7 9 15 27; person 10 11 12 19; location 13; phone 14 23; code 16 17 29
 ORC  address 22 24
 OBR  keep 1 5 11 24 25; order 2 3 53; code 4 44 45; date 6 7 8 14 22 27 36; person 10 16 28 32 33 34 35; phone 17

@@ -25,7 +25,8 @@ class Kind(StrEnum):
 
 
 class FieldType(StrEnum):
-    """How a field's text is understood. A moment also gives NAME minus `_at` plus `_on`: the local date."""
+    """How a field's text is understood. A moment also gives NAME minus `_at` plus `_on`: the local date; a UDI gives
+    NAME plus `_` plus each of `UDI_PARTS`."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -33,6 +34,7 @@ class FieldType(StrEnum):
     MOMENT = "moment"
     DATE = "date"
     FLAG = "flag"
+    UDI = "udi"
 
 
 class FieldSpec(NamedTuple):
@@ -49,6 +51,18 @@ _T, _N, _M, _AT, _D, _F = (
     FieldType.DATE,
     FieldType.FLAG,
 )
+
+UDI_PARTS = {
+    "di": FieldSpec(
+        _T, "device identifier: a GTIN of 14 digits, or that of HIBC or ISBT 128", "udi_di, else OBX-5.1"
+    ),
+    "issuer": FieldSpec(_T, "who gives out the identifier: gs1, hibcc or iccbba", ""),
+    "lot": FieldSpec(_T, "lot number in the barcode", "OBX-5.2, else udi_lot"),
+    "serial": FieldSpec(_T, "serial number in the barcode", "OBX-5.3, else udi_serial"),
+    "expiry": FieldSpec(_D, "expiry in the barcode", "OBX-5.6, else udi_expiry"),
+    "made": FieldSpec(_D, "when it was made, by the barcode", ""),
+}
+"""What a UDI says, in the order of `engine.codecs.udi`."""
 
 _PERSON = {
     "account": FieldSpec(_T, "billing account of the stay", "PID-18.1"),
@@ -81,6 +95,9 @@ _LINE = {
     "lot": FieldSpec(_T, "lot number", "ZPM-20"),
     "serial": FieldSpec(_T, "serial number", "ZPM-21"),
     "expiry": FieldSpec(_D, "expiry date", "ZPM-22"),
+    "udi": FieldSpec(
+        FieldType.UDI, "barcode of the device, as scanned or printed: GS1, HIBC or ISBT 128", "PRT-10"
+    ),
     "performer": FieldSpec(_T, "id of who performed it", "FT1-20.1"),
     "procedure": FieldSpec(_T, "HCPCS or CPT code of what was done", "FT1-25.1"),
     "modifier": FieldSpec(_T, "modifier of the procedure", "FT1-26.1"),

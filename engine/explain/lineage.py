@@ -20,7 +20,8 @@ from engine.domain.posting import Measure, Original
 from engine.mapping.emitter import walk
 from engine.mapping.expression import EvaluationFault, Expression
 from engine.mapping.functions import text_of
-from engine.mapping.grammar import Else, Literal, Node, Path
+from engine.mapping.grammar import Name, Path
+from engine.mapping.reading import taken
 from engine.mapping.sources import From, Lookup
 from engine.mapping.sources import Source as Field
 from engine.mapping.translation import Dates
@@ -191,11 +192,7 @@ class Lineage:
         match field.origin:
             case From(text, _):
                 where = self._place(source, ("fields", field.name, "from"), ("fields", field.name))
-                of = (
-                    *self._read(field, told.group),
-                    *(self._field(need, told) for need in sorted(field.needs)),
-                )
-                return Step(name, value, text, where, of)
+                return Step(name, value, text, where, tuple(self._read(field, told)))
             case Lookup(table, by, take):
                 where = self._place(source, ("fields", field.name))
                 keys = tuple(self._field(key, told) for key in by)
@@ -213,12 +210,17 @@ class Lineage:
         on = service if table.spec.as_of == "service" and isinstance(service, date) else self._dates.received
         return table.find(tuple(text_of(told.base.get(key)) or "" for key in origin.by), on)
 
-    def _read(self, field: Field, group: Group | None) -> Iterator[Step]:
-        """The places in the message that the field was read from."""
-        for node in _taken(field.tree, self._message, group) if field.tree is not None else ():
-            read = node.path.read(self._message, group)
-            text = read if isinstance(read, str) else ""
-            yield Step(node.path.place(group), text, "", THE_MESSAGE)
+    def _read(self, field: Field, told: Told) -> Iterator[Step]:
+        """The places in the message that the field was read from, and the fields that it was made of."""
+        known = {name: value for name, value in told.base.items() if name in self._fields}
+        tree = taken(field.tree, self._message, told.group, known) if field.tree is not None else None  # type: ignore[arg-type]
+        for node in walk(tree) if tree is not None else ():
+            if isinstance(node, Path):
+                read = node.path.read(self._message, told.group)
+                text = read if isinstance(read, str) else ""
+                yield Step(node.path.place(told.group), text, "", THE_MESSAGE)
+            elif isinstance(node, Name):
+                yield self._field(".".join(node.parts), told)
 
     @staticmethod
     def _place(source: Source, *paths: NodePath) -> str:  # type: ignore[type-arg]
@@ -227,18 +229,6 @@ class Lineage:
             if path in source.document.values:
                 return source.document.within(path, 0)
         return "by default"
-
-
-def _taken(tree: Node, message: Message, group: Group | None) -> Iterator[Path]:
-    """Of `A else B` only what gave the value."""
-    if not isinstance(tree, Else):
-        yield from (node for node in walk(tree) if isinstance(node, Path))
-        return
-    for option in tree.options:
-        paths = [node for node in walk(option) if isinstance(node, Path)]
-        if isinstance(option, Literal) or any(path.path.read(message, group) for path in paths):
-            yield from _taken(option, message, group)
-            return
 
 
 def _shown(name: str, names: Mapping[str, object]) -> str:

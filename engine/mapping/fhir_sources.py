@@ -1,6 +1,6 @@
 """Where the fields of a FHIR read map come from: FHIRPath, checked against the elements that the resources have.
 
-`a, else b, else 'EA'` takes the first that has a value, as in maps of HL7.
+`a, else b, else 'EA'` takes the first that has a value, as in maps of HL7; `%udi_lot` is another field of the map.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from engine.codecs.fhir.path import FhirPath
 from engine.codecs.fhir.path_grammar import Constant, FhirPathError
 from engine.codecs.hl7v2.path import HL7Path
 from engine.mapping.fhir_place import FhirPlace
-from engine.mapping.grammar import Else, Literal, Node, Path
+from engine.mapping.grammar import Else, Literal, Name, Node, Path
 from engine.mapping.sources import Checker, Origin, ReadSpec, Source, checked
 from engine.mapping.spec import NodePath
 
 _ELSE = re.compile(r",\s*else\s+")
+_FIELD = re.compile(r"%([a-z][a-z0-9_]*)")
+"""Another field of the map, unless FHIRPath knows the name."""
+
 _TEXT = re.compile(r"'(?:\\.|[^'\\])*'")
 
 
@@ -74,6 +77,10 @@ class FhirChecker(Checker):
     def tree(self, path: NodePath, text: str) -> Node | None:
         options: list[Node] = []
         for column, part in _options(text):
+            field = _FIELD.fullmatch(part)
+            if field and field[1] not in ("resource", "context"):
+                options.append(Name((field[1],)))
+                continue
             tree = self._check_path(path, part, column, anchored=self.spec.each is not None)
             if tree is None:
                 return None

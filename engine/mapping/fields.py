@@ -11,6 +11,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from engine.codecs.hl7v2.timestamp import TimestampError, parse_timestamp
+from engine.codecs.udi import carrier
 from engine.domain.event import FieldType, Value
 from engine.mapping.faults import EvaluationFault
 from engine.mapping.operators import kind_of
@@ -59,6 +60,20 @@ def moment(value: object, zone: ZoneInfo, known: dict[str, Moment]) -> Moment:
     return found
 
 
+def udi(value: object, received: date) -> tuple[Value, ...]:
+    """The barcode and what it says, in the order of `UDI_PARTS`. `received`: by which years of two digits are
+    understood."""
+    if not isinstance(value, str):
+        raise EvaluationFault(
+            "UDI001", f"this {kind_of(value)} is no barcode", "map where the barcode stands"
+        )
+    try:
+        found = carrier.parse(value, received)
+    except carrier.UdiError as error:
+        raise EvaluationFault(error.code, error.what, error.mend) from None
+    return value, found.di, found.issuer, found.lot, found.serial, found.expiry, found.made
+
+
 def constant(kind: FieldType, text: str) -> Value:
     """A field that a map says once and for all."""
     match kind:
@@ -70,8 +85,8 @@ def constant(kind: FieldType, text: str) -> Value:
             return flag(text)
         case FieldType.DATE:
             return day(text, ZoneInfo("UTC"))
-        case FieldType.MOMENT:
-            raise EvaluationFault("MAP031", "a moment is never always the same", "read it from the message")
+        case FieldType.MOMENT | FieldType.UDI:
+            raise EvaluationFault("MAP031", f"a {kind} is never always the same", "read it from the message")
         case _:
             return text
 

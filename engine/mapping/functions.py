@@ -12,8 +12,9 @@ from fractions import Fraction
 from math import ceil
 from typing import NamedTuple
 
+from engine.codecs.udi.carrier import looks_scanned
 from engine.mapping.faults import EvaluationFault
-from engine.mapping.operators import EXACT, MOST_DIGITS, decimal_of, kind_of, less, number_of
+from engine.mapping.operators import EXACT, MOST_DIGITS, decimal_of, kind_of, less, number_of, unequal
 from engine.mapping.operators import add as plus
 from engine.reference import values
 
@@ -98,6 +99,17 @@ def _split(value: object, separator: object, count: object) -> object:
 def _join(separator: object, *values: object) -> object:
     parts = [_text(value, "join") for value in _flat(values) if value is not None]
     return _text(separator, "join").join(parts) or None
+
+
+def _agreed(*values: object) -> object:
+    present = [value for value in _flat(values) if value is not None]
+    if any(unequal(present[0], other) for other in present[1:]):
+        raise EvaluationFault("MAP016", "values that should agree do not", "ask the sender which is right")
+    return present[0] if present else None
+
+
+def _scanned(value: object) -> object:
+    return value if value is not None and looks_scanned(_text(value, "scanned")) else None
 
 
 def text_of(value: object) -> str | None:
@@ -233,6 +245,17 @@ FUNCTIONS: dict[str, Function] = {
     ),
     "join": Function(
         _join, 2, _MANY, "join(mark, x, …)", "those present, with mark between", "join(' ', code, lot)"
+    ),
+    "agreed": Function(
+        _agreed,
+        1,
+        _MANY,
+        "agreed(x, …)",
+        "what those present say; held when they differ",
+        "agreed(OBX-5.2, udi_lot)",
+    ),
+    "scanned": Function(
+        _scanned, 1, 1, "scanned(x)", "x if it has the shape of a scanned barcode", "scanned(OBX-5.1)"
     ),
     "text": Function(
         text_of,

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group, groups
 from engine.codecs.rows import ROW
-from engine.domain.event import FIELDS, Event, Fields, FieldSpec, FieldType, Kind, Line, LineFault
+from engine.domain.event import FIELDS, UDI_PARTS, Event, Fields, FieldSpec, FieldType, Kind, Line, LineFault
 from engine.mapping.fields import Moment
 from engine.mapping.reading import Plan, Sent
 from engine.mapping.sources import From, Literal, Lookup, ReadSpec, Source, sources_of
@@ -189,6 +189,7 @@ def _field_specs(spec: ReadSpec, sources: tuple[Source, ...]) -> dict[str, Field
     for source in sources:
         known = canonical.get(source.name) or FieldSpec(source.type, "a field of this map", "")
         specs[source.name] = known
-        for name in source.names[1:]:
-            specs[name] = FieldSpec(FieldType.DATE, f"local day of {source.name}", known.example)
+        day = FieldSpec(FieldType.DATE, f"local day of {source.name}", known.example)
+        further = UDI_PARTS.values() if source.type is FieldType.UDI else (day,)
+        specs |= zip(source.names[1:], further, strict=False)
     return specs

@@ -18,6 +18,7 @@ from engine.mapping import fields
 from engine.mapping.emitter import Emitter
 from engine.mapping.faults import EvaluationFault
 from engine.mapping.functions import text_of
+from engine.mapping.grammar import Else, Node
 from engine.mapping.operators import settled
 from engine.mapping.sources import Literal, Lookup, Source
 from engine.mapping.translation import cause_of
@@ -49,6 +50,7 @@ _READERS: dict[FieldType, tuple[Callable[..., object], str]] = {
     FieldType.FLAG: (fields.flag, ""),
     FieldType.DATE: (fields.day, ", zone"),
     FieldType.MOMENT: (fields.moment, ", zone, moments"),
+    FieldType.UDI: (fields.udi, ", received"),
 }
 
 
@@ -74,6 +76,23 @@ def _function(sources: list[Source], *, keep_sent: bool) -> Read:
         lines += _Writer(emitter, source, keep_sent).lines()
     function: Read = emitter.function("read", _SIGNATURE, lines)
     return function
+
+
+def taken(tree: Node, message: Message, group: Group | None, known: Fields) -> Node | None:
+    """Of `A else B` the alternative that gave the value, of all else the whole; None: there is no value. `known`: the
+    fields of the line."""
+    if not isinstance(tree, Else):
+        return tree
+    for option in tree.options:
+        emitter = Emitter(lambda name: f"fields.get({name!r})", "message, group")
+        body = f"return {emitter.value(option).source}"
+        try:
+            value = emitter.function("option", "message, group, fields", [body])(message, group, known)
+        except EvaluationFault:
+            return option
+        if value is not None:
+            return taken(option, message, group, known)
+    return None
 
 
 class _Writer:

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from engine.codecs.hl7v2.segments import SEGMENTS, is_segment
 from engine.codecs.hl7v2.structure import beyond
 from engine.codecs.rows import TYPE, Layout
-from engine.domain.event import FIELDS, FieldType, Kind
+from engine.domain.event import FIELDS, UDI_PARTS, FieldType, Kind
 from engine.mapping import fields
 from engine.mapping.columns import column_path, date_form, with_columns
 from engine.mapping.emitter import names_in, walk
@@ -22,7 +22,7 @@ from engine.mapping.grammar import WORDS, Name, Node, Path, parse
 from engine.mapping.spec import NodePath, SpecError, SpecFault
 
 PATIENT_FIELDS = frozenset(
-    {"account", "visit", "patient", "case", "serial", "source_id", "reverses_id"}
+    {"account", "visit", "patient", "case", "serial", "source_id", "reverses_id", "udi", "udi_serial"}
     | {"merged_account", "merged_patient", "merged_visit"}
 )
 """Fields that tell of a patient: no keys of a table, since the causes on worklists show keys."""
@@ -102,13 +102,19 @@ class Source:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that a line has from it: its own, and that of a moment's local day."""
+        """The names that a line has from it: its own, that of a moment's local day, those of what a UDI says."""
         return names_of(self.name, self.type)
 
 
 def names_of(name: str, kind: FieldType) -> tuple[str, ...]:
-    """`used_at` of a moment gives `used_on` as well."""
-    return (name, f"{name.removesuffix('_at')}_on") if kind is FieldType.MOMENT else (name,)
+    """`used_at` of a moment gives `used_on` as well, `udi` gives `udi_di`, `udi_lot` and so on."""
+    match kind:
+        case FieldType.MOMENT:
+            return (name, f"{name.removesuffix('_at')}_on")
+        case FieldType.UDI:
+            return (name, *(f"{name}_{part}" for part in UDI_PARTS))
+        case _:
+            return (name,)
 
 
 def sources_of(spec: ReadSpec) -> tuple[Source, ...]:

@@ -46,6 +46,7 @@ class Line:
     cost_center: str | None = None
     lot: str | None = None
     serial: str | None = None
+    expiry: date | None = None
     department: str | None = None
     service_date: date | None = None
     stated: Decimal | None = None
@@ -61,6 +62,7 @@ class Line:
             "cost_center": self.cost_center,
             "lot": self.lot,
             "serial": self.serial,
+            "expiry": self.expiry and self.expiry.isoformat(),
             "department": self.department,
             "service_date": self.service_date and self.service_date.isoformat(),
             "stated_amount": None if self.stated is None else str(self.stated),

@@ -216,6 +216,7 @@ def _goods(number: int, sent: forms.GoodsLine, value: Decimal, location: str | N
         cost_center=sent.cost_center,
         lot=sent.lot,
         serial=sent.serial,
+        expiry=sent.expiry,
     )
 
 

@@ -59,6 +59,7 @@ class GoodsLine(_Line):
     cost_center: Text
     lot: Text | None = None
     serial: Text | None = None
+    expiry: Day | None = None
 
 
 class GoodsIssue(_Form):

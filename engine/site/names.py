@@ -14,7 +14,7 @@ from enum import IntEnum
 from engine.domain.event import FIELDS, Kind
 from engine.mapping.expression import Expression
 from engine.mapping.grammar import Literal, Name
-from engine.mapping.sources import PATIENT_FIELDS
+from engine.mapping.sources import PATIENT_FIELDS, names_of
 from engine.site.hints import did_you_mean
 
 MESSAGE_NAMES = frozenset(
@@ -51,7 +51,7 @@ ORIGINAL = "original"
 """The document that an undo map takes back."""
 
 CANONICAL = {
-    kind: frozenset(fields) | {f"{name[:-3]}_on" for name in fields if name.endswith("_at")}
+    kind: frozenset(one for name, spec in fields.items() for one in names_of(name, spec.type))
     for kind, fields in FIELDS.items()
 }
 """Every name that a map of a kind might read."""
@@ -69,7 +69,7 @@ class Privacy(IntEnum):
         return self.name.lower()
 
 
-_DEVICE = frozenset({"serial"})
+_DEVICE = frozenset({"serial", "udi", "udi_serial"})
 _WHO = (PATIENT_FIELDS - _DEVICE) | {
     "account_authority",
     "performer",

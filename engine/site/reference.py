@@ -8,14 +8,14 @@ docs/reference/expressions.md  events.md
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, WithJsonSchema
 from pydantic.fields import FieldInfo
 
-from engine.domain.event import FIELDS
+from engine.domain.event import FIELDS, UDI_PARTS, FieldSpec, FieldType
 from engine.mapping.expression import FUNCTIONS
 from engine.reference.values import CELLS
 from engine.site.names import DOCUMENT_NAMES, MESSAGE_NAMES
@@ -215,18 +215,26 @@ _MORE: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
 }
 
 
+def _with_parts(fields: Mapping[str, FieldSpec]) -> Iterator[tuple[str, FieldSpec]]:
+    """Each field, a UDI followed by those that it gives."""
+    for name, spec in fields.items():
+        yield name, spec
+        if spec.type is FieldType.UDI:
+            yield from ((f"{name}_{part}", told) for part, told in UDI_PARTS.items())
+
+
 def _events_page() -> str:
     lines = [
         _MADE,
         "# Events\n",
         "What a message means, whatever it came as. A read map fills these fields; a moment `NAME_at` gives "
-        "the local date `NAME_on` as well.\n",
+        "the local date `NAME_on` as well, and `udi` what a barcode says.\n",
     ]
     for kind, fields in FIELDS.items():
         lines += [f"## {kind}\n", "| field | type | meaning | usual source |", "|---|---|---|---|"]
         lines += [
             f"| `{name}` | {spec.type} | {_cell(spec.meaning)} | {_code(spec.example)} |"
-            for name, spec in fields.items()
+            for name, spec in _with_parts(fields)
         ]
         lines.append("")
     return "\n".join(lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -125,6 +127,16 @@ def _integer(text: str) -> int | None:
     return int(text) if text.lstrip("+-").isdecimal() else None
 
 
+def _decoded(text: str, form: Any) -> str | None:
+    """A barcode in base64, as Device has it."""
+    if form != "base64":
+        raise FhirValueError("decodes what is not read here", "write decode('base64')")
+    try:
+        return base64.b64decode(text, validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        raise FhirValueError("decodes what is no base64 of a text", "map where the text stands") from None
+
+
 def _after_last_slash(text: str) -> str:
     return text.partition("/_history/")[0].rpartition("/")[2]
 
@@ -154,6 +166,7 @@ FUNCTIONS: dict[str, Function] = {
     "upper": Function(_of_text(str.upper), 0, 0),
     "lower": Function(_of_text(str.lower), 0, 0),
     "trim": Function(_of_text(str.strip), 0, 0),
+    "decode": Function(_of_text(_decoded), 1, 1),
     "length": Function(_of_text(len), 0, 0),
     "toString": Function(_of_text(str), 0, 0),
     "toInteger": Function(_of_text(_integer), 0, 0),

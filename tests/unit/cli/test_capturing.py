@@ -302,3 +302,38 @@ def test_files_of_another_test_are_not_overwritten(desk):
     before = files(desk)
     assert "CAP010" in capture(desk, "1").stderr
     assert files(desk) == before
+
+
+def scanned(control: str, *items: str) -> bytes:
+    return "\r".join((
+        f"MSH|^~\\&|ORSYS|SOUTH|S|E|20261230101500||CSU^C10|{control}|P|2.5.1",
+        "PID|1||MRN7001234^^^SOUTH^MR||Holloway^Rosalind||19580412|F||||||||||ACC8800119^^^SOUTH^AN",
+        "PV1|1|I|ORS^OR2||||||||||||||||V7700118|COM",
+        "CSR|C990017",
+        "CSS|1|20261230081500",
+        *(f"OBX|{number}|XX|USED||{item}^^^1^EA^^^OR-SOUTH" for number, item in enumerate(items, 1)),
+    )).encode()  # fmt: skip
+
+
+def test_a_scanned_case_becomes_a_test_whose_barcodes_are_read_and_whose_serial_numbers_are_others(
+    desk, receive
+):
+    receive((
+        "ehr",
+        "CSU^C10",
+        scanned("C1", "(01)00380652100014(17)290131(10)L2217(21)SN88-1234", "IMP-FEM-06",
+                "+A999STM120/$$3290630LOT55A/SSN00127781O", "(01)00380652100015(10)M33187(21)SN99-4321"),
+    ))  # fmt: skip
+    done = capture(desk, "4", channel="case-usage", name="a scanned case")
+    assert done.exit_code == 0, done.output
+    passes(desk)
+    said = (desk.site / "channels/samples/case-usage-a-scanned-case.hl7").read_text()
+    assert not [one for one in ("SN88", "1234", "SN00127781", "SN99", "4321", "M33187") if one in said]
+    assert "(01)00380652100014(17)290131(10)L2217(21)" in said
+    assert "+A999STM120/$$3290630LOT55A/S" in said
+    assert "IMP-FEM-06" in said
+    issued = json.loads((desk.site / "channels/samples/case-usage-a-scanned-case-issue.json").read_text())
+    assert [(line["item"], line.get("lot")) for line in issued["lines"]] == [
+        ("1000107", "L2217"),
+        ("1000106", None),
+    ]

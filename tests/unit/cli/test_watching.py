@@ -21,6 +21,13 @@ def ran(monkeypatch):
     return names
 
 
+def count_in(site: Site) -> int:
+    """How many tests the channels have."""
+    return sum(
+        text.count(b"\n  - name: ") for file, text in site.files.items() if file.startswith("channels/")
+    )
+
+
 def edited(site: Site, file: str, old: str, new: str) -> Site:
     return Site(site.folder, {**site.files, file: site.files[file].replace(old.encode(), new.encode())})
 
@@ -28,9 +35,9 @@ def edited(site: Site, file: str, old: str, new: str) -> Site:
 def test_only_tests_of_what_changed_are_run_again(desk, ran):
     site, rounds = load_site(desk.site), Rounds()
     rounds.lines(site)
-    assert len(ran) == 17
+    assert len(ran) == count_in(site) > 0
     ran.clear()
-    assert rounds.lines(site)[-1].startswith("all good: 8 tested channels, 17 tests passed")
+    assert rounds.lines(site)[-1].startswith(f"all good: 8 tested channels, {count_in(site)} tests passed")
     assert ran == []
     site = edited(site, "mappings/hl7/adt.yaml", "location: PV1-3.1", "location: PV1-3.2")
     rounds.lines(site)
@@ -48,4 +55,4 @@ def test_warnings_are_told_and_the_tests_run_all_the_same(desk):
     site = edited(load_site(desk.site), "channels/cabinet-vends.yaml", "    undo: erp/goods-return\n", "")
     lines = Rounds().lines(site)
     assert "SIT040 (warning)" in lines[0]
-    assert lines[-1].startswith("1 warning; 8 tested channels, 17 tests passed")
+    assert lines[-1].startswith(f"1 warning; 8 tested channels, {count_in(site)} tests passed")

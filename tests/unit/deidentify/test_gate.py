@@ -66,3 +66,18 @@ def test_a_leak_tells_no_value(message, dataset):
     found = dataset(message("PID|1||M770012", "FT1|1|||||CG|M770012")).clean()
     assert "770012" not in repr(found)
     assert all(why.mend and why.value for why in Why)
+
+
+@pytest.mark.parametrize(
+    "text", ["(01)00380652100014(21)SN44", "010038065210001421SN44", "+A99912345/S77X", "(01)7"]
+)
+def test_the_barcode_of_one_device_is_no_code(message, dataset, reading, text):
+    how = reading({"code": "OBX-5.1"}, each="OBX")
+    assert leaks(dataset(message(f"OBX|1|XX|USED||{text}"), how=how)) == [("OBX[1]-5.1", Why.DEVICE)]
+    assert leaks(dataset(message("OBX|1|XX|USED||(01)00380652100014(10)L44"), how=how)) == []
+    assert leaks(dataset(message(f"PRT|1|UC||EQUIP{'|' * 12}{text}"))) == [("PRT[1]-16.1", Why.DEVICE)]
+
+
+def test_a_serial_number_of_a_barcode_shows_nowhere_else(message, dataset):
+    raw = message("FT1|1|||||CG|SN-4471-9", "PRT|1|UC||EQUIP||||||(01)00380652100014(21)SN-4471-9")
+    assert leaks(dataset(raw)) == [("FT1[1]-7.1", Why.REAPPEARS)]

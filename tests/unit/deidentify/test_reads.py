@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+
+import pytest
+
+from engine.codecs.udi.carrier import parse
 from engine.domain.event import FieldType
 
 
@@ -65,3 +71,34 @@ def test_stray_text_is_dropped_even_where_the_map_reads_a_code(message, reading,
     how = reading({"lot": "ZLT-2", "unit": "ZLT-3"})
     (said,) = clean(message("ZLT|1|LOT7\nHolloway called|Ann"), how=how)
     assert (said["ZLT-2"], said["ZLT-3"]) == ("TEXT", "TEXT")
+
+
+GS1 = "(01)00380652100014(17)290131(10)L4407(21)SN-4471-9"
+SCANNED = "]d2010038065210001417290131" + "10L4407\\X1D\\21SN-4471-9"
+HIBC = "+A999STM120/$$3290131L4407/SSN-4471-9X"
+
+
+@pytest.mark.parametrize("text", [GS1, SCANNED, HIBC])
+def test_a_barcode_stays_one_with_another_serial_number(message, reading, clean, text):
+    fields = {
+        "udi": "scanned(OBX-5.1)",
+        "code": "udi_di, else OBX-5.1",
+        "serial": "OBX-5.3",
+        "lot": "OBX-5.2",
+    }
+    raw = message(
+        f"OBX|1|XX|USED||{text}^L4407^SN-4471-9||||||F", "OBX|2|XX|USED||IMP-FEM-07^L4407^SN-4471-9"
+    )
+    (said,) = clean(raw, how=reading(fields, "udi", "udi_serial", each="OBX"))
+    found = parse(said["OBX[1]-5.1"], date(2026, 11, 20))
+    assert (found.lot, found.expiry) == ("L4407", date(2029, 1, 31))
+    assert found.di in ("00380652100014", "A999STM120")
+    assert found.serial == said["OBX[1]-5.3"] == said["OBX[2]-5.3"] != "SN-4471-9"
+    assert said["OBX[2]-5.1"] == "IMP-FEM-07"
+
+
+def test_a_barcode_that_cannot_be_read_is_replaced_whole(message, reading, clean):
+    fields = {"udi": "scanned(OBX-5.1)", "code": "udi_di, else OBX-5.1"}
+    wrong = GS1.replace("00380652100014", "00380652100015")
+    (said,) = clean(message(f"OBX|1|XX|USED||{wrong}"), how=reading(fields, "udi", each="OBX"))
+    assert not {"380652100015", "L4407", "4471"} & set(re.split(r"[^A-Z0-9]", said["OBX-5.1"]))

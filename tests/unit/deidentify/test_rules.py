@@ -47,6 +47,11 @@ def test_no_person_is_kept():
             )
 
 
+def test_a_device_is_known_by_its_barcode_in_prt():
+    assert layout_of("PRT", 10, []).of(1) is Treatment.DEVICE
+    assert layout_of("PRT", 16, []).of(1) is Treatment.KEEP
+
+
 def test_obx_2_says_what_obx_5_is():
     assert layout_of("OBX", 5, ["OBX", "1", "TX"]) is KINDS["text"]
     assert layout_of("OBX", 5, ["OBX", "1", "DT"]) is KINDS["date"]

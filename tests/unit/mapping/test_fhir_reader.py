@@ -136,3 +136,42 @@ def test_maps_of_hl7_are_as_they_were():
     assert type(reader) is ReadMap
     assert not isinstance(reader, FhirReadMap)
     assert reader.fields["facility"].type is FieldType.TEXT
+
+
+DELIVERY = b"""{"resourceType": "SupplyDelivery", "status": "completed",
+  "suppliedItem": {"itemReference": {"reference": "#d"}}, "contained": [{"resourceType": "Device", "id": "d",
+  "udiCarrier": [{"%s": "%s"}]}]}"""
+CARRIER = "suppliedItem.item.resolve().udiCarrier.first()"
+DEVICE = {
+    "udi": f"{CARRIER}.carrierHRF, else {CARRIER}.carrierAIDC.decode('base64')",
+    "code": "%udi_di",
+    "lot": "suppliedItem.item.resolve().lotNumber, else %udi_lot",
+}
+
+
+@pytest.mark.parametrize(
+    ("element", "text"),
+    [
+        (b"carrierHRF", b"(01)00380652100014(10)L44(21)S88"),
+        (b"carrierAIDC", b"XWQyMDEwMDM4MDY1MjEwMDAxNDEwTDQ0HTIxUzg4"),
+    ],
+)
+def test_a_device_is_known_by_its_barcode_printed_or_scanned(element, text):
+    (line,) = lines(DELIVERY % (element, text), DEVICE, read=("FHIR SupplyDelivery",))
+    assert line.faults == ()
+    assert (line.fields["code"], line.fields["lot"], line.fields["udi_serial"]) == (
+        "00380652100014",
+        "L44",
+        "S88",
+    )
+
+
+def test_a_barcode_of_a_device_that_cannot_be_read_is_a_fault():
+    (line,) = lines(DELIVERY % (b"carrierHRF", b"(01)00380652100015"), DEVICE, read=("FHIR SupplyDelivery",))
+    assert [fault.code for fault in line.faults] == ["UDI002"]
+    (line,) = lines(DELIVERY % (b"carrierAIDC", b"not base64"), DEVICE, read=("FHIR SupplyDelivery",))
+    assert [fault.code for fault in line.faults] == ["FHR012"]
+
+
+def test_what_a_map_takes_from_itself_it_reads():
+    assert [fault[1] for fault in faults({"code": "%udi_di"})] == ["MAP041"]

@@ -70,6 +70,21 @@ def test_what_is_no_day_is_a_fault_and_none_is_made_up(value: object) -> None:
         fields.moment(value, CHICAGO, {})
 
 
+def test_a_barcode_says_its_parts_as_of_the_day_it_came() -> None:
+    text = "(01)00380652100014(17)770100(11)260105(10)L44(21)S88"
+    parts = ("00380652100014", "gs1", "L44", "S88")
+    made = date(2026, 1, 5)
+    assert fields.udi(text, date(2026, 11, 21)) == (text, *parts, date(1977, 1, 31), made)
+    assert fields.udi(text, date(2027, 1, 1)) == (text, *parts, date(2077, 1, 31), made)
+
+
+@pytest.mark.parametrize("value", ["(01)00380652100015(21)S88", "S88", Decimal(1)])
+def test_what_is_no_barcode_is_a_fault_without_it(value: object) -> None:
+    with pytest.raises(EvaluationFault, match="UDI00") as raised:
+        fields.udi(value, date(2026, 11, 21))
+    assert "S88" not in f"{raised.value}{raised.value.mend}"
+
+
 def test_constants_have_their_fields_type() -> None:
     assert fields.constant(FieldType.TEXT, "1.0") == "1.0"
     assert fields.constant(FieldType.NUMBER, "1.0") == 1
@@ -78,3 +93,5 @@ def test_constants_have_their_fields_type() -> None:
     assert fields.constant(FieldType.DATE, "20261120") == date(2026, 11, 20)
     with pytest.raises(EvaluationFault):
         fields.constant(FieldType.MOMENT, "20261120")
+    with pytest.raises(EvaluationFault):
+        fields.constant(FieldType.UDI, "00380652100014")

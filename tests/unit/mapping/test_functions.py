@@ -69,6 +69,12 @@ NAMES: dict[str, object] = {
         ("max(lines.n)", Decimal(5)),
         ("max(1, none)", None),
         ("max('a', 'b')", "b"),
+        ("agreed('a', none, 'a')", "a"),
+        ("agreed(none)", None),
+        ("agreed(2, 2.00)", Decimal(2)),
+        ("scanned('+A99912345')", "+A99912345"),
+        ("scanned(code)", None),
+        ("scanned(none)", None),
         ("sum(1, 2.50)", Decimal("3.50")),
         ("sum(lines.n)", Decimal(7)),
         ("sum(1, none)", None),
@@ -101,6 +107,9 @@ def test_functions_give_what_the_reference_says(text: str, value: object) -> Non
         ("sum('a')", "MAP010"),
         ("max(1, 'a')", "MAP010"),
         ("count(amount)", "MAP010"),
+        ("agreed('a', none, 'b')", "MAP016"),
+        ("agreed('a', 1)", "MAP010"),
+        ("scanned(1)", "MAP010"),
     ],
 )
 def test_what_a_function_cannot_take_is_a_fault_without_the_value(text: str, code: str) -> None:

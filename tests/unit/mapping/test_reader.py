@@ -333,3 +333,64 @@ def test_reading_twice_gives_the_same(segments: list[str]) -> None:
     fresh, used = map_of(USAGE), map_of(USAGE)
     read(used, *HEADER, FIRST, "ZPM" + "|" * 20 + "L1")
     assert read(fresh, *HEADER, *segments) == read(used, *HEADER, *segments) == read(used, *HEADER, *segments)
+
+
+DEVICE = {"udi": "scanned(PRT-10)", "lot": "agreed(PRT-19, udi_lot)", "serial": "agreed(PRT-20, udi_serial)"}
+SAID = "(01)00380652100014(17)290100(10)L44(21)S88"
+
+
+def prt(device: str = "", lot: str = "", serial: str = "") -> str:
+    return f"PRT|1|UC||EQUIP||||||{device}^^^GS1|||||||||{lot}|{serial}"
+
+
+def test_a_barcode_gives_fields_of_their_own() -> None:
+    reader = map_of(DEVICE)
+    (line,) = read(reader, *HEADER, FIRST, prt(SAID)).lines
+    assert line.faults == ()
+    assert line.fields == {
+        "facility": "NORTH",
+        "udi": SAID,
+        "udi_di": "00380652100014",
+        "udi_issuer": "gs1",
+        "udi_lot": "L44",
+        "udi_serial": "S88",
+        "udi_expiry": date(2029, 1, 31),
+        "udi_made": None,
+        "lot": "L44",
+        "serial": "S88",
+    }
+    assert dict(line.sent) == {"udi": SAID, "lot": "L44", "serial": "S88"}
+    assert reader.fields.keys() == line.fields.keys()
+    assert reader.fields["udi_expiry"].type is FieldType.DATE
+
+
+def test_the_device_of_a_charge_stands_in_the_prt_behind_it() -> None:
+    doctor = "PRT|1|UC||PP|1001^HOUSE"
+    lines = read(map_of(DEVICE), *HEADER, FIRST, prt(SAID), SECOND, prt(lot="L9"), "FT1|3|T3").lines
+    assert [line.fields["lot"] for line in lines] == ["L44", "L9", None]
+    first_of_either = {**DEVICE, "udi": "scanned(PRT-10), else scanned(PRT[2]-10)"}
+    (line,) = read(map_of(first_of_either), *HEADER, FIRST, doctor, prt(SAID)).lines
+    assert line.fields["serial"] == "S88"
+
+
+@pytest.mark.parametrize(
+    ("segment", "code", "where"),
+    [
+        (prt("(01)00380652100015(21)S88"), "UDI002", "PRT[1]-10"),
+        (prt("0100380652100014" + "10L4421S88"), "UDI003", "PRT[1]-10"),
+        (prt(SAID, lot="L45"), "MAP016", "PRT[1]-19"),
+    ],
+)
+def test_a_barcode_that_cannot_be_read_or_is_denied_is_a_fault_of_its_line(segment, code, where) -> None:
+    line, other = read(map_of(DEVICE), *HEADER, FIRST, segment, SECOND).lines
+    (fault,) = line.faults
+    assert (fault.code, fault.where) == (code, where)
+    assert "S88" not in str(fault)
+    assert line.fields["lot"] is None
+    assert other.faults == ()
+
+
+@pytest.mark.parametrize("mark", ["\x1d", "\\X1D\\"])
+def test_fnc1_may_be_sent_as_it_is_or_escaped(mark: str) -> None:
+    (line,) = read(map_of(DEVICE), *HEADER, FIRST, prt(f"010038065210001410L4421{mark}21S88")).lines
+    assert (line.fields["lot"], line.fields["serial"]) == ("L4421", "S88")

@@ -46,6 +46,14 @@ def test_an_issue_moves_value_from_inventory_to_the_cost_center(
     }
 
 
+def test_lots_and_their_expiry_stand_in_the_books(erp: Erp, sent: SimpleNamespace, book: Book) -> None:
+    line = sent.issue()["lines"][0] | {"lot": "L1", "expiry": "2029-01-31"}
+    told = book(erp, "/goods-issues", sent.issue(lines=[line])).tree()["lines"]
+    assert [(one["lot"], one["expiry"]) for one in told] == [("L1", "2029-01-31")]
+    wrong = sent.issue("R2", lines=[line | {"expiry": "20290131"}])
+    assert refused(book, erp, "/goods-issues", wrong) == ("invalid_field", 1)
+
+
 def test_a_second_issue_of_the_same_reference_is_booked_and_shows(
     erp: Erp, sent: SimpleNamespace, book: Book
 ) -> None:

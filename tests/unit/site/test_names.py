@@ -72,6 +72,9 @@ def test_what_nothing_provides_is_told_with_what_was_meant(name: str, code: str,
         ("wing", Privacy.ALLOWED),
         ("serial", Privacy.LIMITED),
         ("lines.serial", Privacy.LIMITED),
+        ("udi", Privacy.LIMITED),
+        ("lines.udi_serial", Privacy.LIMITED),
+        ("udi_lot", Privacy.REFUSED),
     ],
 )
 def test_each_name_gives_away_so_much_of_a_patient(name: str, privacy: Privacy) -> None:

@@ -38,6 +38,7 @@ def focus(raw: bytes = CHARGE) -> Focus:
         ("identifier.last().value", "2"),
         ("code.coding.first().code", "X1"),
         ("code.text", "it's one"),
+        ("'TDQ0HVMx'.decode('base64')", "L44\x1dS1"),
         (r"code.text = 'it\'s one'", "true"),
         ("occurrence.start", "2026-11-20T09:00:00-06:00"),
         ("occurrence.ofType(Period).start", "2026-11-20T09:00:00-06:00"),
