@@ -29,7 +29,10 @@ FILE = 40
 """Messages in a file."""
 
 TAKEN_WITHIN = 600
-GROWTH_BASE = 16 * 1024 * 1024
+PAGES = 2 * 32 * 1024 * 1024
+"""Of the store, which the two connections of an engine keep in memory whatever came in."""
+
+GROWTH_BASE = 16 * 1024 * 1024 + PAGES
 GROWTH_FACTOR = 20
 
 

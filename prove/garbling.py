@@ -116,8 +116,9 @@ def _single(raw: bytes) -> bool:
 
 
 def framed(raw: bytes) -> bytes:
-    """Without the blocks of frames, and not beyond all bounds."""
-    return raw.translate(None, b"\x0b\x1c")[:LARGEST] or b"?"
+    """Without the blocks of frames, not beyond all bounds, and a message: a single commit byte is none."""
+    content = raw.translate(None, b"\x0b\x1c")[:LARGEST]
+    return b"?" if content in (b"", b"\x06", b"\x15") else content
 
 
 def _own(raw: bytes, name: bytes) -> bytes:
@@ -174,8 +175,9 @@ def _segments(raw: bytes, chance: random.Random) -> bytes:
 
 def _field(raw: bytes, chance: random.Random) -> bytes:
     """A field, component or part with something else in it."""
-    mark = chance.choice((b"|", b"|", b"|", b"^", b"&"))
-    fields = raw.split(mark)
+    fields = raw.split(mark := chance.choice((b"|", b"|", b"|", b"^", b"&")))
+    if len(fields) == 1 and chance.random() < 0.99:
+        return raw
     fields[chance.randrange(len(fields))] = chance.choice(_VALUES)
     return mark.join(fields)
 
