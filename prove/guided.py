@@ -21,7 +21,7 @@ from prove.house import chance_of
 from prove.report import ROOT, Proof, Scale
 
 SHORT = Scale(messages=2_000, faults=0, settle=0.0)
-FULL = Scale(messages=400_000, faults=0, settle=0.0)
+FULL = Scale(messages=200_000, faults=0, settle=0.0)
 ROUNDS = 4
 SABOTAGE = "stumble"
 UNTRACED = 5
