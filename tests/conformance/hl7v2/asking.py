@@ -81,8 +81,9 @@ def _our_value(given: str, path: str) -> object:
     return compile_path(path).read(Message.parse(given.encode()))
 
 
-def _our_messages(given: str, path: str) -> object:
-    return [raw.decode().rstrip("\r") for raw in split_messages(given.encode())]
+def _end_of_header(text: str) -> str:
+    head = text.partition("\r")[0]
+    return f"ends in {head.rstrip().rpartition('|')[2]}" + (" and a blank" if head.endswith(" ") else "")
 
 
 def _our_acknowledgment(given: str, path: str) -> object:
@@ -93,16 +94,16 @@ def _our_acknowledgment(given: str, path: str) -> object:
 
 _PYTHON_HL7: dict[str, Ask] = {
     "value": _value_of_python_hl7,
-    "segments": lambda given, path: [str(segment[0]) for segment in hl7.parse(given)],
-    "messages": lambda given, path: [text.rstrip("\r") for text in hl7.split_file(given)],
+    "segments": lambda given, path: f"{len(hl7.parse(given))} segments",
+    "header": lambda given, path: _end_of_header(hl7.split_file(given)[0]),
     "acknowledgment": _acknowledged_by_python_hl7,
     "instant": _instant_of_python_hl7,
 }
 _HL7APY: dict[str, Ask] = {"value": _value_of_hl7apy, "readable": _read_by_hl7apy}
 _OURS: dict[str, Ask] = {
     "value": _our_value,
-    "segments": lambda given, path: [segment.name for segment in Message.parse(given.encode())],
-    "messages": _our_messages,
+    "segments": lambda given, path: f"{len(Message.parse(given.encode()))} segments",
+    "header": lambda given, path: _end_of_header(split_messages(given.encode())[0].decode()),
     "acknowledgment": _our_acknowledgment,
     "instant": lambda given, path: (
         parse_timestamp(given, ZoneInfo("UTC")).instant.astimezone(UTC).isoformat()

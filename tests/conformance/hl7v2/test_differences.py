@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import hl7
@@ -22,6 +23,7 @@ from tests.conformance.hl7v2.test_oracles import (
     our_value,
 )
 
+ROOT = Path(__file__).parents[3]
 USUAL = ("|", "^", "~", "\\", "&")
 PIECES = (
     "A", "ü1", "100.50", "001", "-0", " ", '""', "", "", "\\F\\", "\\S\\", "\\T\\", "\\R\\", "\\E\\", "\\P\\",
@@ -114,3 +116,22 @@ def test_a_sign_is_borne_by_what_its_entry_gives() -> None:
             message = Message.parse(entry.given.encode())
             fields = [text for segment in message for text in segment.fields]
             assert any(re.search(entry.sign, text) for text in fields), entry.what
+
+
+def told(value: object) -> str:
+    """As the guide writes it: control characters by name, nothing at all as such."""
+    if value is None:
+        return "nothing"
+    text = str(value).replace("\r", "<CR>").replace("\n", "<LF>").replace("|", "\\|")
+    return f"`{text}`" if text.strip() else "blanks"
+
+
+def test_the_guide_has_this_table() -> None:
+    guide = (ROOT / "docs" / "guide" / "hl7-doors.md").read_text()
+    rows = [
+        f"| {one.what} | {one.whose} | {told(one.theirs)} | {told(one.ours)} | {one.why} | {one.right} |"
+        for one in DIFFERENCES
+    ]
+    table = [line for line in guide.splitlines() if line.startswith("| ") and f" | {PYTHON_HL7} | " in line]
+    table += [line for line in guide.splitlines() if line.startswith("| ") and f" | {HL7APY} | " in line]
+    assert sorted(table) == sorted(rows)

@@ -173,6 +173,12 @@ async def test_rows_that_a_channel_refuses_wait_for_a_person_who_tells_their_sen
     views = await house.drop(text)
     assert [view.state.word for view in views] == ["routed", "held", "routed"]
     assert views[1].reason == "INT005 cathlab: more than a case can use"
+    edition = house.stepper.edition
+    async with house.stepper.lock:
+        releaser = Releaser(house.store, house.store, Lanes(), SystemClock(), edition, "ann", "they meant it")
+        tally = await releaser.release([views[1].id])
+    assert tally.released == 1
+    assert await house.lines(views[1].id) == [(1, "posted", "45.00")]
     tests = (
         '\ntests:\n  - {name: n, given: samples/night.csv, nak: {code: 102, where: "row 2, column qty"}}\n'
     )
