@@ -171,7 +171,7 @@ async def test_what_is_refused_of_a_file_waits_for_a_person_since_its_sender_hea
     assert await drop(dft(ft1(), control="1"), nobodys(ft1(), control="2")) == [("pending", ""), refused]
     (group,) = await door.store.worklist()
     assert (group.cause, group.owner, group.messages) == (refused[1], "interface", 1)
-    assert await drop(nobodys(ft1(), control="2")+ "NTE|1\r", dft(ft1(), control="1"))== [
+    assert await drop(nobodys(ft1(), control="2"), dft(ft1(), control="1")) == [
         refused, ("duplicate", "told before: same MSH-10 and body"),
     ]  # fmt: skip
     assert await drop(dft(ft1(), control="2")) == [("pending", "")]
