@@ -115,13 +115,17 @@ class _Door(TLSMemoryBIOProtocol):
     """One connection. Who does not shake hands in time, or not at all, is told."""
 
     factory: _Doors
+    _timer: asyncio.TimerHandle | None = None
 
     def connectionMade(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._expire)
+        """Twisted says it twice: for the wire, and for who speaks on it."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self._expire)
         super().connectionMade()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if not self._shaken():
             said = _said(reason.value)
             what = f"a peer was not let in: {said}"

@@ -107,7 +107,9 @@ def fold(told: Iterable[Told]) -> Encounter | None:
 
 
 def _undone(standing: list[Told], event: str) -> list[Told]:
-    undoes = UNDOES.get(event, frozenset())
+    undoes = UNDOES.get(event)
+    if not undoes:
+        return []
     found = [one for one in standing if one.event in undoes]
     return found if event == "A23" else found[-1:]
 

@@ -24,7 +24,8 @@ from engine.domain.ports import Writer
 from engine.domain.status import MessageState
 from engine.errors import Bug, Fault, MessageError
 from engine.pipeline.digests import control_digests
-from engine.pipeline.intake import admit
+from engine.pipeline.intake import JudgeObserver, admit, judged
+from engine.pipeline.refusing import Refusals
 from engine.site.release import Listener, Release
 
 TOGETHER = 32
@@ -48,7 +49,7 @@ class _Plan(NamedTuple):
     begun: FileBegun
 
 
-class FilingObserver(Protocol):
+class FilingObserver(JudgeObserver, Protocol):
     """What is told to the log. Never content, nor names of files."""
 
     def received(self, feed: str, kept: Kept, received: Received) -> None: ...
@@ -99,16 +100,54 @@ class Filing:
         for start in range(known.done, len(messages), TOGETHER):
             some = messages[start : start + TOGETHER]
             last = start + TOGETHER >= len(messages)
-            received = [
-                _received(listener, plan.contents.type, slip, self._clock.now_us(), known, place)
-                for place, slip in enumerate(some, start + 1)
-            ]
+            received = []
+            for place, slip in enumerate(some, start + 1):
+                received.append(self._received(listener, plan.contents.type, slip, known, place))
+                if listener.naks is not None:
+                    await asyncio.sleep(0)  # what is judged may take its time: others have a turn
             await self._keep(received, FileMoved(known.id, FileState.TAKEN) if last else None)
         self._observer.filed(dropped.feed, known.id, len(messages), known.held.partition(" ")[0])
         return TakenFile(known.id, day.date(), len(messages))
 
     async def archived(self, file: int) -> None:
         await self._writer.submit((FileMoved(file, FileState.ARCHIVED),))
+
+    def _received(self, listener: Listener, rows: str, slip: Slip, file: FileKnown, place: int) -> Received:
+        """As at other doors, but that nobody waits for an answer: what a channel refuses is held, since a person must
+        tell the sender."""
+        now_us = self._clock.now_us()
+        state, reason, control = MessageState.PENDING, slip.fault, None
+        header = None
+        refused = Refusals()
+        arrival = Arrival(listener.name, slip.raw, "", "file")
+        try:
+            if not rows:
+                header = peek(slip.raw, None, listener.default_charset)
+                admit(listener, header, arrival)
+                sender = (listener.name, header.sending_app, header.sending_facility)
+                control = control_digests(sender, header.control_id.encode(), slip.raw)
+            if not reason:
+                event = header.event if header else rows
+                refused = judged(listener, event, arrival, now_us, self._clock, self._observer)
+        except MessageError as error:
+            reason = error.code
+        if reason:
+            state = MessageState.REFUSED
+        elif refused.reason or file.held:
+            state, reason = MessageState.HELD, refused.reason or file.held
+        return Received(
+            feed=listener.name,
+            received_us=now_us,
+            type=header.event if header else rows,
+            control_id=header.control_id if header else "",
+            raw=slip.raw,
+            charset=None,
+            state=state,
+            reason=reason,
+            answered="",
+            control=control,
+            filed=(file.id, place),
+        )
 
     async def _keep(self, received: Sequence[Received], end: FileMoved | None) -> None:
         """One commit: these messages, and with the last of them that the file is taken."""
@@ -163,40 +202,6 @@ def open_file(layouts: Sequence[Layout], content: bytes, charset: str | None) ->
         return Contents(cut_rows(layouts, content, charset), layouts[0].type.upper())
     except MessageError as error:
         raise FileRefused(error.fault) from None
-
-
-def _received(
-    listener: Listener, rows: str, slip: Slip, now_us: int, file: FileKnown, place: int
-) -> Received:
-    """As at other doors, but that nobody waits for an answer. What is held is not remembered as told: a person may drop
-    it, and its sender tell it rightly."""
-    state, reason, control = MessageState.PENDING, "", None
-    header = None
-    try:
-        if not rows:
-            header = peek(slip.raw, None, listener.default_charset)
-            admit(listener, header, Arrival(listener.name, slip.raw, "", "file"))
-            sender = (listener.name, header.sending_app, header.sending_facility)
-            control = control_digests(sender, header.control_id.encode(), slip.raw)
-    except MessageError as error:
-        state, reason = MessageState.REFUSED, error.code
-    if slip.fault:
-        state, reason = MessageState.REFUSED, slip.fault
-    if file.held and state is MessageState.PENDING:
-        state, reason, control = MessageState.HELD, file.held, None
-    return Received(
-        feed=listener.name,
-        received_us=now_us,
-        type=header.event if header else rows,
-        control_id=header.control_id if header else "",
-        raw=slip.raw,
-        charset=None,
-        state=state,
-        reason=reason,
-        answered="",
-        control=control,
-        filed=(file.id, place),
-    )
 
 
 def _same_label(other: int, day: datetime) -> FileRefused:

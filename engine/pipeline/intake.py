@@ -31,7 +31,7 @@ from engine.errors import Bug, MessageError, StoreUnavailable, SutureError
 from engine.pipeline.digests import control_digests
 from engine.pipeline.refusing import NONE, Refusals
 from engine.pipeline.refusing import refusals as judge
-from engine.site.release import Listener, Naks
+from engine.site.release import Listener
 
 CROWDED = 2_000
 """Changes that wait for their commit at which the doors stop reading, until half of them are durable."""
@@ -91,7 +91,7 @@ class Intake:
             header = peek(arrival.raw, arrival.charset, listener.default_charset)
             admit(listener, header, arrival)
             if listener.naks is not None:
-                refusals = self._judged(listener, listener.naks, header, arrival, now_us)
+                refusals = judged(listener, header.event, arrival, now_us, self._clock, self._observer)
         except MessageError as error:
             refusals = Refusals((error,), error.code)
         received = _received(arrival, header, refusals, listener, now_us)
@@ -104,28 +104,6 @@ class Intake:
             )
         )
         return answer
-
-    def _judged(
-        self, listener: Listener, naks: Naks, header: Header, arrival: Arrival, now_us: int
-    ) -> Refusals:
-        """What the channels refuse. A message that a fault of ours stops is taken and held, too."""
-        begun = self._clock.monotonic()
-        try:
-            return judge(
-                naks,
-                arrival.feed,
-                header.event,
-                arrival.raw,
-                arrival.charset,
-                listener.default_charset,
-                now_us,
-                lambda: self._clock.monotonic() - begun,
-            )
-        except SutureError:
-            raise
-        except Exception as error:
-            self._observer.unjudged(arrival.feed, error)
-            return Refusals((), "BUG001 what its channels refuse could not be told")
 
     async def take(self, interaction: Interaction) -> Together | Conflict:
         """Resources that are stored together; each is handed on when it is durable. Raises `StoreUnavailable`."""
@@ -269,14 +247,44 @@ class Door(Protocol):
     def resume(self) -> None: ...
 
 
-class IntakeObserver(Protocol):
+class JudgeObserver(Protocol):
+    """Told when what channels refuse could not be told."""
+
+    def unjudged(self, feed: str, error: Exception) -> None: ...
+
+
+class IntakeObserver(JudgeObserver, Protocol):
     """What is told to logs and metrics about the door. Never content."""
 
     def received(self, feed: str, kept: Kept, received: Received) -> None: ...
 
     def garbled(self, feed: str, size: int, reason: str) -> None: ...
 
-    def unjudged(self, feed: str, error: Exception) -> None: ...
+
+def judged(
+    listener: Listener, event: str, arrival: Arrival, now_us: int, clock: Clock, observer: JudgeObserver
+) -> Refusals:
+    """What its channels refuse. A message that a fault of ours stops is taken and held, too. Raises `MessageError` when
+    the bytes are no HL7 message."""
+    if listener.naks is None:
+        return NONE
+    begun = clock.monotonic()
+    try:
+        return judge(
+            listener.naks,
+            arrival.feed,
+            event,
+            arrival.raw,
+            arrival.charset,
+            listener.default_charset,
+            now_us,
+            lambda: clock.monotonic() - begun,
+        )
+    except SutureError:
+        raise
+    except Exception as error:
+        observer.unjudged(arrival.feed, error)
+        return Refusals((), "BUG001 what its channels refuse could not be told")
 
 
 def admit(listener: Listener, header: Header, arrival: Arrival) -> None:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from engine.clock import to_datetime
 from engine.codecs.hl7v2.group import groups
-from engine.codecs.hl7v2.header import peek
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import where
 from engine.domain.message import Inbound
@@ -55,7 +54,7 @@ def refused_by(release: Release, channels: Iterable[Channel], inbound: Inbound) 
         return NONE
     default = release.listeners[inbound.feed].default_charset
     naks = Naks(refusing, inf, release.zone, release.currency, release.tables)
-    event = peek(inbound.raw, inbound.charset, default).event
+    event = Message.parse(inbound.raw, inbound.charset, default=default).header.event
     return refusals(
         naks, inbound.feed, event, inbound.raw, inbound.charset, default, inbound.received_us, lambda: 0.0
     )

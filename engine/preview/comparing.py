@@ -172,13 +172,13 @@ def _cases(release: Release, digester: Digester, inbound: Inbound) -> frozenset[
 
 def made(release: Release, digester: Digester, inbound: Inbound, facts: Facts) -> dict[Key, Seen]:
     """What a release makes of a message. Nothing for what it cannot read, or refuses; what it cannot decide to refuse
-    is held."""
+    is held, and so is what comes in a file and would be refused."""
     try:
         read = read_message(release, digester, inbound)
         refused = refused_by(release, release.channels, inbound)
     except MessageError:
         return {}
-    if refused.errors:
+    if refused.errors and release.listeners[inbound.feed].kind != "folder":
         return {}
     stepped = step(release, digester, read, facts)
     told = _told(read)

@@ -63,7 +63,8 @@ def received(batch: Batch, change: Received) -> Kept:
             change.to,
         ),
     )
-    if control is not None and state is not MessageState.REFUSED and told.first is None:
+    waits = state is MessageState.HELD and change.filed is not None
+    if control is not None and state is not MessageState.REFUSED and not waits and told.first is None:
         batch.put("insert_control", (*control, message))
         batch.controls.setdefault(control[0], []).append((control[1], message, answered))
     if change.filed is not None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import hl7
 import pytest
@@ -15,59 +14,14 @@ from hl7.mllp import open_hl7_connection
 from hl7apy.consts import VALIDATION_LEVEL
 from hl7apy.parser import parse_message
 
-from engine.clock import SystemClock
 from engine.codecs.hl7v2.ack import AckError, build_ack
 from engine.codecs.hl7v2.header import peek
 from engine.domain.status import MessageState
-from engine.domain.views import MessageQuery
-from engine.observe.logs import EngineLog
-from engine.pipeline.intake import Intake
-from engine.site.compile import compile_release, load_site
-from engine.site.files import Site
-from engine.store.sqlite import SqliteStore
-from listeners.mllp import MllpListener
+from tests.conformance.mllp.conftest import BAD, GOOD, cabinet
 
-ROOT = Path(__file__).parents[3]
-SITE = "config/suture.yaml"
 NOW = datetime(2026, 11, 20, 10, 15, tzinfo=UTC)
 VERSIONS = ["2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8"]
 """Up to 2.3 MSH-9 names no structure, and hl7apy makes one of type and trigger that no version has."""
-GOOD = (ROOT / "channels/samples/oms-vends.hl7").read_bytes().replace(b"\n", b"\r").decode()
-BAD = (ROOT / "channels/samples/oms-no-station.hl7").read_bytes().replace(b"\n", b"\r").decode()
-
-
-def cabinet(settings: str):
-    """The example's cabinet listener with `settings`."""
-    site = load_site(ROOT)
-    before, after = site.files[SITE].decode().split("    sends: [OMS^O05]\n    acks: original\n")
-    files = {**site.files, SITE: f"{before}    sends: [OMS^O05]\n{settings}{after}".encode()}
-    return compile_release(Site(site.folder, files, None)).listeners
-
-
-class Door:
-    def __init__(self, folder: Path) -> None:
-        self.rules = cabinet("    acks: original\n")
-        self.store = SqliteStore(folder / "s.db", site="s", environment="test", clock=SystemClock())
-        log = EngineLog()
-        intake = Intake(self.store, lambda: self.rules, SystemClock(), lambda inbound: None, log)
-        self.listener = MllpListener("cabinet", intake, report=print, host="127.0.0.1", port=0)
-
-    @property
-    def port(self) -> int:
-        return self.listener.port
-
-    async def states(self) -> list[MessageState]:
-        return [view.state for view in reversed(await self.store.messages(MessageQuery()))]
-
-
-@pytest.fixture
-async def door(tmp_path: Path):
-    opened = Door(tmp_path)
-    await opened.store.start()
-    await opened.listener.start()
-    yield opened
-    await opened.listener.stop()
-    await opened.store.stop()
 
 
 def told(ack: bytes | str) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ import os
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -215,6 +216,24 @@ async def test_who_connects_and_does_not_shake_hands_is_cut_off(listen, keys, re
             assert await reader.read() == b""
     writer.close()
     assert [fault.code for fault in reported] == ["LST033"]
+
+
+async def test_nothing_waits_for_the_handshake_of_a_connection_that_is_over(listen, keys, monkeypatch):
+    door = await listen(keys.files())
+    loop, timers = asyncio.get_running_loop(), []
+
+    def call_later(seconds, call):
+        timers.append(loop.call_later(seconds, call))
+        return timers[-1]
+
+    recording = SimpleNamespace(get_running_loop=lambda: SimpleNamespace(call_later=call_later))
+    monkeypatch.setattr("listeners.tls.asyncio", recording)
+    _, writer = await asyncio.open_connection(
+        "127.0.0.1", door.port, ssl=keys.client(), server_hostname="127.0.0.1"
+    )
+    writer.close()
+    await door.stop()
+    assert [timer.cancelled() for timer in timers] == [True]
 
 
 async def test_http_is_spoken_through_tls_and_a_refusal_reaches_the_sender(listen, intake, keys):

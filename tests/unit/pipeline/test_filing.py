@@ -134,6 +134,32 @@ async def test_a_miscounted_file_is_stepped_when_a_person_releases_it(house: Hou
     assert await house.lines(view.id) == [(1, "posted", "45.00")]
 
 
+async def test_rows_that_a_channel_refuses_wait_for_a_person_who_tells_their_sender(house: House):
+    site = load_site(FILES)
+    channel = "channels/cathlab.yaml"
+    rule = b"nak:\n  - {when: quantity > 50, code: 102, because: more than a case can use}\n\nsame_line:"
+    files = {**site.files, channel: site.files[channel].replace(b"same_line:", rule)}
+    house.stepper.edition = await activate(house.store, Site(FILES, files), SystemClock(), "test")
+    text = HEAD + row(1) + row(2, account="ACC8", qty="900") + row(3, account="ACC9")
+    views = await house.drop(text)
+    assert [view.state.word for view in views] == ["routed", "held", "routed"]
+    assert views[1].reason == "INT005 cathlab: more than a case can use"
+    edition = house.stepper.edition
+    async with house.stepper.lock:
+        releaser = Releaser(house.store, house.store, Lanes(), SystemClock(), edition, "ann", "they meant it")
+        tally = await releaser.release([views[1].id])
+    assert tally.released == 1
+    assert await house.lines(views[1].id) == [(1, "posted", "45.00")]
+    tests = (
+        '\ntests:\n  - {name: n, given: samples/night.csv, nak: {code: 102, where: "row 2, column qty"}}\n'
+    )
+    files[channel] = files[channel].partition(b"\ntests:")[0] + tests.encode()
+    files["channels/samples/night.csv"] = (HEAD + row(2, qty="900")).encode()
+    release = compile_release(Site(FILES, files, None))
+    (test,) = (one for one in compile_tests(Site(FILES, files, None)) if one.channel == "cathlab")
+    assert trial.run(release, test, datetime(2026, 11, 21, tzinfo=UTC)).differences == ()
+
+
 async def test_lines_of_fixed_width_are_read_by_their_characters(house: House):
     text = "DOSES\nACC7    ASPIRIN   000220261120D00001\nACC7    ASPIRIN   000120261120D00002\n"
     (view,) = await house.drop(text, "pharmacy", "doses.txt")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -14,11 +17,13 @@ from hypothesis import strategies as st
 from engine.clock import SystemClock
 from engine.codecs.hl7v2.ack import parse_ack
 from engine.domain.changes import Received
+from engine.domain.filing import Dropped
 from engine.domain.message import Arrival
 from engine.domain.status import MessageState
 from engine.domain.views import MessageQuery
 from engine.errors import MessageError
 from engine.pipeline import refusing
+from engine.pipeline.filing import Filing
 from engine.pipeline.intake import Intake
 from engine.site.compile import compile_release, load_site
 from engine.site.files import Site
@@ -88,6 +93,8 @@ class Told:
 
     def garbled(self, feed, size, reason): ...
 
+    def filed(self, feed, file, messages, held): ...
+
     def unjudged(self, feed, error):
         self.unable.append(type(error).__name__)
 
@@ -142,6 +149,35 @@ async def test_what_a_channel_refuses_is_kept_and_the_sender_told_place_and_code
     assert (view.state, view.reason) == (MessageState.REFUSED, "INT005 ehr-usage: the account is missing")
     assert await door.store.raw(view.id) == text.encode()
     assert door.stepped == []
+
+
+async def test_what_is_refused_of_a_file_waits_for_a_person_since_its_sender_hears_nothing(door):
+    """Repeats are known before; what waits is not remembered, so that it may be told again, mended or released."""
+
+    def filing():
+        listener = replace(door.release.listeners["ehr"], name="nightly", kind="folder")
+        stub = SimpleNamespace(listeners={"nightly": listener}, zone=UTC, rows_of=lambda feed: ())
+        return Filing(
+            door.store, lambda: stub, door.clock, lambda inbound: door.stepped.append(inbound.id), door.told,
+            lambda: True,
+        )  # fmt: skip
+
+    async def drop(*texts: str) -> list[tuple[str, str]]:
+        await filing().take(Dropped("nightly", "n.hl7", "".join(texts).encode()))
+        views = (await door.store.messages(MessageQuery()))[: len(texts)]
+        return [(view.state.word, view.reason) for view in reversed(views)]
+
+    refused = ("held", "INT005 ehr-usage: the account is missing")
+    assert await drop(dft(ft1(), control="1"), nobodys(ft1(), control="2")) == [("pending", ""), refused]
+    (group,) = await door.store.worklist()
+    assert (group.cause, group.owner, group.messages) == (refused[1], "interface", 1)
+    assert await drop(nobodys(ft1(), control="2"), dft(ft1(), control="1")) == [
+        refused, ("duplicate", "told before: same MSH-10 and body"),
+    ]  # fmt: skip
+    assert await drop(dft(ft1(), control="2")) == [("pending", "")]
+    door.clock.step = 1.0
+    assert (await drop(dft(ft1(), control="3")))[0][1].startswith("INT006 ")
+    assert door.stepped == [1, 5]
 
 
 async def test_the_place_stands_in_err_1_up_to_2_4_and_in_err_2_since(door):

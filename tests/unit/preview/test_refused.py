@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.domain.message import Inbound, MessageId
 from engine.domain.posting import NO_FACTS
 from engine.pipeline.digests import Digester
@@ -12,10 +14,12 @@ from tests.unit.pipeline.test_refusing import NO_ACCOUNT, nobodys, release
 DIGESTER = Digester(b"k" * 32)
 
 
-def posted(text: str, *rules: str) -> list[tuple[bool, str]]:
+def posted(text: str, *rules: str, kind: str = "mllp") -> list[tuple[bool, str]]:
     """Of each effect, whether it has a document, and why not."""
     inbound = Inbound(MessageId(1), "ehr", RECEIVED, text.encode(), None)
-    found = made(release(*rules), DIGESTER, inbound, NO_FACTS).values()
+    active = release(*rules)
+    listeners = {**active.listeners, "ehr": replace(active.listeners["ehr"], kind=kind)}
+    found = made(replace(active, listeners=listeners), DIGESTER, inbound, NO_FACTS).values()
     return [(seen.payload is not None, seen.cause) for seen in found]
 
 
@@ -24,6 +28,12 @@ def test_what_a_rule_refuses_is_lost_and_all_else_stays():
     assert held
     assert posted(nobodys(ft1()), NO_ACCOUNT) == []
     assert any(written for written, _ in posted(dft(ft1()), NO_ACCOUNT))
+
+
+def test_what_a_rule_refuses_of_a_file_is_held():
+    found = posted(nobodys(ft1()), NO_ACCOUNT, kind="folder")
+    assert found
+    assert all(not written and cause.startswith("INT005") for written, cause in found)
 
 
 def test_what_cannot_be_decided_is_held():
