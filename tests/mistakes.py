@@ -259,7 +259,7 @@ MISTAKES = [
     Mistake(DFT, "take: unit}", "take: unit}\n  room: department else )", "MAP001", ")"),
     Mistake(DFT, "FT1-13.1, else FT1-16.1", "FT1-13.1, else FT1-16.x", "MAP001", ".x"),
     Mistake(DFT, "by: [code],", "by: [account],", "MAP045", "account", "codes"),
-    Mistake(DFT, "lines: delta", "lines: snapshot", "SIT036", "snapshot", "add `case:`"),
+    Mistake(DFT, "lines: delta", "lines: snapshot", "SIT036", "snapshot", "add `case_id:`"),
     # stays
     Mistake(DISCHARGES, "by: account", "by: [account, event]", "SIT038", "[account, event", "by: account"),
     # patients

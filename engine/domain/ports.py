@@ -208,6 +208,10 @@ class Reader(Protocol):
         ended: it is there, certainly not applied, refused or cancelled. `deliveries` None: for any that has."""
         ...
 
+    async def waiting_for_cases(self, cases: Sequence[bytes] | None) -> list[MessageId]:
+        """Messages with effects that are held for want of what is known of these cases. `cases` None: of any."""
+        ...
+
     async def worklist(self, owner: str | None = None) -> list[HeldGroup]:
         """Held effects and held deliveries grouped by owner and cause, most money first."""
         ...

@@ -251,6 +251,13 @@ class SqliteReads:
             rows = self._rows("waiting_for", apsw.carray(array("q", deliveries))) if deliveries else []
         return [MessageId(message) for (message,) in rows]
 
+    async def waiting_for_cases(self, cases: Sequence[bytes] | None) -> list[MessageId]:
+        if cases is None:
+            rows = self._rows("waiting_for_any_case")
+        else:
+            rows = self._rows("waiting_for_cases", apsw.carray(tuple(cases))) if cases else []
+        return [MessageId(message) for (message,) in rows]
+
     # The whole -----------------------------------------------------------------------------------------------
 
     async def messages(self, query: MessageQuery) -> list[MessageView]:

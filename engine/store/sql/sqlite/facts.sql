@@ -5,8 +5,8 @@ SELECT k.value, (SELECT f.value FROM fact f WHERE f.kind = ?1 AND f.key = k.valu
                  ORDER BY f.at_us DESC, f.message_id DESC LIMIT 1)
 FROM carray(?2) k
 
--- name: told_of_encounters
-SELECT key, at_us, value FROM fact WHERE kind = 'encounter' AND key IN carray(?)
+-- name: told_of
+SELECT key, at_us, value FROM fact WHERE kind = ? AND key IN carray(?)
 
 -- name: any_alias
 SELECT 1 FROM fact WHERE kind = 'alias' LIMIT 1
