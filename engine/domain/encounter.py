@@ -31,6 +31,9 @@ ENDS_IT = frozenset({"A11", "A23", "A38"})
 REOPENS = frozenset({"A13"})
 """Events after which a stay that was over is open again."""
 
+LEFT, JOINED = "left", "joined"
+"""A visit was moved out of the account, or into it: no events of their own, but of what moved it."""
+
 CANCELLED = "cancelled"
 PLACES = ("location", "department", "room")
 
@@ -75,7 +78,7 @@ class Encounter(NamedTuple):
 
 def fold(told: Iterable[Told]) -> Encounter | None:
     """The stay that these messages tell of; None without any."""
-    ordered = sorted(told, key=_place)
+    ordered = _of_the_account(sorted(told, key=_place))
     if not ordered:
         return None
     standing: list[Told] = []
@@ -88,6 +91,17 @@ def fold(told: Iterable[Told]) -> Encounter | None:
     ]
     last = ordered[-1]
     return Encounter(tuple(milestones), tuple(changes(_entries(standing))), last.event, last.at_us)
+
+
+def _of_the_account(ordered: Iterable[Told]) -> list[Told]:
+    """Without what was told of visits that were moved to other accounts."""
+    ordered = list(ordered)
+    last = {one.fields.get("visit"): one.event for one in ordered if one.event in (LEFT, JOINED)}
+    return [
+        one
+        for one in ordered
+        if one.event not in (LEFT, JOINED) and last.get(one.fields.get("visit")) != LEFT
+    ]
 
 
 def _undone(standing: list[Told], event: str) -> list[Told]:

@@ -112,6 +112,8 @@ FIELDS: dict[Kind, dict[str, FieldSpec]] = {
         "merged_patient": FieldSpec(_T, "medical record number that ends", "MRG-1.1"),
         "visit": FieldSpec(_T, "surviving visit", "PV1-19.1"),
         "merged_visit": FieldSpec(_T, "visit that ends", "MRG-5.1"),
+        "from_patient": FieldSpec(_T, "patient from whom the account is moved", "MRG-1.1"),
+        "from_account": FieldSpec(_T, "account from which the visit is moved", "MRG-3.1"),
         "facility": FieldSpec(_T, "hospital or site; MSH-4 when the map does not say", "MSH-4.1"),
         "occurred_at": FieldSpec(_AT, "when it happened", "EVN-6, else EVN-2"),
     },

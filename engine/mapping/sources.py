@@ -23,7 +23,7 @@ from engine.mapping.spec import NodePath, SpecError, SpecFault
 
 PATIENT_FIELDS = frozenset(
     {"account", "visit", "patient", "case_id", "serial", "source_id", "reverses_id"}
-    | {"merged_account", "merged_patient", "merged_visit"}
+    | {"merged_account", "merged_patient", "merged_visit", "from_patient", "from_account"}
 )
 """Fields that tell of a patient: no keys of a table, since the causes on worklists show keys."""
 

@@ -51,11 +51,13 @@ def persons_of_case(digester: Digester, channel: Channel, fields: Fields, facts:
     return {name: case.fields[name] for name in _OF_PERSONS if case.fields.get(name) and not fields.get(name)}
 
 
-def known_names(digester: Digester, channel: Channel, header: Fields, facts: Facts) -> tuple[Fields, ...]:
-    """Under which other numbers lines may have been told: the account of their case, and those of merged accounts, as
-    replacements of fields."""
+def known_names(
+    digester: Digester, channel: Channel, header: Fields, facts: Facts, *, moves: bool = True
+) -> tuple[Fields, ...]:
+    """Under which other numbers lines may have been told: the account of their case, and those of merged and moved
+    ones, as replacements of fields."""
     given = persons_of_case(digester, channel, header, facts)
-    others = ({**given, **names} for names in other_names(digester, {**header, **given}, facts))
+    others = ({**given, **names} for names in other_names(digester, {**header, **given}, facts, moves=moves))
     return (given, *others) if given else tuple(others)
 
 

@@ -180,11 +180,12 @@ def _document(context: Context, dues: Sequence[Due]) -> Document:
 
 
 def _joined(context: Context, destination: str, names: dict[str, object], lane: int) -> tuple[int, ...]:
-    """Lanes that documents of the same account went to under its other numbers, or under the one that a merge ends:
-    they drain first (rule 14)."""
-    ended = {kind: names[f"merged_{kind}"] for kind in _LANE_ORDER if names.get(f"merged_{kind}")}
+    """Lanes that documents of the same account went to under its other numbers, or under the one that a merge
+    ends or a move leaves: they drain first (rule 14)."""
     others: list[dict[str, object]] = [dict(numbers) for numbers in context.numbers]
-    others += [{kind: number} for kind, number in ended.items()]
+    for prefix in ("merged", "from"):
+        ended = ((kind, names.get(f"{prefix}_{kind}")) for kind in _LANE_ORDER)
+        others += [{kind: number} for kind, number in ended if number]
     lanes = {lane_of(context, destination, {**names, **numbers}) for numbers in others}
     return tuple(sorted(lanes - {lane}))
 

@@ -103,11 +103,13 @@ def _held_once(
 
 
 def merges_nothing(context: Context, line: Line) -> bool:
-    """Whether it is a merge of numbers that are equal."""
+    """Whether it is a merge, or a move, of numbers that are equal."""
     if context.channel.reader.kind is not Kind.MERGE:
         return False
-    merged = [kind for kind in PERSONS if line.fields.get(f"merged_{kind}")]
-    return all(line.fields.get(kind) == line.fields[f"merged_{kind}"] for kind in merged)
+    others = (
+        (kind, line.fields.get(f"{prefix}_{kind}")) for kind in PERSONS for prefix in ("merged", "from")
+    )
+    return all(line.fields.get(kind) == other for kind, other in others if other)
 
 
 def skipped(context: Context, names: dict[str, object]) -> str | None:

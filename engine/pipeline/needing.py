@@ -9,7 +9,7 @@ from engine.domain.posting import FactKeys, Facts
 from engine.pipeline.cases import known_names
 from engine.pipeline.digests import Digester
 from engine.pipeline.identity import identify
-from engine.pipeline.numbers import PERSONS, other_names, person_digest, reverse_digest
+from engine.pipeline.numbers import alias_keys, other_names, person_digest
 from engine.pipeline.reading import ChannelRead, Read
 
 
@@ -20,7 +20,9 @@ def further_needs(digester: Digester, read: Read, facts: Facts) -> FactKeys:
         return needs
     for part in read.reads:
         if part.event.kind is Kind.ENCOUNTER and read.needs.stays:
-            others = ({**part.header, **names} for names in other_names(digester, part.header, facts))
+            others = (
+                {**part.header, **names} for names in other_names(digester, part.header, facts, moves=False)
+            )
             stays = (person_digest(digester, "account", names) for names in others)
             needs = needs.plus(FactKeys(stays=tuple(digest for digest in stays if digest)))
         if part.identities or part.case is not None:
@@ -41,12 +43,9 @@ def _under_other_numbers(digester: Digester, read: Read, part: ChannelRead, fact
             if part.channel.same_line.changed == "correct" or part.channel.reader.tells_whole:
                 originals.append(identity.key)
         fields = {**part.header, **names}
-        digests = {kind: person_digest(digester, kind, fields) for kind in PERSONS}
-        if digests["account"]:
-            encounters.append(digests["account"])
-        if part.by_case:
-            known = [digest for digest in digests.values() if digest]
-            aliases += (*known, *(reverse_digest(digester, digest) for digest in known))
+        if (account := person_digest(digester, "account", fields)) is not None:
+            encounters.append(account)
+        aliases += alias_keys(digester, fields)
     return FactKeys(tuple(encounters), tuple(aliases), tuple(priors), tuple(originals))
 
 

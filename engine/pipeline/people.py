@@ -70,6 +70,7 @@ def _persons(fields: Fields) -> Iterable[Person]:
 
 
 def _merged(fields: Fields) -> Iterable[Person]:
-    """Survivors and those who end."""
+    """Survivors and those who end, or from whom something is moved."""
     yield from _persons(fields)
-    yield from _persons({kind: fields.get(f"merged_{kind}") for kind in PERSONS})
+    for prefix in ("merged", "from"):
+        yield from _persons({kind: fields.get(f"{prefix}_{kind}") for kind in PERSONS})

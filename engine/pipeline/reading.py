@@ -18,7 +18,7 @@ from engine.domain.message import Inbound
 from engine.domain.posting import Fact, FactKeys
 from engine.pipeline.digests import Digester
 from engine.pipeline.identity import Identity, identify, text_of
-from engine.pipeline.numbers import PERSONS, case_digest, person_digest, reverse_digest
+from engine.pipeline.numbers import alias_keys, case_digest, person_digest
 from engine.pipeline.remembering import REMEMBERED, facts_of
 from engine.pipeline.remembering import happened_us as happened
 from engine.site.release import Channel, Release
@@ -187,7 +187,7 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
         if part.event.kind is Kind.ENCOUNTER:
             account = _stay(digester, part)
             if account is not None:
-                aliases += (account, reverse_digest(digester, account))
+                aliases += alias_keys(digester, part.header)
                 encounters.append(account)
                 stays.append(account)
         if not part.identities and part.case is None:
@@ -195,13 +195,9 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
         for fields in (part.header, *(line.fields for line in part.event.lines)):
             if (case := case_digest(digester, fields)) is not None and case not in cases:
                 cases.append(case)
-        for kind in PERSONS:
-            digest = person_digest(digester, kind, part.header)
-            if digest is None:
-                continue
-            aliases += (digest, reverse_digest(digester, digest))
-            if kind == "account":
-                encounters.append(digest)
+        aliases += alias_keys(digester, part.header)
+        if (account := person_digest(digester, "account", part.header)) is not None:
+            encounters.append(account)
         for identity in part.identities:
             priors.append(identity.key)
             originals.extend(digest for way in identity.seeks for digest in way)

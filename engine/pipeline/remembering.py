@@ -11,11 +11,20 @@ from datetime import datetime
 import orjson
 
 from engine.clock import to_us
+from engine.domain.encounter import JOINED, LEFT
 from engine.domain.event import Fields, Kind, Line
 from engine.domain.posting import Fact
 from engine.pipeline.digests import Digester
 from engine.pipeline.identity import text_of
-from engine.pipeline.numbers import PERSONS, authority_of, case_digest, person_digest, reverse_digest
+from engine.pipeline.numbers import (
+    INSIDE,
+    PERSONS,
+    authority_of,
+    case_digest,
+    inside_digest,
+    person_digest,
+    reverse_digest,
+)
 
 REMEMBERED = frozenset({Kind.ENCOUNTER, Kind.MERGE, Kind.CASE})
 """Kinds of events that later messages know of. They have no money; encounters and merges may be delivered as well."""
@@ -58,6 +67,7 @@ def facts_of(digester: Digester, kind: Kind, line: Line, received: datetime, sen
             yield from _told("case", case_digest(digester, fields), _OF_CASES, fields, at_us, sent)
         case Kind.MERGE:
             yield from _aliases(digester, fields, at_us)
+            yield from _moves(digester, fields, at_us, sent)
 
 
 def _told(
@@ -78,6 +88,36 @@ def _aliases(digester: Digester, fields: Fields, at_us: int) -> Iterator[Fact]:
         to_key = digester.person(kind, authority, survivor)
         from_key = digester.person(kind, authority, loser)
         yield from _ended(digester, (loser, from_key), (survivor, to_key), at_us)
+
+
+def _moves(digester: Digester, fields: Fields, at_us: int, sent: str) -> Iterator[Fact]:
+    """A visit is of another account, an account is another patient's: only as far as it goes, for both have others."""
+    for outer, inner in INSIDE.items():
+        to, away = text_of(fields.get(outer)), text_of(fields.get(f"from_{outer}"))
+        now = text_of(fields.get(inner))
+        before = text_of(fields.get(f"merged_{inner}")) or now
+        if not (to and away and now) or to == away:
+            continue
+        numbers = {
+            kind: fields.get(kind) for kind in ("facility", f"{outer}_authority", f"{inner}_authority")
+        }
+        to_key = _inside(digester, {**numbers, outer: to, inner: now}, outer, inner)
+        for one in dict.fromkeys((before, now)):
+            from_key = _inside(digester, {**numbers, outer: away, inner: one}, outer, inner)
+            yield from _ended(digester, (away, from_key), (to, to_key), at_us)
+        if outer == "account":
+            for account, event, visit in ((away, LEFT, before), (to, JOINED, now)):
+                digest = person_digest(digester, "account", {**numbers, "account": account})
+                yield from _told(
+                    "encounter", digest, ("event", "visit"), {"event": event, "visit": visit}, at_us, sent
+                )
+
+
+def _inside(digester: Digester, fields: Fields, outer: str, inner: str) -> bytes:
+    one, other = (
+        digester.person(kind, authority_of(kind, fields), text_of(fields[kind])) for kind in (inner, outer)
+    )
+    return inside_digest(digester, one, other)
 
 
 def _ended(
