@@ -211,6 +211,14 @@ async def test_a_stay_goes_with_its_visit(house):
     assert await discharges(house) == [(Action.POST, "A1"), (Action.POST, "A2")]
 
 
+async def test_nothing_of_the_visits_that_stayed_comes_along(house):
+    await house.tell(adt("A01", "0800"))
+    await house.tell(a45("A2", "A1"))
+    await house.tell(adt("A03", "1210", visit="V0"))
+    await house.tell(adt("A08", "1220", "A2"))
+    assert await discharges(house) == [(Action.POST, "A1")]
+
+
 def told(at: int, event: str, visit: str) -> Told:
     return Told(at, event, {"visit": visit})
 
