@@ -23,7 +23,7 @@ LISTENER = """
 """
 CODE = "  code: suppliedItem.item.ofType(Reference).resolve().type.coding.first().code, else "
 FIELDS = """
-  case: basedOn.first().identifier.value
+  case_id: basedOn.first().identifier.value
   serial: suppliedItem.item.ofType(Reference).resolve().serialNumber
 """
 CHANNEL = """channel: lab-usage
@@ -41,7 +41,7 @@ deliver:
   issue:
     to: erp
     when: item.stocked and item.ownership == 'owned'
-    owned: {when: item.issued_by == 'lab', by: [facility, item.item], same: [case, serial]}
+    owned: {when: item.issued_by == 'lab', by: [facility, item.item], same: [case_id, serial]}
     map: erp/goods-issue
     undo: erp/goods-return
     bad_line: waits alone

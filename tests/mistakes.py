@@ -11,6 +11,7 @@ SITE = "config/suture.yaml"
 DEMO = "config/env/demo.yaml"
 DISCHARGES = "channels/discharges.yaml"
 CASES = "channels/case-usage.yaml"
+BOOKINGS = "channels/cases.yaml"
 USAGE = "channels/ehr-usage.yaml"
 VENDS = "channels/cabinet-vends.yaml"
 DFT = "mappings/hl7/ehr-dft.yaml"
@@ -259,7 +260,23 @@ MISTAKES = [
     Mistake(DFT, "take: unit}", "take: unit}\n  room: department else )", "MAP001", ")"),
     Mistake(DFT, "FT1-13.1, else FT1-16.1", "FT1-13.1, else FT1-16.x", "MAP001", ".x"),
     Mistake(DFT, "by: [code],", "by: [account],", "MAP045", "account", "codes"),
-    Mistake(DFT, "lines: delta", "lines: snapshot", "SIT036", "snapshot", "add `case:`"),
+    Mistake(DFT, "lines: delta", "lines: snapshot", "SIT036", "snapshot", "add `case_id:`"),
+    # cases
+    Mistake(
+        CASES, "case.room]}\n  place", "case.rom]}\n  place", "SIT028", "case.rom", "did you mean 'room'?"
+    ),
+    Mistake(
+        CASES, "same: [case_id, serial]", "same: [case, serial]", "SIT028", "case, serial", "write case_id"
+    ),
+    Mistake(
+        BOOKINGS,
+        "read: hl7/siu\n",
+        "read: hl7/siu\ndeliver:\n  told: {to: billing, map: billing/discharge, money: quantity only}\n",
+        "SIT034",
+        "deliver",
+        "leave `deliver` out",
+    ),
+    Mistake(USAGE, "lane: account", "account_from: case\nlane: account", "SIT026", "case", "add case_id"),
     # stays
     Mistake(DISCHARGES, "by: account", "by: [account, event]", "SIT038", "[account, event", "by: account"),
     # patients

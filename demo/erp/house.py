@@ -48,7 +48,8 @@ class ErpHouse(House):
     def _lay_out(self) -> None:
         super()._lay_out()
         shutil.copytree(OVERLAY, self._site, dirs_exist_ok=True)
-        for name in ("discharges", "case-usage"):  # an ERP bills no stays, and the morning saves no cases
+        # an ERP bills no stays and moves none, and the morning saves no cases
+        for name in ("discharges", "adt-move-accounts", "adt-move-visits", "case-usage"):
             (self._site / f"channels/{name}.yaml").unlink()
         assert self._seed is not None
         place = self._site / "config/env/demo.yaml"

@@ -1,4 +1,4 @@
-"""`alerts`: what should be there by now and is not."""
+"""`alerts`: what should be there by now and is not, and what should not be there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from engine.reconcile.alerts import Alert, alerts
 @json_option
 @guarded
 def show_alerts(folder: Path, environment: str | None, as_json: bool) -> None:
-    """What is late by the times that the channels state. Exit 1: something is."""
+    """What is late by the times that the channels state, and what was used in cases that are cancelled. Exit 1: there
+    is something."""
     with reader_of(folder, environment) as reader:
         found = asyncio.run(_alerts(reader))
     rows = [{**alert._asdict(), "since": when(alert.since_us)} for alert in found]
@@ -42,7 +43,8 @@ async def _alerts(reader: Reader) -> list[Alert]:
 
 
 def _line(alert: Alert) -> str:
-    return f"{alert.channel}: {alert.what}; late since {when(alert.since_us)}, see message {alert.message}"
+    since = f"{'late ' if alert.late else ''}since {when(alert.since_us)}"
+    return f"{alert.channel}: {alert.what}; {since}, see message {alert.message}"
 
 
 COMMANDS = (show_alerts,)

@@ -76,7 +76,7 @@ class Rounds:
     """One look after the other. A test whose channel and files are as before is not run again."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Parts, ChannelTest, Trial]] = {}
+        self._known: dict[str, tuple[Parts | dict[str, Parts], ChannelTest, Trial]] = {}
 
     def lines(self, site: Site) -> list[str]:
         """What there is to say of the site: faults, failed tests, or that all is good."""
@@ -103,7 +103,10 @@ class Rounds:
         parts = channel_parts(site, read_sources(site), tables)
         before, self._known = self._known, {}
         for test in compile_tests(site):
-            made_of, key = parts[test.channel], f"{test.channel}: {test.name}"
+            made_of: Parts | dict[str, Parts] = parts[test.channel]
+            if test.before:
+                made_of = parts  # other channels read what came before
+            key = f"{test.channel}: {test.name}"
             kept = before.get(key)
             if kept is not None and test.received is not None and kept[:2] == (made_of, test):
                 done = kept[2]

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-import orjson
+from engine.domain.told import Told, changes, place, whole_place
 
 OPENS = {"A01": "admitted", "A04": "registered", "A05": "preadmitted"}
 ENDS = {"A03": "discharged"}
@@ -31,6 +31,9 @@ ENDS_IT = frozenset({"A11", "A23", "A38"})
 REOPENS = frozenset({"A13"})
 """Events after which a stay that was over is open again."""
 
+LEFT, JOINED = "left", "joined"
+"""A visit was moved out of the account, or into it: no events of their own, but of what moved it."""
+
 CANCELLED = "cancelled"
 PLACES = ("location", "department", "room")
 
@@ -38,22 +41,6 @@ _ORDER = {event: rank for rank, event in enumerate(("A05", "A04", "A01", "A02", 
 _LAST = len(_ORDER) + 1
 _AFTER = {"A03": 1, "A12": 2, "A13": 2, "A38": 2, "A11": 3, "A23": 4}
 """What comes first of two events of one moment."""
-
-
-class Told(NamedTuple):
-    """What one message told. `at_us`: when it happened. `fields`: those that it sent; the others stay as they were.
-    `sent`: MSH-7, which decides between two that happened at one moment."""
-
-    at_us: int
-    event: str
-    fields: Mapping[str, str]
-    sent: str = ""
-
-    @classmethod
-    def kept(cls, at_us: int, value: bytes) -> Told:
-        """As a fact keeps it, in JSON."""
-        fields = orjson.loads(value)
-        return cls(at_us, fields.pop("event", ""), fields, fields.pop("sent", ""))
 
 
 class Encounter(NamedTuple):
@@ -91,7 +78,7 @@ class Encounter(NamedTuple):
 
 def fold(told: Iterable[Told]) -> Encounter | None:
     """The stay that these messages tell of; None without any."""
-    ordered = sorted(told, key=_place)
+    ordered = _of_the_account(sorted(told, key=_place))
     if not ordered:
         return None
     standing: list[Told] = []
@@ -103,7 +90,18 @@ def fold(told: Iterable[Told]) -> Encounter | None:
         (one.at_us, one.event) for one in standing if one.event in MILESTONES or one.event in UNDOES
     ]
     last = ordered[-1]
-    return Encounter(tuple(milestones), tuple(_changes(standing)), last.event, last.at_us)
+    return Encounter(tuple(milestones), tuple(changes(_entries(standing))), last.event, last.at_us)
+
+
+def _of_the_account(ordered: Iterable[Told]) -> list[Told]:
+    """Without what was told of visits that were moved to other accounts."""
+    ordered = list(ordered)
+    last = {one.fields.get("visit"): one.event for one in ordered if one.event in (LEFT, JOINED)}
+    return [
+        one
+        for one in ordered
+        if one.event not in (LEFT, JOINED) and last.get(one.fields.get("visit")) != LEFT
+    ]
 
 
 def _undone(standing: list[Told], event: str) -> list[Told]:
@@ -114,17 +112,11 @@ def _undone(standing: list[Told], event: str) -> list[Told]:
     return found if event == "A23" else found[-1:]
 
 
-def _changes(standing: Iterable[Told]) -> Iterable[tuple[int, dict[str, str]]]:
-    known: dict[str, str] = {}
+def _entries(standing: Iterable[Told]) -> Iterable[tuple[int, Mapping[str, str]]]:
     for at_us, event, fields, _ in standing:
-        if event in MILESTONES and any(fields.get(name) for name in PLACES):
-            fields = {**dict.fromkeys(PLACES, ""), **fields}  # a new ward says nothing of the old one's bed
-        changed = {name: value for name, value in fields.items() if known.get(name, "") != value}
-        if changed:
-            known.update(changed)
-            yield at_us, changed
+        yield at_us, whole_place(fields, PLACES) if event in MILESTONES else fields
 
 
 def _place(one: Told) -> tuple[int, int, str, str, str]:
     rank = _LAST + _AFTER[one.event] if one.event in _AFTER else _ORDER.get(one.event, _LAST)
-    return one.at_us, rank, one.sent, one.event, str(sorted(one.fields.items()))
+    return place(one, rank)

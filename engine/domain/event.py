@@ -22,6 +22,7 @@ class Kind(StrEnum):
     CHARGE = "charge"
     ENCOUNTER = "encounter"
     MERGE = "merge"
+    CASE = "case"
 
 
 class FieldType(StrEnum):
@@ -101,7 +102,7 @@ _LINE = {
     "performer": FieldSpec(_T, "id of who performed it", "FT1-20.1"),
     "procedure": FieldSpec(_T, "HCPCS or CPT code of what was done", "FT1-25.1"),
     "modifier": FieldSpec(_T, "modifier of the procedure", "FT1-26.1"),
-    "case": FieldSpec(_T, "surgical case number; of a snapshot: what it tells whole", "CSR-1.1"),
+    "case_id": FieldSpec(_T, "number of the surgical case; of a snapshot: what it tells whole", "CSR-1.1"),
     "saved_at": FieldSpec(_AT, "when a snapshot was saved; MSH-7 when the map does not say", "CSP-2"),
     "type": FieldSpec(_T, "transaction or movement type as sent", "FT1-6"),
     "void": FieldSpec(
@@ -128,8 +129,22 @@ FIELDS: dict[Kind, dict[str, FieldSpec]] = {
         "merged_patient": FieldSpec(_T, "medical record number that ends", "MRG-1.1"),
         "visit": FieldSpec(_T, "surviving visit", "PV1-19.1"),
         "merged_visit": FieldSpec(_T, "visit that ends", "MRG-5.1"),
+        "from_patient": FieldSpec(_T, "patient from whom the account is moved", "MRG-1.1"),
+        "from_account": FieldSpec(_T, "account from which the visit is moved", "MRG-3.1"),
         "facility": FieldSpec(_T, "hospital or site; MSH-4 when the map does not say", "MSH-4.1"),
         "occurred_at": FieldSpec(_AT, "when it happened", "EVN-6, else EVN-2"),
+    },
+    Kind.CASE: {
+        "case_id": _LINE["case_id"]._replace(example="SCH-2.1"),
+        **{name: _PERSON[name] for name in ("account", "account_authority", "visit", "patient", "facility")},
+        "event": FieldSpec(_T, "trigger of the message", "MSH-9.2"),
+        "occurred_at": FieldSpec(_AT, "when it was so; MSH-7 when the map does not say", "MSH-7"),
+        "location": FieldSpec(_T, "point of care of the room", "AIL-3.1"),
+        "room": FieldSpec(_T, "room in which it is to be", "AIL-3.2"),
+        "procedure": FieldSpec(_T, "code of what is to be done", "AIS-3.1"),
+        "surgeon": FieldSpec(_T, "id of who is to do it", "AIP-3.1"),
+        "scheduled_at": FieldSpec(_AT, "when it is to begin", "TQ1-7, else SCH-11.4"),
+        "status": FieldSpec(_T, "status as the scheduler sends it", "SCH-25.1"),
     },
 }
 """Canonical fields of each kind of event, with type, meaning and a usual source. The reference is made from it."""
@@ -158,8 +173,8 @@ class Line(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One event of a message. An event without lines (encounter, merge) has one entry in `lines`: itself. `header`:
-    what a snapshot says of its case, also where it has no lines."""
+    """One event of a message. An event without lines (encounter, merge, case) has one entry in `lines`: itself.
+    `header`: what a snapshot says of its case, also where it has no lines."""
 
     kind: Kind
     lines: tuple[Line, ...]

@@ -15,6 +15,7 @@ from engine.domain.views import (
     AccountRow,
     ActView,
     AttemptView,
+    CaseUse,
     DeliveryView,
     EditionView,
     EffectView,
@@ -208,6 +209,10 @@ class Reader(Protocol):
         ended: it is there, certainly not applied, refused or cancelled. `deliveries` None: for any that has."""
         ...
 
+    async def waiting_for_cases(self, cases: Sequence[bytes] | None) -> list[MessageId]:
+        """Messages with effects that are held for want of what is known of these cases. `cases` None: of any."""
+        ...
+
     async def worklist(self, owner: str | None = None) -> list[HeldGroup]:
         """Held effects and held deliveries grouped by owner and cause, most money first."""
         ...
@@ -264,6 +269,14 @@ class Reader(Protocol):
 
     async def has_line(self, accounts: Collection[bytes], channel: str) -> bool:
         """Whether a channel read any line for these accounts."""
+        ...
+
+    async def cases_told(self, events: Collection[str], since_us: int) -> list[bytes]:
+        """Digests of the cases of which one of these events (`S15`) was told, that happened since then."""
+        ...
+
+    async def used_in_cases(self, cases: Sequence[bytes]) -> list[CaseUse]:
+        """Lines that name one of these cases and of which something stands, or is to come."""
         ...
 
     async def documents(self, destination: str, after: int, limit: int) -> list[DeliveryView]:

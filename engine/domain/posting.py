@@ -9,9 +9,9 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import NamedTuple
 
-from engine.domain.encounter import Told
 from engine.domain.message import MessageId
 from engine.domain.status import DeliveryState, EffectState, Fate, LineState, MessageState, fate_of
+from engine.domain.told import Told
 
 
 class Action(IntEnum):
@@ -262,7 +262,8 @@ class Facts(NamedTuple):
     `encounters`: account digest → what was told of the stay. `aliases`: digest → the numbers that it goes by, first
     the one that survived.
     `priors`: business key → effects that own it. `originals`: find key → candidate effects. `stays`: account digest →
-    what was posted for it. `saves`: digest of a case → its newest save.
+    what was posted for it. `saves`: digest of a case → its newest save. `cases`: digest of a case → what was told of
+    its schedule.
     """
 
     encounters: dict[bytes, tuple[Told, ...]]
@@ -271,6 +272,21 @@ class Facts(NamedTuple):
     originals: dict[bytes, tuple[Original, ...]]
     stays: dict[bytes, Stay] = {}
     saves: dict[bytes, Save] = {}
+    cases: dict[bytes, tuple[Told, ...]] = {}
+
+    def plus(self, other: Facts) -> Facts:
+        """What is known of both; of a key that both know, what this one knows."""
+        if other == NO_FACTS:
+            return self
+        return Facts(
+            {**other.encounters, **self.encounters},
+            {**other.aliases, **self.aliases},
+            {**other.priors, **self.priors},
+            {**other.originals, **self.originals},
+            {**other.stays, **self.stays},
+            {**other.saves, **self.saves},
+            {**other.cases, **self.cases},
+        )
 
 
 NO_FACTS = Facts({}, {}, {}, {})
@@ -285,6 +301,16 @@ class FactKeys(NamedTuple):
     originals: tuple[bytes, ...] = ()
     stays: tuple[bytes, ...] = ()
     saves: tuple[bytes, ...] = ()
+    cases: tuple[bytes, ...] = ()
+
+    def plus(self, other: FactKeys) -> FactKeys:
+        return FactKeys(*((*mine, *more) for mine, more in zip(self, other, strict=True)))
+
+    def without(self, asked: FactKeys) -> FactKeys:
+        """Those that were not asked for yet."""
+        return FactKeys(
+            *(tuple(key for key in mine if key not in known) for mine, known in zip(self, asked, strict=True))
+        )
 
 
 class Stepped(NamedTuple):

@@ -225,6 +225,16 @@ class LateEffects(NamedTuple):
     message: MessageId
 
 
+class CaseUse(NamedTuple):
+    """Lines of a channel that name a case and of which something is posted, or is to be. `message`: the last of
+    them."""
+
+    case: bytes
+    channel: str
+    lines: int
+    message: MessageId
+
+
 class TableVersionView(NamedTuple):
     id: int
     name: str

@@ -25,6 +25,7 @@ from engine.mapping.reading import taken
 from engine.mapping.sources import From, Lookup
 from engine.mapping.sources import Source as Field
 from engine.mapping.translation import Dates
+from engine.pipeline.numbers import PERSONS
 from engine.reference.spec import Row
 from engine.site.release import Channel, EffectRule, Release
 from engine.site.sources import Source, Sources
@@ -112,6 +113,10 @@ class Lineage:
                 return Step(
                     name, value, "what encounters told of the stay before", "remembered with the step"
                 )
+            case "case":
+                return Step(
+                    name, value, "what was told of the schedule of its case", "remembered with the step"
+                )
             case "currency":
                 return Step(name, value, "the site's currency", "config/suture.yaml")
             case "feed" | "channel":
@@ -188,6 +193,8 @@ class Lineage:
         value = _shown(name, told.base)
         if field is None:
             return Step(name, value, "known of the message", "")
+        if name in PERSONS and told.base.get("case") and not any(self._read(field, told)):
+            return Step(name, value, "whose its case is", "remembered with the step")
         source = self._sources.reads.sources[self._channel.reader.name]
         match field.origin:
             case From(text, _):

@@ -38,7 +38,7 @@ _HEADER = frozenset(
         "patient",
         "class",
         "payer_class",
-        "case",
+        "case_id",
         "saved_at",
     }
 )
@@ -140,8 +140,8 @@ class ReadMap:
             yield Line(number, fields, tuple(sent), tuple(faults))
 
     def persons(self, message: Message) -> Fields:
-        """Account, visit and patient where they first stand in the message: cheaper than `read`. What is looked up in
-        a table is left out."""
+        """Account, visit, patient and case where they first stand in the message: cheaper than `read`. What is looked
+        up in a table is left out."""
         fields: Fields = {}
         self._persons.shared(message, None, _UTC, {}, date.min, fields, [], [], {})
         return fields
@@ -164,10 +164,10 @@ class ReadMap:
 
 
 def _persons(sources: Sequence[Source]) -> Iterable[Source]:
-    """Those of account, visit and patient, where they need no other field."""
+    """Those of account, visit, patient and case, where they need no other field."""
     for source in sources:
         if (
-            source.name in ("account", "visit", "patient")
+            source.name in ("account", "visit", "patient", "case_id")
             and isinstance(source.origin, From)
             and not source.needs
         ):

@@ -22,13 +22,13 @@ from engine.mapping.grammar import WORDS, Name, Node, Path, parse
 from engine.mapping.spec import NodePath, SpecError, SpecFault
 
 PATIENT_FIELDS = frozenset(
-    {"account", "visit", "patient", "case", "serial", "source_id", "reverses_id", "udi", "udi_serial"}
-    | {"merged_account", "merged_patient", "merged_visit"}
+    {"account", "visit", "patient", "case_id", "serial", "source_id", "reverses_id", "udi", "udi_serial"}
+    | {"merged_account", "merged_patient", "merged_visit", "from_patient", "from_account"}
 )
 """Fields that tell of a patient: no keys of a table, since the causes on worklists show keys."""
 
 RESERVED = frozenset(
-    {"number", "encounter", "feed", "channel", "currency", "received_at", "posting_date", "reference"}
+    {"number", "encounter", "case", "feed", "channel", "currency", "received_at", "posting_date", "reference"}
     | {"lines", "original"}
 )
 """Names that stand for something else where fields are used."""
@@ -155,7 +155,8 @@ class Checker:
         if self.spec.rows is not None:
             return {}
         saved: dict[str, Origin] = {"saved_at": From("MSH-7")} if self.spec.lines == "snapshot" else {}
-        return {"facility": From(FACILITY), **saved}
+        told: dict[str, Origin] = {"occurred_at": From("MSH-7")} if self.spec.kind is Kind.CASE else {}
+        return {"facility": From(FACILITY), **saved, **told}
 
     def check_message(self) -> None:
         if self.spec.rows is not None or any(TYPE.fullmatch(trigger) for trigger in self.spec.triggers):

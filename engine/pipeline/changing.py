@@ -19,9 +19,9 @@ from engine.pipeline.context import Context
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity, is_void
+from engine.pipeline.numbers import PERSONS
 from engine.pipeline.owing import owed
 from engine.pipeline.pairing import cancelled
-from engine.pipeline.reading import PERSONS
 from engine.pipeline.record import restore
 from engine.pipeline.reversing import WAITS_FOR_REFUSED, taken_back
 from engine.site.release import EffectRule

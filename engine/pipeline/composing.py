@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from engine.domain.posting import Action, Document, Priority
-from engine.mapping.expression import EvaluationFault
+from engine.mapping.expression import EvaluationFault, compile_expression
 from engine.mapping.writer import MissingField
+from engine.pipeline.cases import waits_for
 from engine.pipeline.context import Context
 from engine.pipeline.dues import Due, Hold
 from engine.pipeline.identity import text_of
-from engine.pipeline.reading import authority_of
+from engine.pipeline.numbers import authority_of
 from engine.site.release import EffectRule
 
 _LANE_ORDER = ("account", "visit", "patient")
@@ -138,8 +139,8 @@ def _written(context: Context, group: list[Due]) -> tuple[Document | None, list[
         try:
             return _document(context, ready), ready, held
         except MissingField as missing:
-            cause = f"{missing.code} {missing.expression} is missing"
             at_fault = missing.line
+            cause = _why_missing(missing, ready[at_fault or 0])
         except EvaluationFault as fault:
             cause = f"{fault.code} {fault.what}"
             at_fault = fault.line
@@ -148,6 +149,11 @@ def _written(context: Context, group: list[Due]) -> tuple[Document | None, list[
         held += [_held(due, cause) for due in bad]
         ready = [due for due in ready if all(due is not one for one in bad)]
     return None, [], held
+
+
+def _why_missing(missing: MissingField, due: Due) -> str:
+    asked = (compile_expression(missing.expression),)
+    return waits_for(due.names, asked) or f"{missing.code} {missing.expression} is missing"
 
 
 def _document(context: Context, dues: Sequence[Due]) -> Document:
@@ -174,11 +180,12 @@ def _document(context: Context, dues: Sequence[Due]) -> Document:
 
 
 def _joined(context: Context, destination: str, names: dict[str, object], lane: int) -> tuple[int, ...]:
-    """Lanes that documents of the same account went to under its other numbers, or under the one that a merge ends:
-    they drain first (rule 14)."""
-    ended = {kind: names[f"merged_{kind}"] for kind in _LANE_ORDER if names.get(f"merged_{kind}")}
+    """Lanes that documents of the same account went to under its other numbers, or under the one that a merge
+    ends or a move leaves: they drain first (rule 14)."""
     others: list[dict[str, object]] = [dict(numbers) for numbers in context.numbers]
-    others += [{kind: number} for kind, number in ended.items()]
+    for prefix in ("merged", "from"):
+        ended = ((kind, names.get(f"{prefix}_{kind}")) for kind in _LANE_ORDER)
+        others += [{kind: number} for kind, number in ended if number]
     lanes = {lane_of(context, destination, {**names, **numbers}) for numbers in others}
     return tuple(sorted(lanes - {lane}))
 

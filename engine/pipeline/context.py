@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from engine.clock import to_datetime, to_us
-from engine.domain.encounter import Encounter, Told, fold
+from engine.domain.encounter import JOINED, LEFT, Encounter, fold
 from engine.domain.event import Fields, Kind, Line
 from engine.domain.posting import Action, Facts, Original, Prior
 from engine.domain.status import EffectState
+from engine.domain.told import Told
 from engine.mapping.translation import Dates
+from engine.pipeline.cases import case_of, known_names, names_of_case, persons_of_case
 from engine.pipeline.digests import Digester
-from engine.pipeline.identity import Identity, identify
-from engine.pipeline.reading import PERSONS, ChannelRead, Read, other_names, person_digest, surviving_persons
+from engine.pipeline.identity import Identity, identify, text_of
+from engine.pipeline.numbers import PERSONS, other_names, person_digest, surviving_persons
+from engine.pipeline.reading import ChannelRead, Read
 from engine.site.release import Channel, EffectRule, Release
 
 AS_NEW = "new"
@@ -24,8 +27,8 @@ AS_NEW = "new"
 @dataclass(frozen=True, slots=True)
 class Context:
     """`decisions`: (channel, line number) → what a person decided. `others`: identities of the same lines under
-    other numbers of merged accounts (rule 4). `numbers`: account, visit and patient as sent and under each
-    other number; empty when nobody was merged."""
+    other numbers of merged accounts (rule 4), and under the account of their case. `numbers`: account, visit and
+    patient as they are known and under each other number; empty when nobody was merged."""
 
     release: Release
     digester: Digester
@@ -39,11 +42,14 @@ class Context:
 
     def base_names(self, line: Line) -> dict[str, object]:
         """Fields of the line and all that is true of the message, by the names that expressions use."""
+        given = persons_of_case(self.digester, self.channel, line.fields, self.facts)
+        fields = {**line.fields, **given} if given else line.fields
         return {
-            **line.fields,
-            **self._survivors(line),
+            **fields,
+            **self._survivors(fields),
             "number": line.number,
             "encounter": self._encounter(line.fields),
+            "case": names_of_case(case_of(self.digester, line.fields, self.facts), self.release.zone),
             "feed": self.read.inbound.feed,
             "channel": self.channel.name,
             "currency": self.release.currency,
@@ -51,15 +57,18 @@ class Context:
             "posting_date": self.read.today,
         }
 
-    def _survivors(self, line: Line) -> dict[str, str]:
+    def _survivors(self, fields: Fields) -> dict[str, str]:
         """A merge is told with its own numbers, whatever was merged before."""
         if self.channel.reader.kind is Kind.MERGE:
             return {}
-        return surviving_persons(self.digester, line.fields, self.facts)
+        return self._in_force(fields)
 
     def surviving(self, names: dict[str, object]) -> dict[str, object]:
         """`names` with the numbers that survived every merge."""
-        return {**names, **surviving_persons(self.digester, names, self.facts)}
+        return {**names, **self._in_force(names)}
+
+    def _in_force(self, names: Mapping[str, object]) -> dict[str, str]:
+        return surviving_persons(self.digester, names, self.facts, moves=moves_count(self.channel))
 
     def _encounter(self, fields: Fields) -> dict[str, object] | None:
         """The stay as it was when the line was used; where it stands as it is known now."""
@@ -143,22 +152,45 @@ def context_of(
     facts: Facts,
     decisions: dict[tuple[str, int], str],
 ) -> Context:
-    header = part.event.lines[0].fields if part.event.lines else part.event.header
+    names = known_names(digester, part.channel, part.header, facts, moves=moves_count(part.channel))
     others = tuple(
-        tuple(identify(digester, part.channel, read.inbound.feed, part.event.lines, names))
-        for names in other_names(digester, header, facts)
+        tuple(identify(digester, part.channel, read.inbound.feed, part.event.lines, other)) for other in names
     )
     return Context(
         release, digester, read, facts, _only_to(part.channel, read.inbound.to), others,
-        _encounter(digester, header, read, part, facts), decisions, _numbers(digester, header, facts),
+        _encounter(digester, read, part, facts, names), decisions, _numbers(part.header, names),
     )  # fmt: skip
 
 
-def _numbers(digester: Digester, header: Fields, facts: Facts) -> tuple[Fields, ...]:
-    if not facts.aliases:
+def moves_count(channel: Channel) -> bool:
+    """A stay is told by its account as sent, whatever visits were moved out of it; all else goes where they went."""
+    return channel.reader.kind is not Kind.ENCOUNTER
+
+
+def _told_of_stay(digester: Digester, header: Fields, facts: Facts, *, moves: bool) -> Iterator[Told]:
+    """All that was told of the account in force; of accounts from which its visit was moved, what was told of that."""
+    in_force = {**header, **surviving_persons(digester, header, facts, moves=moves)}
+    own = _accounts(digester, in_force, other_names(digester, in_force, facts, moves=False))
+    for digest in own:
+        yield from facts.encounters.get(digest, ())
+    others = other_names(digester, header, facts)
+    visits = {text_of({**header, **names}.get("visit")) for names in ({}, *others)}
+    for digest in _accounts(digester, header, others):
+        for one in facts.encounters.get(digest, ()) if digest not in own else ():
+            if one.fields.get("visit") in visits and one.event not in (LEFT, JOINED):
+                yield one
+
+
+def _accounts(digester: Digester, header: Fields, others: Iterable[Fields]) -> dict[bytes, None]:
+    digests = (person_digest(digester, "account", {**header, **names}) for names in ({}, *others))
+    return dict.fromkeys(digest for digest in digests if digest is not None)
+
+
+def _numbers(header: Fields, names: tuple[Fields, ...]) -> tuple[Fields, ...]:
+    if not names:
         return ()
     persons = {kind: header[kind] for kind in PERSONS if header.get(kind)}
-    return (persons, *({**persons, **names} for names in other_names(digester, header, facts)))
+    return (persons, *({**persons, **other} for other in names))
 
 
 def _only_to(channel: Channel, destination: str | None) -> Channel:
@@ -170,12 +202,12 @@ def _only_to(channel: Channel, destination: str | None) -> Channel:
 
 
 def _encounter(
-    digester: Digester, header: Fields, read: Read, part: ChannelRead, facts: Facts
+    digester: Digester, read: Read, part: ChannelRead, facts: Facts, names: tuple[Fields, ...]
 ) -> Encounter | None:
-    """What was told of the account under any of its numbers; what the message itself tells of a stay counts, too."""
-    numbers = ({}, *other_names(digester, header, facts))
-    digests = dict.fromkeys(person_digest(digester, "account", {**header, **names}) for names in numbers)
-    told = [one for digest in digests if digest is not None for one in facts.encounters.get(digest, ())]
+    """What was told of the account under any of its numbers, and of the visit in accounts from which it was moved; what
+    the message itself tells of a stay counts, too."""
+    header: Fields = {**part.header, **(names[0] if part.by_case and names else {})}
+    told = list(_told_of_stay(digester, header, facts, moves=moves_count(part.channel)))
     if part.event.kind is Kind.ENCOUNTER:
         own = (Told.kept(fact.at_us, fact.value) for fact in read.remember if fact.kind == "encounter")
         told += [one for one in own if one not in told]  # a release finds it kept

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from engine.domain.message import Inbound, MessageId
 from engine.domain.ports import Reader
-from engine.pipeline.people import People, Person
+from engine.pipeline.people import ANYBODY, People, Person
 
 FEW = 4
 """Messages stepped in one go while others arrive: intake comes first, no acknowledgment waits long."""
@@ -111,7 +111,7 @@ class Inbox:
     def may_overtake(self, inbound: Inbound) -> bool:
         """Whether it is about somebody, and nothing waits in the inbox that is about any of them."""
         named = self._people(inbound).named
-        return bool(named) and all(self._waiting.get(person, 0) <= self._last for person in named)
+        return bool(named) and all(self._waiting.get(person, 0) <= self._last for person in (*named, ANYBODY))
 
     def step_back(self, inbound: Inbound) -> None:
         """It may not overtake after all: it has its turn when the inbox is read."""

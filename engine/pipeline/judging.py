@@ -12,14 +12,16 @@ from engine.domain.event import Kind, Line
 from engine.domain.posting import Action
 from engine.domain.status import LineState
 from engine.mapping.expression import EvaluationFault
+from engine.pipeline.cases import waits_for_account
 from engine.pipeline.changing import judge_changed
 from engine.pipeline.context import AS_NEW, Context
 from engine.pipeline.crediting import judge_credit
 from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed
 from engine.pipeline.holding import hold_all, unreadable
 from engine.pipeline.identity import Identity, is_credit, is_void
+from engine.pipeline.numbers import PERSONS
 from engine.pipeline.owing import owed
-from engine.pipeline.reading import PERSONS, ChannelRead
+from engine.pipeline.reading import ChannelRead
 from engine.pipeline.repeats import Earlier, told_before
 from engine.pipeline.whole import judge_whole, newer_save
 
@@ -50,7 +52,7 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
     because = skipped(context, names)
     if because is not None:
         return Judged(LineState.FILTERED, because)
-    hold = _unusable(context, line)
+    hold = _unusable(context, line, names)
     if hold is not None:
         return _held_once(context, index, line, identity, hold, earlier)
     if is_credit(line.fields):
@@ -71,9 +73,9 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
     return _post(context, index, line, identity, names, earlier, Action.POST)
 
 
-def _unusable(context: Context, line: Line) -> Hold | None:
+def _unusable(context: Context, line: Line, names: dict[str, object]) -> Hold | None:
     """Why nothing can be made of the line, whatever was told before."""
-    cause = unreadable(context, line)
+    cause = unreadable(context, line) or waits_for_account(context.channel, names)
     if cause is not None:
         return Hold(INTERFACE, cause)
     if is_void(line.fields):
@@ -101,11 +103,13 @@ def _held_once(
 
 
 def merges_nothing(context: Context, line: Line) -> bool:
-    """Whether it is a merge of numbers that are equal."""
+    """Whether it is a merge, or a move, of numbers that are equal."""
     if context.channel.reader.kind is not Kind.MERGE:
         return False
-    merged = [kind for kind in PERSONS if line.fields.get(f"merged_{kind}")]
-    return all(line.fields.get(kind) == line.fields[f"merged_{kind}"] for kind in merged)
+    others = (
+        (kind, line.fields.get(f"{prefix}_{kind}")) for kind in PERSONS for prefix in ("merged", "from")
+    )
+    return all(line.fields.get(kind) == other for kind, other in others if other)
 
 
 def skipped(context: Context, names: dict[str, object]) -> str | None:

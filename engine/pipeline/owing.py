@@ -14,11 +14,12 @@ from engine.domain.money import cents
 from engine.domain.posting import Action, Measure, Sighting
 from engine.mapping.expression import EvaluationFault
 from engine.mapping.translation import Miss
+from engine.pipeline.cases import NOT_KNOWN, unheard, waits_for
 from engine.pipeline.context import Context
 from engine.pipeline.corroborating import sighting_of
 from engine.pipeline.dues import Due, Hold, Owed
 from engine.pipeline.holding import stated_amount
-from engine.pipeline.reading import PERSONS
+from engine.pipeline.numbers import PERSONS
 from engine.reference.spec import Row
 from engine.site.release import EffectRule
 
@@ -90,10 +91,13 @@ def _translate(
     misses: dict[str, Miss] = {}
     for translation in context.channel.translations:
         found: Row | Miss | None = given.get(translation.name) if given else None
-        if found is None:
+        lacks = waits_for(names, translation.by)
+        if lacks is not None and unheard(names):
+            found = Miss("", lacks, "hold")  # another row may be meant, once it is known
+        elif found is None:
             found = translation.find(names, context.release.tables, dates)
         if isinstance(found, Miss):
-            misses[translation.name] = found
+            misses[translation.name] = Miss("", lacks, "hold") if lacks and found.policy == "hold" else found
             names[translation.name] = None
         else:
             names[translation.name] = found
@@ -111,18 +115,20 @@ def _due(
     """One effect of a line, or of a part of it: None when it is not due."""
     names, misses = part.names, part.misses
     if rule.as_sent:
-        names = {**names, **{kind: line.fields[kind] for kind in PERSONS if kind in line.fields}}
+        names = {**names, **{kind: line.fields[kind] for kind in PERSONS if line.fields.get(kind)}}
 
     def held(hold: Hold) -> Due:
         return _held(rule, line, key, version, action, hold, part.name)
 
     lacking = [miss for name, miss in misses.items() if name in rule.needs]
+    if rule.when is not None and "case" in rule.when.roots and unheard(names):
+        return held(Hold(rule.owner, NOT_KNOWN))
     if rule.when is not None and not (rule.when.roots & misses.keys()) and not _true(rule, names):
         return None
     if any(miss.policy == "skip" for miss in lacking):
         return None
     if lacking:
-        return held(Hold(lacking[0].owner, lacking[0].cause))
+        return held(Hold(lacking[0].owner or rule.owner, lacking[0].cause))
     if action is Action.REVERSE and rule.undo is None:
         return held(Hold(rule.owner, f"{rule.name} has no undo"))
     try:

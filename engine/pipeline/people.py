@@ -14,13 +14,15 @@ from engine.domain.event import Fields, Kind
 from engine.domain.message import Inbound
 from engine.errors import MessageError
 from engine.pipeline.identity import text_of
+from engine.pipeline.numbers import PERSONS
 from engine.pipeline.reading import parsed, takers
 from engine.site.release import Release
 
-PERSONS = ("account", "visit", "patient")
-
 Person = int
 """Stands for one number of one kind, in this process."""
+
+ANYBODY = hash(("anybody",))
+"""A message that may be about anybody lets nobody pass."""
 
 
 class People(NamedTuple):
@@ -31,10 +33,12 @@ class People(NamedTuple):
 
 
 NOBODY = People((), ())
+UNKNOWN = People((), (ANYBODY,))
 
 
 def people_of(release: Release, inbound: Inbound) -> People:
-    """As the read maps of its channels say. A message that cannot be read, or that names nobody, is about nobody."""
+    """As the read maps of its channels say. A message that cannot be read, or that names nobody, is about nobody. Where
+    the case alone says whose a line is, nobody knows that here."""
     try:
         message = parsed(release, inbound)
         channels = takers(release, inbound.feed, message)
@@ -49,10 +53,14 @@ def people_of(release: Release, inbound: Inbound) -> People:
             merged = [person for line in event.lines for person in _merged(line.fields)]
             named.update(dict.fromkeys(merged))
             lanes.update(dict.fromkeys(merged))
-        else:
-            found = list(_persons(channel.reader.persons(message)))
-            named.update(dict.fromkeys(found))
-            lanes.update(dict.fromkeys(found[:1]))
+            continue
+        fields = channel.reader.persons(message)
+        case, found = fields.get("case_id"), list(_persons(fields))
+        if channel.account_from and case and not fields.get("account"):
+            return UNKNOWN
+        booked = [hash(("case", text_of(case)))] if case else []
+        named.update(dict.fromkeys((*found, *booked)))
+        lanes.update(dict.fromkeys((*found[:1], *(booked if channel.reader.kind is Kind.CASE else ()))))
     return People(tuple(named), tuple(lanes))
 
 
@@ -62,6 +70,7 @@ def _persons(fields: Fields) -> Iterable[Person]:
 
 
 def _merged(fields: Fields) -> Iterable[Person]:
-    """Survivors and those who end."""
+    """Survivors and those who end, or from whom something is moved."""
     yield from _persons(fields)
-    yield from _persons({kind: fields.get(f"merged_{kind}") for kind in PERSONS})
+    for prefix in ("merged", "from"):
+        yield from _persons({kind: fields.get(f"{prefix}_{kind}") for kind in PERSONS})

@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from engine.domain.encounter import Told
-from engine.domain.posting import Facts
+from engine.domain.posting import NO_FACTS, Facts
+from engine.domain.told import Told
 
 Translated = dict[str, dict[str, dict[str, object]]]
 """'CHANNEL/NUMBER' → effect (`kept_as`) → name → value."""
@@ -24,10 +24,9 @@ Translated = dict[str, dict[str, dict[str, object]]]
 def pack(facts: Facts, lines: Translated, posted: Sequence[int] = ()) -> bytes:
     """JSON of a step's record; b'' when there is nothing to keep. `posted`: effects put before a person."""
     kept: dict[str, object] = {}
-    if facts.encounters:
-        kept["encounters"] = {
-            key.hex(): [list(one) for one in told] for key, told in facts.encounters.items()
-        }
+    for name, told in (("encounters", facts.encounters), ("cases", facts.cases)):
+        if told:
+            kept[name] = {key.hex(): [list(one) for one in entries] for key, entries in told.items()}
     if facts.aliases:
         kept["aliases"] = {key.hex(): value for key, value in facts.aliases.items()}
     if not kept and not lines and not posted:
@@ -39,17 +38,17 @@ def pack(facts: Facts, lines: Translated, posted: Sequence[int] = ()) -> bytes:
 
 
 def unpack_facts(record: bytes | None) -> Facts:
-    """The encounters and aliases that a step used: what was known of the stay when it was posted."""
+    """The encounters, aliases and cases that a step used: what was known when it was posted."""
     kept = orjson.loads(record)["facts"] if record else {}
-    return Facts(
-        {
-            bytes.fromhex(key): tuple(Told(*one) for one in told)
-            for key, told in kept.get("encounters", {}).items()
-        },
-        {bytes.fromhex(key): tuple(numbers) for key, numbers in kept.get("aliases", {}).items()},
-        {},
-        {},
+    return NO_FACTS._replace(
+        encounters=_told(kept.get("encounters", {})),
+        aliases={bytes.fromhex(key): tuple(numbers) for key, numbers in kept.get("aliases", {}).items()},
+        cases=_told(kept.get("cases", {})),
     )
+
+
+def _told(kept: Mapping[str, list[Any]]) -> dict[bytes, tuple[Told, ...]]:
+    return {bytes.fromhex(key): tuple(Told(*one) for one in entries) for key, entries in kept.items()}
 
 
 def unpack_posted(record: bytes | None) -> tuple[int, ...]:

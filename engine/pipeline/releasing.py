@@ -19,6 +19,7 @@ from engine.domain.posting import Facts
 from engine.domain.status import DeliveryState, EffectState, MessageState
 from engine.domain.views import HeldView
 from engine.errors import MessageError, StoreUnavailable
+from engine.pipeline.cases import NOT_KNOWN
 from engine.pipeline.composing import WAITS_FOR_LINE
 from engine.pipeline.context import AS_NEW
 from engine.pipeline.digests import Digester
@@ -101,8 +102,8 @@ class Releaser:
         self, messages: Sequence[MessageId], *, as_new: bool = False, waiting: bool = False
     ) -> Tally:
         """`as_new`: suspected duplicates and changed lines are others, to be posted beside what was told before.
-        `waiting`: only what waits for something else to go or to settle. What holds nothing is not counted. Raises
-        `Partly` when some of it cannot be written."""
+        `waiting`: only what waits for something else to go, to settle or to be known. What holds nothing is not
+        counted. Raises `Partly` when some of it cannot be written."""
         tally = NOTHING
         for start in range(0, len(messages), MANY):
             some = messages[start : start + MANY]
@@ -194,5 +195,5 @@ class Releaser:
 
 def _may_move(effect: HeldView, waiting: bool) -> bool:
     if effect.state is EffectState.HELD:
-        return not waiting or effect.cause.startswith(("waits for ", WAITS_FOR_LINE))
+        return not waiting or effect.cause.startswith(("waits for ", WAITS_FOR_LINE, NOT_KNOWN))
     return True

@@ -1,7 +1,8 @@
-"""What follows by itself when a document is settled. A service, told of each end of a try by the lanes.
+"""What follows by itself when a document is settled, or a case is told. A service, told of each by lanes and stepper.
 
 A credit that waited for its original goes, is held, or cancels it, once that is there, refused, or certainly not
 applied (rules of money, 10). What one destination refused for good is undone at the others, where the channel says so.
+Usage that was held since its case was not known goes once the case is told.
 Everything is asked of the store, so that what a crash cut short is found again at the start.
 """
 
@@ -51,6 +52,7 @@ class Sequels:
         self._expecting = True  # something may wait for its original
         self._refused: list[int] = []  # with the other side of some still on its way
         self._known: list[int] = []
+        self._cases: list[bytes] | None = None  # of which something was told; None: any
         self._all = True
         self._awake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -75,7 +77,13 @@ class Sequels:
     # What it is told ------------------------------------------------------------------------------------------
 
     def stepped(self, inbound: Inbound, stepped: Stepped) -> None:
-        """Something that waits may have been committed just before its original was settled."""
+        """Something that waits may have been committed just before its original was settled; what is told of a case
+        may be what others wait for."""
+        told = [fact.key for fact in stepped.remember if fact.kind == "case"]
+        if told and self._cases is not None:
+            self._cases += told
+        if told:
+            self._wake()
         if any(effect.state is EffectState.WAITING for effect in stepped.effects):
             self.look()
 
@@ -107,7 +115,7 @@ class Sequels:
             try:
                 await self._take_up()
             except StoreUnavailable:
-                self._all = True
+                self._all, self._cases = True, None
                 await asyncio.sleep(RECOVERY_PAUSE)
                 self._awake.set()
             except Exception as error:
@@ -119,9 +127,11 @@ class Sequels:
         known, self._known = self._known, []
         refused, self._refused = self._refused, []
         everything, self._all = self._all, False
+        cases, self._cases = self._cases, []
         waiting = set(await self._reader.waiting_for(known))
         if everything:
             waiting |= set(await self._reader.waiting_for(None))
+        waiting |= set(await self._reader.waiting_for_cases(cases))
         self._expecting = await self._reader.anything_waits() or self._all
         if not waiting and not refused:
             return
@@ -131,7 +141,7 @@ class Sequels:
             self._refused += [delivery for delivery in refused if await self._undo_others(delivery)]
 
     async def _release(self, messages: list[MessageId]) -> None:
-        edition, reason = self._stepper.edition, "what it waited for is settled"
+        edition, reason = self._stepper.edition, "what it waited for is known"
         releaser = Releaser(self._reader, self._writer, self._outbox, self._clock, edition, ENGINE, reason)
         await releaser.release(messages, waiting=True)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.domain.event import Line
+from engine.domain.event import Fields, Line
 from engine.domain.message import MessageId
 from engine.domain.posting import (
     Action,
@@ -23,6 +23,7 @@ from engine.domain.posting import (
 )
 from engine.domain.status import EffectState, LineState, MessageState
 from engine.pipeline import record
+from engine.pipeline.cases import persons_of_case
 from engine.pipeline.composing import Composed, Placed, compose, lane_of
 from engine.pipeline.context import Context, context_of
 from engine.pipeline.crediting import LINE_QUANTITY
@@ -31,8 +32,10 @@ from engine.pipeline.dues import Due, Judged
 from engine.pipeline.holding import stated_amount
 from engine.pipeline.identity import Identity, is_credit
 from engine.pipeline.judging import judge_lines
+from engine.pipeline.numbers import person_digest
 from engine.pipeline.pairing import NEVER_LEFT, pair
-from engine.pipeline.reading import REMEMBERED, ChannelRead, Read
+from engine.pipeline.reading import ChannelRead, Read
+from engine.pipeline.remembering import REMEMBERED
 from engine.pipeline.stays import judge_stay, posted_for
 from engine.pipeline.whole import unseen, with_left_out
 from engine.site.release import Release
@@ -62,10 +65,13 @@ def step(
     translated: record.Translated = {}
     withdraws: list[int] = []
     sightings: list[Sighting] = []
+    whose: Fields = {}
     for part in read.reads:
         if not part.identities and part.case is None:
             continue
         context = context_of(release, digester, read, part, facts, decisions or {})
+        if given := persons_of_case(digester, part.channel, part.header, facts):
+            whose = {**part.header, **given}
         part = with_left_out(context, part)
         judged = judge_lines(context, part)
         dues = pair([
@@ -91,8 +97,8 @@ def step(
         tuple(documents),
         read.remember,
         record.pack(facts, translated, posted_for(facts) if state is MessageState.HELD and not lines else ()),
-        read.account,
-        read.patient,
+        read.account or person_digest(digester, "account", whose),
+        read.patient or person_digest(digester, "patient", whose),
         relied_on(placed),
         cancelled_by(placed),
         closes,

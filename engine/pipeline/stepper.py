@@ -15,15 +15,16 @@ from engine.clock import Clock
 from engine.domain.changes import Conflict, Routed, RoutedAs
 from engine.domain.message import Inbound
 from engine.domain.ports import Reader, Writer
-from engine.domain.posting import NO_FACTS, Document, FactKeys, Facts, Priority, Stepped
+from engine.domain.posting import Document, Fact, FactKeys, Facts, Priority, Stepped
 from engine.domain.status import DeliveryState, MessageState
 from engine.domain.views import Outgoing
 from engine.errors import Bug, MessageError, StoreUnavailable, SutureError
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import Edition, Editions
 from engine.pipeline.inbox import Inbox, Taken
+from engine.pipeline.needing import further_needs
 from engine.pipeline.people import people_of
-from engine.pipeline.reading import Read, further_needs, read_message
+from engine.pipeline.reading import Read, read_message
 from engine.pipeline.step import step
 
 T = TypeVar("T")
@@ -80,6 +81,10 @@ class Prepared(NamedTuple):
     def needs(self) -> FactKeys:
         return self.read.needs if self.read else FactKeys()
 
+    @property
+    def by_case(self) -> bool:
+        return self.read is not None and self.read.by_case
+
     def touches(self) -> set[bytes]:
         """Every key that its step may write."""
         if self.read is None:
@@ -88,7 +93,7 @@ class Prepared(NamedTuple):
         keys |= {find for part in self.read.reads for identity in part.identities for find in identity.finds}
         if keys and self.read.account:
             keys.add(_stay(self.read.account))
-        return keys | {fact.key for fact in self.read.remember}
+        return keys | {_remembered(fact) for fact in self.read.remember}
 
 
 class Stepper:
@@ -322,29 +327,19 @@ async def in_slices(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
 
 
 async def gather(reader: Reader, digester: Digester, batch: Sequence[Prepared]) -> list[Facts]:
-    """The facts of each message; once more for those whose account goes by other numbers."""
-    facts = await reader.gather([prepared.needs for prepared in batch])
-    more = [
-        further_needs(digester, prepared.read, known) if prepared.read else FactKeys()
-        for prepared, known in zip(batch, facts, strict=True)
-    ]
-    if not any(any(keys) for keys in more):
-        return facts
-    added = await reader.gather(more)
-    return [_joined(first, second) for first, second in zip(facts, added, strict=True)]
-
-
-def _joined(first: Facts, second: Facts) -> Facts:
-    if second == NO_FACTS:
-        return first
-    return Facts(
-        {**second.encounters, **first.encounters},
-        {**second.aliases, **first.aliases},
-        {**second.priors, **first.priors},
-        {**second.originals, **first.originals},
-        {**second.stays, **first.stays},
-        {**second.saves, **first.saves},
-    )
+    """The facts of each message; again for those whose facts name more: other numbers, the account of a case."""
+    asked = [prepared.needs for prepared in batch]
+    facts = await reader.gather(asked)
+    while True:
+        more = [
+            further_needs(digester, prepared.read, known).without(before) if prepared.read else FactKeys()
+            for prepared, known, before in zip(batch, facts, asked, strict=True)
+        ]
+        if not any(any(keys) for keys in more):
+            return facts
+        added = await reader.gather(more)
+        facts = [first.plus(second) for first, second in zip(facts, added, strict=True)]
+        asked = [before.plus(keys) for before, keys in zip(asked, more, strict=True)]
 
 
 def _stay(account: bytes) -> bytes:
@@ -352,12 +347,24 @@ def _stay(account: bytes) -> bytes:
     return b"stay" + account
 
 
+def _case(case: bytes) -> bytes:
+    """Stands for all that is told of a case."""
+    return b"case" + case
+
+
+def _remembered(fact: Fact) -> bytes:
+    return _case(fact.key) if fact.kind == "case" else fact.key
+
+
 def independent(waiting: deque[Prepared]) -> list[Prepared]:
-    """Takes messages from the left of `waiting` until one needs what another before it is about to write."""
+    """Takes messages from the left of `waiting` until one needs what another before it is about to write. One that is
+    not known before its case is whose it is goes alone."""
     together: list[Prepared] = []
     written: set[bytes] = set()
     while waiting:
         needs = waiting[0].needs
+        if together and (waiting[0].by_case or together[-1].by_case):
+            break
         if written and not written.isdisjoint(
             (
                 *needs.encounters,
@@ -366,6 +373,7 @@ def independent(waiting: deque[Prepared]) -> list[Prepared]:
                 *needs.originals,
                 *map(_stay, needs.stays),
                 *needs.saves,
+                *map(_case, needs.cases),
             )
         ):
             break

@@ -1,4 +1,4 @@
-"""Runs a channel's own tests: the step, offline, with no facts but those the test gives. Pure.
+"""Runs a channel's own tests: the step, offline, knowing only what the test's earlier messages told. Pure.
 
 A test names the documents of each effect, in order; an effect that it does not name must write nothing.
 """
@@ -15,8 +15,9 @@ import orjson
 from engine.clock import to_us
 from engine.codecs.rows import cut
 from engine.domain.message import Inbound, MessageId
-from engine.domain.posting import NO_FACTS, Stepped
+from engine.domain.posting import NO_FACTS, Fact, Facts, Stepped
 from engine.domain.status import EffectState
+from engine.domain.told import Told
 from engine.errors import MessageError
 from engine.pipeline.digests import Digester
 from engine.pipeline.reading import read_message
@@ -60,7 +61,8 @@ def run(release: Release, test: ChannelTest, now: datetime) -> Trial:
         if refused or test.nak is not None:
             because = tuple(error.what for error in refused)
             return Trial(test, tuple(_otherwise_refused(test, refused)), refused=because)
-        stepped = step_alone(release, test.channel, inbound)
+        known = _known(release, inbound, [_given(release, channel, feed, one) for one in test.before])
+        stepped = step_alone(release, test.channel, inbound, known)
     except MessageError as error:
         return Trial(test, (str(error),))
     if stepped is None:
@@ -102,13 +104,32 @@ def _given(release: Release, channel: Channel, feed: str, content: bytes) -> byt
     raise MessageError("FIL016", what, mend="keep the rows of one message in it: a test is of one")
 
 
-def step_alone(release: Release, channel: str, inbound: Inbound) -> Stepped | None:
-    """What one channel makes of a message, knowing nothing else; None when it does not take it. Raises
+def _known(release: Release, inbound: Inbound, before: Sequence[bytes]) -> Facts:
+    """What messages of stays and cases told, whichever door they came in by."""
+    digester, facts = Digester(TRIAL_KEY), NO_FACTS
+    for raw in before:
+        for feed in release.listeners:
+            for fact in read_message(release, digester, inbound._replace(feed=feed, raw=raw)).remember:
+                facts = _remembering(facts, fact)
+    return facts
+
+
+def _remembering(facts: Facts, fact: Fact) -> Facts:
+    told = {"encounter": facts.encounters, "case": facts.cases}.get(fact.kind)
+    one = Told.kept(fact.at_us, fact.value) if told is not None else None
+    if told is None or one is None or one in told.get(fact.key, ()):
+        return facts
+    more = {**told, fact.key: (*told.get(fact.key, ()), one)}
+    return facts._replace(encounters=more) if fact.kind == "encounter" else facts._replace(cases=more)
+
+
+def step_alone(release: Release, channel: str, inbound: Inbound, known: Facts = NO_FACTS) -> Stepped | None:
+    """What one channel makes of a message, knowing no more than `known`; None when it does not take it. Raises
     `MessageError`."""
     digester = Digester(TRIAL_KEY)
     read = read_message(release, digester, inbound)
     alone = read._replace(reads=tuple(part for part in read.reads if part.channel.name == channel))
-    return step(release, digester, alone, NO_FACTS) if alone.reads else None
+    return step(release, digester, alone, known) if alone.reads else None
 
 
 def _differences(test: ChannelTest, stepped: Stepped, written: dict[str, list[Any]]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from engine.domain.encounter import CANCELLED
 from engine.domain.event import Kind, Line
 from engine.domain.posting import Action, Original, Sighting
 from engine.domain.status import EffectState, LineState
+from engine.pipeline.cases import waits_for_account
 from engine.pipeline.changing import compare, halves
 from engine.pipeline.context import Context
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
@@ -106,7 +107,7 @@ def judge_whole(
     stale = _stale(context, known)
     posted = _posted(known, stale)
     left_out = index >= len(part.event.lines) - part.left_out
-    fault = None if left_out or because is not None else _fault(context, part, line)
+    fault = None if left_out or because is not None else _fault(context, part, line, names)
     if fault is not None:
         version = 1 + max((original.version for original in posted), default=0)
         verdict = hold_all(context, line, identity, Hold(INTERFACE, fault), version=version)
@@ -147,9 +148,9 @@ def _by(dues: tuple[Due, ...]) -> Judged:
     return Judged(LineState.POSTED, "", dues)
 
 
-def _fault(context: Context, part: ChannelRead, line: Line) -> str | None:
+def _fault(context: Context, part: ChannelRead, line: Line, names: dict[str, object]) -> str | None:
     """Why the line cannot be compared."""
-    cause = unreadable(context, line)
+    cause = unreadable(context, line) or waits_for_account(context.channel, names)
     if cause is not None:
         return cause
     if context.channel.reader.kind is Kind.ENCOUNTER:

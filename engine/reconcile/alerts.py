@@ -1,7 +1,8 @@
-"""What should have come about by now and has not, in the words of the site's channels.
+"""What should have come about by now and has not, in the words of the site's channels; and what contradicts itself.
 
 An effect is late when it is not delivered within the time that its channel expects. A stay that ended is missing its
-charges when no line of a channel came for it within the time after discharge that the channel states.
+charges when no line of a channel came for it within the time after discharge that the channel states. A case that was
+cancelled, deleted or not shown up for uses nothing: what was told of it is put before somebody.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from engine.clock import to_datetime
+from engine.domain.case import OFF, fold_case
 from engine.domain.encounter import Encounter, fold
 from engine.domain.message import MessageId
 from engine.domain.ports import Reader
@@ -21,30 +23,34 @@ DISCHARGE = "ADT^A03"
 WINDOW_S = 60 * 86_400.0
 """Discharges told longer ago than this are looked at no more."""
 
+_OFF_IN_WORDS = {"cancelled": "cancelled", "deleted": "deleted", "no-show": "a no-show"}
 _SECOND = 1_000_000
 _MANY = 500
 
 
 class Alert(NamedTuple):
-    """`since_us`: when the oldest of it should have been there. `message`: one that shows it."""
+    """`since_us`: when the oldest of it should have been there; when it came to contradict itself, where it is not
+    `late`. `message`: one that shows it."""
 
     channel: str
     what: str
     since_us: int
     message: MessageId
+    late: bool = True
 
 
 async def alerts(
     reader: Reader, release: Release, reverse: Callable[[bytes], bytes], now_us: int
 ) -> list[Alert]:
-    """All that is late now, the longest waiting first. `reverse`: account → key under which those stand that were
-    merged into it."""
+    """All that is late or contradicts itself now, the longest waiting first. `reverse`: account → key under which those
+    stand that were merged into it."""
     watch = _Watch(reader, release, reverse, now_us)
     found = []
     for channel in release.channels:
         found += [alert async for alert in watch.late(channel)]
         if channel.after_discharge is not None:
             found += [alert async for alert in watch.missing(channel.name, channel.after_discharge)]
+    found += [alert async for alert in watch.used_in_vain()]
     return sorted(found, key=lambda alert: alert.since_us)
 
 
@@ -79,6 +85,19 @@ class _Watch(NamedTuple):
                     f"a stay that ended {at:%Y-%m-%d %H:%M} brought nothing within {spoken(expected.within)}"
                 )
                 yield Alert(channel, what, ended_us + within_us, message)
+
+    async def used_in_vain(self) -> AsyncIterator[Alert]:
+        """Lines of cases that do not take place."""
+        told = await self.reader.cases_told(OFF, self.now_us - round(WINDOW_S * _SECOND))
+        for some in (told[start : start + _MANY] for start in range(0, len(told), _MANY)):
+            (known,) = await self.reader.gather([FactKeys(cases=tuple(some))])
+            cases = {key: fold_case(entries) for key, entries in known.cases.items()}
+            off = {key: case for key, case in cases.items() if case is not None and case.off}
+            for use in await self.reader.used_in_cases(list(off)):
+                case = off[use.case]
+                lines = "1 line was" if use.lines == 1 else f"{use.lines} lines were"
+                what = f"{lines} used in a case that is {_OFF_IN_WORDS[case.state]}"
+                yield Alert(use.channel, what, case.state_us, use.message, late=False)
 
     async def _ended(
         self, expected: AfterDischarge, before_us: int

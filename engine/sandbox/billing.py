@@ -28,6 +28,8 @@ CREDIT = Kind("credit", "CD", "code", "amount")
 DISCHARGE = Kind("discharge", "DI", "code", "amount")
 DISCHARGE_CANCELLATION = Kind("discharge-cancellation", "DC", "code", "amount")
 ACCOUNT_MERGE = Kind("account-merge", "AM", "code", "amount")
+ACCOUNT_MOVE = Kind("account-move", "AV", "code", "amount")
+VISIT_MOVE = Kind("visit-move", "VV", "code", "amount")
 
 
 class Billing:
@@ -54,6 +56,8 @@ class Billing:
                 DISCHARGE_CANCELLATION, forms.DischargeCancellation.read, self.cancel_discharge
             ),
             "/account-merges": Endpoint(ACCOUNT_MERGE, forms.AccountMerge.read, self.merge),
+            "/account-moves": Endpoint(ACCOUNT_MOVE, forms.AccountMove.read, self.move_account),
+            "/visit-moves": Endpoint(VISIT_MOVE, forms.VisitMove.read, self.move_visit),
         }
 
     def charge(self, form: forms.ChargeForm, at: datetime) -> Document:
@@ -106,6 +110,14 @@ class Billing:
     def merge(self, form: forms.AccountMerge, at: datetime) -> Document:
         """Two accounts are one; nothing that is booked moves."""
         return self._notice(ACCOUNT_MERGE, form.reference, form.merged_account, form.account, at)
+
+    def move_account(self, form: forms.AccountMove, at: datetime) -> Document:
+        """An account is another patient's; nothing that is booked moves."""
+        return self._notice(ACCOUNT_MOVE, form.reference, form.patient, form.account, at)
+
+    def move_visit(self, form: forms.VisitMove, at: datetime) -> Document:
+        """A visit is of another account; nothing that is booked moves."""
+        return self._notice(VISIT_MOVE, form.reference, form.visit, form.account, at)
 
     def _notice(
         self, kind: Kind, reference: str, what: str, account: str, at: datetime, original: str | None = None

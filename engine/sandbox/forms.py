@@ -184,6 +184,24 @@ class AccountMerge(_Form):
     merged_account: Text
 
 
+class AccountMove(_Form):
+    """POST /account-moves: the account is `patient`'s from here on. What is booked stays."""
+
+    account: Text
+    merged_account: Text | None = None
+    patient: Text
+    from_patient: Text
+
+
+class VisitMove(_Form):
+    """POST /visit-moves: the visit is of `account` from here on. What is booked under `from_account` stays there."""
+
+    visit: Text
+    merged_visit: Text | None = None
+    account: Text
+    from_account: Text
+
+
 def numbered(lines: Iterable[_LineT]) -> Iterator[tuple[int, _LineT]]:
     """Each line with its number."""
     for place, line in enumerate(lines, start=1):

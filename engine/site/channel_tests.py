@@ -31,12 +31,13 @@ class _Reader:
         self._site, self._source = site, source
 
     def test(self, path: Path, model: TestFile) -> ChannelTest | None:
-        before = len(self.faults)
+        faults = len(self.faults)
         given = self._file((*path, "given"), model.given)
+        before = [self._file((*path, "before", place), name) for place, name in enumerate(model.before)]
         received = self._moment((*path, "received"), model.received)
         expect = {name: self._documents((*path, "expect", name), tree) for name, tree in model.expect.items()}
         self._known_effects(path, model)
-        if given is None or len(self.faults) > before:
+        if given is None or len(self.faults) > faults:
             return None
         return ChannelTest(
             channel=self._source.model.channel,
@@ -47,6 +48,7 @@ class _Reader:
             expect=expect,
             holds=tuple((hold.effect, hold.cause) for hold in model.holds),
             state=model.state,
+            before=tuple(one for one in before if one is not None),
             nak=(model.nak.code, model.nak.where) if model.nak else None,
             files={name: files for name, tree in model.expect.items() if (files := _files(tree))},
         )

@@ -33,6 +33,7 @@ _SAME = {
     Kind.CHARGE: "source_id",
     Kind.ENCOUNTER: "account",
     Kind.MERGE: "[account, merged_account, occurred_at]",
+    Kind.CASE: "case_id",
 }
 """What usually makes two of a kind the same one."""
 
@@ -123,6 +124,7 @@ def compile_channel(
         after_discharge=_after_discharge(draft),
         naks=naks,
         profile=profile,
+        account_from=model.account_from,
     )
     return channel, draft.faults
 
@@ -172,6 +174,13 @@ def _check_kind(draft: Draft) -> None:
     """Usage and charges are delivered; encounters and merges are remembered, and may be delivered as well. What is
     delivered is told apart."""
     model, kind = draft.source.model, draft.reader.kind
+    if model.account_from is not None and "case_id" not in draft.reader.fields:
+        mend = f"add case_id to fields of mappings/{draft.reader.name}.yaml"
+        draft.fault(("account_from",), "SIT026", "'case_id' is not read: no line names its case", mend)
+    if kind is Kind.CASE and model.deliver:
+        what, mend = "a case that is scheduled is remembered, and not delivered", "leave `deliver` out"
+        draft.fault(("deliver",), "SIT034", what, mend, key=True)
+        return
     if kind not in _POSTING and not model.deliver:
         return
     if not model.deliver:

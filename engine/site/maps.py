@@ -176,8 +176,8 @@ def _snapshot_faults(source: Source[ReadFile]) -> Iterable[Fault]:
             ("lines",), "SIT036", f"a {model.makes} is no case with lines", "leave `lines` out"
         )
         return
-    if "case" not in model.fields:
-        mend = "add `case:` with the path of the case number"
+    if "case_id" not in model.fields:
+        mend = "add `case_id:` with the path of the case number"
         yield source.fault(("lines",), "SIT036", "a save is read without the number of its case", mend)
     if model.each is None:
         mend = "name the segment that begins a line under `each`"

@@ -18,11 +18,11 @@ from engine.mapping.sources import PATIENT_FIELDS, names_of
 from engine.site.hints import did_you_mean
 
 MESSAGE_NAMES = frozenset(
-    {"number", "encounter", "feed", "channel", "currency", "received_at", "posting_date"}
+    {"number", "encounter", "case", "feed", "channel", "currency", "received_at", "posting_date"}
 )
 """True of every line, whatever its map reads."""
 
-DOOR_NAMES = (MESSAGE_NAMES - {"encounter"}) | {"lines"}
+DOOR_NAMES = (MESSAGE_NAMES - {"encounter", "case"}) | {"lines"}
 """What may be used beside fields before a message is taken: nothing is looked up yet."""
 
 DOCUMENT_NAMES = frozenset({"reference", "quantity", "amount", "lines"})
@@ -46,7 +46,26 @@ _PARTS = {
             "account",
         }
     ),
+    "case": frozenset(
+        {
+            "location",
+            "room",
+            "procedure",
+            "surgeon",
+            "scheduled_at",
+            "scheduled_on",
+            "status",
+            "state",
+            "event",
+            "account",
+            "visit",
+            "patient",
+        }
+    ),
 }
+_WHOLE = {"case": "write case_id for its number, case.room for what is known of it"}
+"""Those that mean nothing without a part, and are easily written so."""
+
 ORIGINAL = "original"
 """The document that an undo map takes back."""
 
@@ -79,6 +98,9 @@ _WHO = (PATIENT_FIELDS - _DEVICE) | {
     "occurred_on",
     "admitted_on",
     "discharged_on",
+    "surgeon",
+    "scheduled_at",
+    "scheduled_on",
 }
 
 
@@ -113,6 +135,8 @@ class Scope:
             return self.unknown(part) if part else None
         if root in self.others and root in _PARTS:
             parts = _PARTS[root]
+            if not part and root in _WHOLE:
+                return "SIT028", f"'{root}' has parts", _WHOLE[root]
             return (
                 None
                 if not part or part in parts
@@ -150,7 +174,7 @@ class Scope:
 
     def privacy(self, name: str) -> Privacy:
         """What `name` gives away."""
-        plain = name.removeprefix("lines.").removeprefix("encounter.")
+        plain = name.removeprefix("lines.").removeprefix("encounter.").removeprefix("case.")
         root = plain.partition(".")[0]
         if root in self.rows:
             return Privacy.REFUSED

@@ -122,7 +122,7 @@ class Channel:
     """One interface. `lane`: account | visit | patient | station. `no_original`: hold | post alone. `on_refused`:
     hold | undo others, of a line that one destination applied and another refuses for good. `expect`: effect → seconds
     from receipt after which it is late. `where`: file:line of the channel. `profile`: what its messages
-    must fit, or are refused."""
+    must fit, or are refused. `account_from`: `case`: whose a line without an account is, its case says."""
 
     name: str
     feeds: frozenset[str]
@@ -140,6 +140,7 @@ class Channel:
     after_discharge: AfterDischarge | None = None
     naks: tuple[Nak, ...] = ()
     profile: Profile | None = None
+    account_from: str | None = None
 
     @property
     def refuses(self) -> bool:
@@ -329,8 +330,8 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class ChannelTest:
-    """One entry of a channel's `tests`. `given`: raw message. `received`: the clock of the test, None for
-    now.
+    """One entry of a channel's `tests`. `given`: raw message; `before`: those that came before it. `received`: the
+    clock of the test, None for now.
 
     `expect`: effect → the documents it must write, in order, as JSON trees; `"*"` stands for any value.
     Effects that are not named must write nothing. `holds`: (effect, beginning of the cause). `state`: of the
@@ -347,6 +348,7 @@ class ChannelTest:
     holds: tuple[tuple[str, str], ...]
     state: str | None
     nak: tuple[int, str] | None = None
+    before: tuple[bytes, ...] = ()
     files: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:

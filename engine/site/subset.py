@@ -71,7 +71,7 @@ def _needed(site: Site, sources: Sources, model: ChannelFile) -> Iterator[str]:
     if model.profile:
         yield beside_channels(model.profile)
     for test in model.tests:
-        for name in (test.given, *_texts(test.expect)):
+        for name in (test.given, *test.before, *_texts(test.expect)):
             yield normpath(join(CHANNELS, name))
 
 

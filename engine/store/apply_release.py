@@ -57,7 +57,8 @@ def released(batch: Batch, change: Released) -> RoutedAs | Conflict:
     for effect_id in decided.undone:
         batch.do("cancel_effect", NOT_DUE, effect_id)
     write_sightings(batch, message, stepped.sightings)
-    batch.do("restep_message", record, change.edition, change.at_us, message)
+    whose = (stepped.account, stepped.patient)
+    batch.do("restep_message", record, change.edition, change.at_us, *whose, message)
     restate(batch, message, stepped.reason or NOT_DUE)
     return RoutedAs(tuple(delivery for delivery in deliveries if delivery is not None))
 

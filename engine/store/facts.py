@@ -1,4 +1,4 @@
-"""Gathers the facts that steps name: encounters, aliases, owners of keys, originals of credits.
+"""Gathers the facts that steps name: encounters, cases, aliases, owners of keys, originals of credits.
 
 Each kind is asked once for all keys of all messages, in one snapshot.
 """
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import apsw
 import orjson
 
-from engine.domain.encounter import Told
 from engine.domain.message import MessageId
 from engine.domain.posting import (
     NO_FACTS,
@@ -29,6 +28,7 @@ from engine.domain.posting import (
     kept_as,
 )
 from engine.domain.status import DeliveryState, EffectState, Fate
+from engine.domain.told import Told
 from engine.store.queries import ask, snapshot
 from engine.store.rows import decimal_of
 
@@ -36,14 +36,15 @@ from engine.store.rows import decimal_of
 def gather(connection: apsw.Connection, wanted: Sequence[FactKeys]) -> list[Facts]:
     """For each set of keys what is known of them; a key of which nothing is known is left out."""
     with snapshot(connection):
-        encounters = _encounters(connection, _all(keys.encounters for keys in wanted))
+        encounters = _told(connection, "encounter", _all(keys.encounters for keys in wanted))
+        cases = _told(connection, "case", _all(keys.cases for keys in wanted))
         merged = bool(ask(connection, "any_alias"))  # where nobody was ever merged, nobody is looked for
         aliases = _aliases(connection, _all(keys.aliases for keys in wanted)) if merged else {}
         priors = _priors(connection, _all(keys.priors for keys in wanted))
         originals = _originals(connection, _all(keys.originals for keys in wanted))
         stays = _stays(connection, _all(keys.stays for keys in wanted))
         saves = _saves(connection, _all(keys.saves for keys in wanted))
-    if not (encounters or aliases or priors or originals or stays or saves):
+    if not (encounters or aliases or priors or originals or stays or saves or cases):
         return [NO_FACTS] * len(wanted)
     return [
         Facts(
@@ -53,6 +54,7 @@ def gather(connection: apsw.Connection, wanted: Sequence[FactKeys]) -> list[Fact
             _known(originals, keys.originals),
             _known(stays, keys.stays),
             _known(saves, keys.saves),
+            _known(cases, keys.cases),
         )
         for keys in wanted
     ]
@@ -66,11 +68,11 @@ def _known(found: dict[bytes, Any], keys: tuple[bytes, ...]) -> dict[bytes, Any]
     return {key: found[key] for key in keys if key in found} if found else {}
 
 
-def _encounters(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, tuple[Told, ...]]:
+def _told(connection: apsw.Connection, kind: str, keys: tuple[bytes, ...]) -> dict[bytes, tuple[Told, ...]]:
     if not keys:
         return {}
     told: dict[bytes, list[Told]] = {}
-    for key, at_us, value in ask(connection, "told_of_encounters", apsw.carray(keys)):
+    for key, at_us, value in ask(connection, "told_of", kind, apsw.carray(keys)):
         told.setdefault(key, []).append(Told.kept(at_us, value))
     return {key: tuple(one) for key, one in told.items()}
 

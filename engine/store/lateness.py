@@ -1,14 +1,17 @@
-"""What should be there by now, and is not: effects that are late, stays that ended and brought nothing."""
+"""What should be there by now, and is not: effects that are late, stays that ended and brought nothing. And what should
+not be: what was used in cases that did not take place."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 
 import apsw
 
 from engine.domain.message import MessageId
-from engine.domain.views import LateEffects, SightingView
+from engine.domain.status import Fate
+from engine.domain.views import CaseUse, LateEffects, SightingView
+from engine.store.facts import read_originals
 from engine.store.queries import ask
 
 
@@ -38,4 +41,22 @@ def sightings(connection: apsw.Connection, since_us: int) -> list[SightingView]:
         for destination, effect, place, channel, owned, quantity, same, message in ask(
             connection, "sightings", since_us
         )
+    ]
+
+
+def cases_told(connection: apsw.Connection, events: Collection[str], since_us: int) -> list[bytes]:
+    return [case for (case,) in ask(connection, "cases_told", since_us, apsw.carray(tuple(events)))]
+
+
+def used_in_cases(connection: apsw.Connection, cases: Sequence[bytes]) -> list[CaseUse]:
+    rows = ask(connection, "effects_of_cases", apsw.carray(tuple(cases))) if cases else []
+    originals = read_originals(connection, sorted({effect for *_, effect in rows}))
+    lines: dict[tuple[bytes, str], dict[int, int]] = {}
+    for case, line, channel, message, effect in rows:
+        one = originals[effect]
+        if one.fate is not Fate.CANCELLED and (one.remaining > 0 or one.quantity is None):
+            lines.setdefault((case, channel), {})[line] = message
+    return [
+        CaseUse(case, channel, len(found), MessageId(max(found.values())))
+        for (case, channel), found in lines.items()
     ]

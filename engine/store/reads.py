@@ -25,6 +25,7 @@ from engine.domain.views import (
     AccountRow,
     ActView,
     AttemptView,
+    CaseUse,
     DeliveryView,
     EditionView,
     EffectView,
@@ -256,6 +257,13 @@ class SqliteReads:
             rows = self._rows("waiting_for", apsw.carray(array("q", deliveries))) if deliveries else []
         return [MessageId(message) for (message,) in rows]
 
+    async def waiting_for_cases(self, cases: Sequence[bytes] | None) -> list[MessageId]:
+        if cases is None:
+            rows = self._rows("waiting_for_any_case")
+        else:
+            rows = self._rows("waiting_for_cases", apsw.carray(tuple(cases))) if cases else []
+        return [MessageId(message) for (message,) in rows]
+
     # The whole -----------------------------------------------------------------------------------------------
 
     async def messages(self, query: MessageQuery) -> list[MessageView]:
@@ -310,6 +318,12 @@ class SqliteReads:
 
     async def has_line(self, accounts: Collection[bytes], channel: str) -> bool:
         return await self._long(lateness.has_line, accounts, channel)
+
+    async def cases_told(self, events: Collection[str], since_us: int) -> list[bytes]:
+        return await self._long(lateness.cases_told, events, since_us)
+
+    async def used_in_cases(self, cases: Sequence[bytes]) -> list[CaseUse]:
+        return await self._long(lateness.used_in_cases, cases)
 
     async def documents(self, destination: str, after: int, limit: int) -> list[DeliveryView]:
         rows = await self._long(books.documents, destination, after, limit)

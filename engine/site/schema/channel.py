@@ -102,7 +102,7 @@ class OwnedFile(Model):
     )
     same: list[ExpressionText] = setting(
         "What shows that two lines are one and the same thing, where both have all of it.",
-        example="[case, serial]",
+        example="[case_id, serial]",
         default=[],
     )
 
@@ -190,6 +190,11 @@ class TestFile(Model):
 
     name: Text = setting("What the test shows, as a sentence.", example="three implants make one issue")
     given: Text = setting("File with the message, from this folder.", example="samples/dft-implants.hl7")
+    before: list[Text] = setting(
+        "Files with messages that came before, of stays and cases: what they told is known.",
+        example="[samples/siu-s12.hl7]",
+        default=[],
+    )
     received: Text | None = setting(
         "When it comes in; left out: now.",
         example="2026-11-20T10:15:00-06:00",
@@ -257,6 +262,12 @@ class ChannelFile(Model):
         "A destination refuses for good what others of the same line applied: ask a person, or undo the others.",
         example="undo others",
         default="hold",
+    )
+    account_from: Literal["case"] | None = setting(
+        "Whose a line is that names no account: `case`, whose its case is by what was told of its schedule, and the "
+        "line waits until that is known. Left out: it has no account.",
+        example="case",
+        default=None,
     )
     lane: Literal["account", "visit", "patient", "station"] = setting(
         "What must stay in order: documents of the same lane leave one after the other.",

@@ -99,7 +99,7 @@ class ReadFile(Model):
         example="2.5.1",
         default=None,
     )
-    makes: Literal["supply-usage", "charge", "encounter", "merge"] = setting(
+    makes: Literal["supply-usage", "charge", "encounter", "merge", "case"] = setting(
         "Kind of event.", example="supply-usage"
     )
     each: Text | None = setting(

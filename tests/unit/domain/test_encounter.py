@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.domain.encounter import Encounter, Told, fold
+from engine.domain.encounter import Encounter, fold
+from engine.domain.told import Told
 
 ADMIT = Told(10, "A01", {"location": "ED", "class": "E"})
 TO_ICU = Told(20, "A02", {"location": "ICU", "room": "7"})

@@ -206,7 +206,7 @@ class TestCorrects:
         again = await house.tell(texts.dft(texts.ft1("T1", amount="100.00", department="")))
         charges = [one for one in await house.store.effects(again.id) if one.name == "charge"]
         assert {(one.action, one.state, one.cause) for one in charges} == {
-            (Action.POST, EffectState.HELD, "MAP020 department is missing"),
+            (Action.POST, EffectState.HELD, "MAP020 department else case.room is missing"),
             (Action.REVERSE, EffectState.HELD, "waits for the other half of its correction"),
         }
         assert await written(house) == []

@@ -13,7 +13,7 @@ from tests.unit.pipeline.test_saves import csu
 
 SAME = {
     "channels/ehr-usage.yaml": ("by: [facility, item.item]}", "by: [facility, item.item], same: [serial]}"),
-    "channels/case-usage.yaml": ("same: [case, serial]", "same: [serial]"),
+    "channels/case-usage.yaml": ("same: [case_id, serial]", "same: [serial]"),
 }
 """Both tell of serials; a case number only one of them has."""
 CASE = csu("1000", {"IMP-FEM-06": 1}).replace("SOUTH", "NORTH")

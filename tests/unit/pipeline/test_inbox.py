@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.domain.message import Inbound, MessageId
 from engine.pipeline.inbox import IN_MEMORY, Inbox
-from engine.pipeline.people import NOBODY, People
+from engine.pipeline.people import NOBODY, UNKNOWN, People
 
 
 class Pending:
@@ -54,6 +54,8 @@ class House:
 
 
 def people(inbound: Inbound) -> People:
+    if inbound.raw == b"?":
+        return UNKNOWN
     names = tuple(hash(name) for name in inbound.raw.decode().split())
     return People(names, names[:1]) if names else NOBODY
 
@@ -98,6 +100,17 @@ async def test_a_message_about_nobody_overtakes_nothing():
     house.commit([])
     await house.drain()
     assert house.stepped == list(range(1, 3 * IN_MEMORY + 2))
+
+
+async def test_nobody_overtakes_a_message_that_may_be_about_anybody():
+    house = House()
+    for number in range(5 * IN_MEMORY - 1):
+        house.commit([f"A{number}"], told=False)
+    unknown = house.commit(["?"], told=False)
+    await house.step()
+    stranger = house.commit(["new"])
+    await house.drain()
+    assert house.stepped.index(unknown.id) < house.stepped.index(stranger.id)
 
 
 async def test_what_is_read_before_it_is_told_is_stepped_once():

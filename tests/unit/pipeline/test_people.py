@@ -8,7 +8,7 @@ import pytest
 
 from engine.activation import table_files
 from engine.domain.message import Inbound, MessageId
-from engine.pipeline.people import NOBODY, people_of
+from engine.pipeline.people import ANYBODY, NOBODY, people_of
 from engine.site.compile import compile_release, load_site
 
 ROOT = Path(__file__).parents[3]
@@ -51,3 +51,24 @@ def test_a_merge_is_about_the_survivor_and_who_ends(release):
 @pytest.mark.parametrize("text", ["", "no message", MSH.format("XYZ^Z01") + PID.format("A1")])
 def test_what_cannot_be_read_or_nobody_takes_is_about_nobody(release, text):
     assert about(release, text) == NOBODY
+
+
+def siu(case: str, account: str = "") -> str:
+    return MSH.format("SIU^S12") + f"SCH||{case}\r" + PID.format(account)
+
+
+def saved(case: str, account: str) -> str:
+    return MSH.format("CSU^C10") + PID.format(account) + f"CSR|{case}\rOBX|1|XX|U||SCREW\r"
+
+
+def test_usage_comes_after_what_was_told_of_its_case(release):
+    told = about(release, siu("C1"))
+    assert set(about(release, saved("C1", "A1")).named) & set(told.lanes)
+    assert not set(about(release, saved("C2", "A1")).named) & (
+        set(told.lanes) - set(about(release, siu("C2")).lanes)
+    )
+
+
+def test_what_only_names_its_case_may_be_about_anybody(release):
+    found = about(release, saved("C1", ""))
+    assert (found.named, found.lanes) == ((), (ANYBODY,))

@@ -124,6 +124,15 @@ def test_what_billing_is_told_of_an_account_is_kept_and_worth_nothing(billing: B
     assert [(one.number, one.total, one.original) for one in (left, back, merged)] == [
         ("DI-000001", 0, None), ("DC-000001", 0, "D1"), ("AM-000001", 0, None),
     ]  # fmt: skip
+    moved = book(
+        billing,
+        "/account-moves",
+        {"reference": "V1", "account": "A1", "merged_account": "A1", "patient": "M2", "from_patient": "M1"},
+    )
+    visit = book(
+        billing, "/visit-moves", {"reference": "V2", "visit": "N1", "account": "A2", "from_account": "A1"}
+    )
+    assert [(one.number, one.total) for one in (moved, visit)] == [("AV-000001", 0), ("VV-000001", 0)]
     assert merged.tree()["lines"] == [{"line": 1, "code": "A2", "quantity": "1", "value": "0.00"}]
     assert billing.tree() == before
     assert refused(book, billing, "/discharges", {"reference": "D3", "account": "A1"}) == (

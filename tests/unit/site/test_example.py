@@ -108,6 +108,8 @@ FORMS = {
     "/discharges": forms.Discharge,
     "/discharge-cancellations": forms.DischargeCancellation,
     "/account-merges": forms.AccountMerge,
+    "/account-moves": forms.AccountMove,
+    "/visit-moves": forms.VisitMove,
 }
 
 

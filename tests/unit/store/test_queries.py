@@ -43,6 +43,7 @@ GROWS = {
     "proposals",
     "acts",
     "waiting_in_vain",
+    "waiting_for_any_case",
     "late_effects",
     "accounts_of_type",
 }

@@ -82,6 +82,16 @@ WHERE type = ?1 AND received_us >= ?2 AND account IS NOT NULL GROUP BY account O
 SELECT 1 FROM message m JOIN line l ON l.message_id = m.id
 WHERE m.account IN carray(?1) AND l.channel = ?2 LIMIT 1
 
+-- name: cases_told
+-- Cases of which one of these events was told, as of then or later.
+SELECT DISTINCT key FROM fact
+WHERE kind = 'case' AND at_us >= ?1 AND json_extract(CAST(value AS TEXT), '$.event') IN carray(?2)
+
+-- name: effects_of_cases
+SELECT f.key, l.id, l.channel, l.message_id, e.id FROM line_find f JOIN line l ON l.id = f.line_id
+JOIN effect e ON e.message_id = l.message_id AND e.line_id = l.id AND e.action = 1 AND e.state IN (1, 2, 5)
+WHERE f.key IN carray(?) ORDER BY e.id
+
 -- name: held_extent
 SELECT count(DISTINCT message_id), coalesce(max(message_id), 0) FROM held
 WHERE NOT refused AND (?1 IS NULL OR owner = ?1) AND (?2 IS NULL OR cause = ?2)

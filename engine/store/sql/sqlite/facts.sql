@@ -5,8 +5,8 @@ SELECT k.value, (SELECT f.value FROM fact f WHERE f.kind = ?1 AND f.key = k.valu
                  ORDER BY f.at_us DESC, f.message_id DESC LIMIT 1)
 FROM carray(?2) k
 
--- name: told_of_encounters
-SELECT key, at_us, value FROM fact WHERE kind = 'encounter' AND key IN carray(?)
+-- name: told_of
+SELECT key, at_us, value FROM fact WHERE kind = ? AND key IN carray(?)
 
 -- name: any_alias
 SELECT 1 FROM fact WHERE kind = 'alias' LIMIT 1
@@ -55,7 +55,8 @@ WHERE reverses IN carray(?) AND owns = 1 AND state IN (1, 2, 5) ORDER BY id
 -- name: posted_for_account
 SELECT e.id FROM message m JOIN effect e ON e.message_id = m.id
 WHERE m.account = ? AND e.action = 1 AND e.owns = 1 AND e.state = 1
-    AND m.type NOT IN ('ADT^A18', 'ADT^A34', 'ADT^A35', 'ADT^A36', 'ADT^A40', 'ADT^A41', 'ADT^A42', 'ADT^A50')  -- merges
+    AND m.type NOT IN ('ADT^A18', 'ADT^A34', 'ADT^A35', 'ADT^A36', 'ADT^A40', 'ADT^A41', 'ADT^A42', 'ADT^A50',
+                       'ADT^A43', 'ADT^A44', 'ADT^A45')  -- merges and moves
 
 -- name: stays_to_decide
 SELECT id FROM message WHERE account = ? AND state = 3 AND NOT EXISTS (SELECT 1 FROM line WHERE line.message_id = message.id)

@@ -57,5 +57,14 @@ SELECT DISTINCT r.message_id FROM effect r JOIN effect e ON e.id = r.reverses LE
 WHERE r.state IN (2, 5) AND r.reverses IS NOT NULL AND r.state = 5 AND (d.id IS NULL OR d.state IN (2, 4, 5, 6))
 ORDER BY 1
 
+-- name: waiting_for_cases
+-- Lines that are held for want of what their case would tell.
+SELECT DISTINCT e.message_id FROM carray(?) k JOIN line_find f ON f.key = k.value JOIN line l ON l.id = f.line_id
+JOIN effect e ON e.message_id = l.message_id AND e.line_id = l.id AND e.held_us IS NOT NULL AND e.cause LIKE 'case not known yet%'
+ORDER BY 1
+
+-- name: waiting_for_any_case
+SELECT DISTINCT message_id FROM effect WHERE held_us IS NOT NULL AND cause LIKE 'case not known yet%' ORDER BY 1
+
 -- name: payload
 SELECT c.body FROM delivery d JOIN content c ON c.id = d.content_id WHERE d.id = ?

@@ -121,4 +121,6 @@ WHERE id IN carray(?2) AND state IN (2, 5) AND delivery_id IS NULL
 SELECT DISTINCT message_id FROM effect WHERE id IN carray(?)
 
 -- name: restep_message
-UPDATE message SET record_id = coalesce(?, record_id), edition_id = ?, stepped_us = ? WHERE id = ?
+-- Whose it is may be known only by now.
+UPDATE message SET record_id = coalesce(?, record_id), edition_id = ?, stepped_us = ?, account = coalesce(account, ?),
+                   patient = coalesce(patient, ?) WHERE id = ?
