@@ -92,11 +92,11 @@ def test_python_hl7_reads_the_same_of_what_is_generated_but_for_what_is_known(
 
 
 @FEW
-@given(HEADERS, st.lists(SEGMENTS, min_size=1, max_size=3))
+@given(MARKS, HEADERS, st.lists(SEGMENTS, min_size=1, max_size=3))
 def test_hl7apy_reads_the_same_of_what_is_generated_but_for_what_is_known(
-    header: tuple[str, ...], segments: list[Any]
+    marks: tuple[str, ...], header: tuple[str, ...], segments: list[Any]
 ) -> None:
-    text = written(USUAL, header, segments)
+    text = written(marks, header, segments)
     message = Message.parse(text.encode())
     leaves, unplaced = leaves_of_hl7apy(text)
     for place in neighbours(leaves):
@@ -105,7 +105,7 @@ def test_hl7apy_reads_the_same_of_what_is_generated_but_for_what_is_known(
         value = our_value(message, place)
         said = '""' if value is NULL else value or ""
         assert said == (leaves.get(place, "") if leaves.get(place, "").strip() else "") or explained(
-            HL7APY, message, place, USUAL
+            HL7APY, message, place, marks
         ), place
 
 
