@@ -22,9 +22,11 @@ from engine.errors import Bug, MessageError, StoreUnavailable, SutureError
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import Edition, Editions
 from engine.pipeline.inbox import Inbox, Taken
+from engine.pipeline.mastering import put_in
 from engine.pipeline.people import people_of
 from engine.pipeline.reading import Read, further_needs, read_message
 from engine.pipeline.step import step
+from engine.pipeline.tabling import Made, is_master, joined
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -79,6 +81,11 @@ class Prepared(NamedTuple):
     @property
     def needs(self) -> FactKeys:
         return self.read.needs if self.read else FactKeys()
+
+    @property
+    def master(self) -> bool:
+        """Whether it changes tables: then it is stepped by itself."""
+        return self.failed is None and self.read is not None and is_master(self.read)
 
     def touches(self) -> set[bytes]:
         """Every key that its step may write."""
@@ -174,6 +181,11 @@ class Stepper:
         waiting = deque(prepared)
         while waiting:
             await self._route(independent(waiting), taken.late)
+            if self.edition is not active:  # a master changed tables: what comes behind it is read with these
+                active = self.edition
+                waiting = deque([
+                    self._prepare(one.inbound, older.get(one.inbound.edition or 0, active)) for one in waiting
+                ])  # fmt: skip
 
     async def _those_who_may(self, batch: Sequence[Prepared]) -> list[Prepared]:
         """Nobody overtakes who goes by several numbers, or who takes back what may still wait."""
@@ -193,7 +205,10 @@ class Stepper:
         if isinstance(edition, str):
             return Prepared(inbound, self.edition, None, Stepped(MessageState.HELD, edition))
         try:
-            return Prepared(inbound, edition, read_message(edition.release, self._digester, inbound))
+            read = read_message(edition.release, self._digester, inbound)
+            if is_master(read) and edition is not self.edition:  # there are no other tables to put it in
+                return self._prepare(inbound, self.edition)
+            return Prepared(inbound, edition, read)
         except MessageError as error:
             held = Stepped(MessageState.HELD, f"{error.code} {error.what}")
             return Prepared(inbound, edition, None, held)
@@ -208,6 +223,9 @@ class Stepper:
                 return
             facts = await gather(self._reader, self._digester, batch)
             stepped = await in_slices(self._stepped, list(zip(batch, facts, strict=True)))
+            made = await self._tabled(batch[0]) if batch[0].master else None
+            if made is not None:
+                stepped = [joined(stepped[0], made.stepped)]
             routed = self._routed(batch, stepped, late)
             try:
                 answers = await self._writer.submit(routed)
@@ -221,6 +239,8 @@ class Stepper:
             lost = []
             for prepared, change, answer in zip(batch, routed, answers, strict=True):
                 if isinstance(answer, RoutedAs):
+                    if answer.edition is not None and made is not None and made.release is not None:
+                        self.edition = Edition(answer.edition, made.release)
                     self._hand_on(change, answer)
                     self._observer.stepped(prepared.inbound, change.stepped)
                 elif isinstance(answer, Conflict):
@@ -243,6 +263,17 @@ class Stepper:
             held = Stepped(MessageState.HELD, "BUG001 its step could not be kept")
             await self._route((prepared._replace(failed=held),), late)
 
+    async def _tabled(self, prepared: Prepared) -> Made:
+        """What a master makes of the tables in force."""
+        assert prepared.read is not None
+        try:
+            return await put_in(self._reader, self._digester, self.edition, prepared.read)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            self._observer.failed(prepared.inbound, error)
+            return Made(Stepped(MessageState.HELD, "BUG001 the step failed"), None)
+
     def _routed(self, batch: Sequence[Prepared], stepped: Sequence[Stepped], late: bool) -> list[Routed]:
         """The changes of a batch, with the state that each document's delivery is born in."""
         now_us = self._clock.now_us()
@@ -257,7 +288,7 @@ class Stepper:
                     tuple(self._born(document) for document in one.documents),
                     prepared.edition.id,
                     now_us,
-                    supersedes=prepared.inbound.replays if one.effects else None,
+                    supersedes=prepared.inbound.replays if one.effects or prepared.master else None,
                     to=prepared.inbound.to,
                 )
             )
@@ -353,11 +384,14 @@ def _stay(account: bytes) -> bytes:
 
 
 def independent(waiting: deque[Prepared]) -> list[Prepared]:
-    """Takes messages from the left of `waiting` until one needs what another before it is about to write."""
+    """Takes messages from the left of `waiting` until one needs what another before it is about to write; a master
+    alone."""
     together: list[Prepared] = []
     written: set[bytes] = set()
     while waiting:
         needs = waiting[0].needs
+        if together and (waiting[0].master or together[0].master):
+            break
         if written and not written.isdisjoint(
             (
                 *needs.encounters,

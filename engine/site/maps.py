@@ -100,6 +100,7 @@ def table_spec(source: Source[TableFile]) -> TableSpec:
         ranges={name: ColumnType(kind) for name, kind in model.ranges.items()},
         many=tuple(model.many or ()),
         second_person=model.approval == "second person",
+        most_gone=model.most_gone,
     )
 
 
@@ -165,7 +166,8 @@ def _layout(model: ReadFile) -> Layout | None:
     for name, text in rows.columns.items():
         span = _SPAN.fullmatch(text) if fixed else None
         columns[name] = (int(span[1]), int(span[2] or span[1])) if span else text
-    return Layout(model.read[0], columns, tuple(rows.together), rows.separator, rows.skip)
+    whole = Kind(model.makes) is Kind.MASTER
+    return Layout(model.read[0], columns, tuple(rows.together), rows.separator, rows.skip, whole)
 
 
 def _snapshot_faults(source: Source[ReadFile]) -> Iterable[Fault]:
@@ -206,7 +208,9 @@ def _of_a_person(path: HL7Path | FhirPlace) -> bool:
 
 
 def private_extras(model: ReadFile) -> frozenset[str]:
-    """The extra fields of a read map that tell of a patient."""
+    """The extra fields of a read map that tell of a patient; a master tells of none."""
+    if Kind(model.makes) is Kind.MASTER:
+        return frozenset()
     return frozenset(
         name for name, extra in model.extra.items() if not isinstance(extra, ExtraFile) or extra.patient_data
     )
