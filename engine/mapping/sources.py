@@ -176,9 +176,11 @@ class Checker:
             if not _TRIGGER.fullmatch(trigger):
                 self.fault(("read",), "MAP042", f"'{trigger}' is no message type", "write DFT^P03")
         each = self.spec.each
-        if each is not None and not (_SEGMENT.fullmatch(each) and is_segment(each)):
-            mend = _nearest_segment(each) or "write FT1"
-            self.fault(("each",), "MAP043", f"'{each}' is no segment", mend)
+        named = each.split(" in ", 1) if each is not None else []
+        for name in named:
+            if not (_SEGMENT.fullmatch(name) and is_segment(name)):
+                mend = _nearest_segment(name) or "write FT1, or PKG in MFE"
+                self.fault(("each",), "MAP043", f"'{name}' is no segment", mend)
 
     def _check_rows(self, rows: Layout | None) -> None:
         if len(self.spec.triggers) != 1 or not TYPE.fullmatch(self.spec.triggers[0]):

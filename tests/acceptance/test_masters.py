@@ -1,4 +1,4 @@
-"""Masters told to the real process: tables change, what waited for them is posted, also when it is killed in between."""
+"""Masters told to the real process: tables change, what waited for them is posted, also when it is killed."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def test_an_item_that_the_materials_system_tells_lets_the_charge_go_that_waited_
     (answer,) = supply.send("masters", sample("mfn-m16-update.hl7"))
     assert code_of(answer) == "AA"
     assert b"|MFK^M16^MFK_M01|" in answer
-    assert [line.split(b"|")[4] for line in answer.split(b"\r") if line.startswith(b"MFA")] == [b"^stored"] * 3
+    assert [line.split(b"|")[4] for line in answer.split(b"\r") if line.startswith(b"MFA")] == [
+        b"^stored"
+    ] * 3
     supply.send("masters", sample("mfn-m04-prices.hl7"))
     assert supply.stepped(3) == {"held": 1, "routed": 2}
     shown = supply.ask("show", "2").stdout

@@ -103,7 +103,8 @@ class ReadFile(Model):
         "Kind of event.", example="supply-usage"
     )
     each: Text | None = setting(
-        "Segment that begins a line, `row` of rows in files; left out: the message is one event without lines. "
+        "Segment that begins a line, or `PKG in MFE` where it repeats within another; `row` of rows in files. Left "
+        "out: the message is one event without lines. "
         "Of FHIR: a FHIRPath that chooses the lines of a resource; left out: the resource is one.",
         example="FT1",
         default=None,
