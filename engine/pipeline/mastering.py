@@ -29,7 +29,7 @@ async def put_in(
     site = unpack_site(kept.files)
 
     def compiled(csvs: dict[str, bytes]) -> Release:
-        return compile_release(site, {**kept.tables, **csvs})
+        return compile_release(site, {**kept.tables, **csvs}, edition.release.tables)
 
     def made() -> Made:
         return tabled(edition.release, digester, read, compiled, only=only, shrinks=shrinks)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from engine.clock import Clock
@@ -33,6 +33,9 @@ R = TypeVar("R")
 
 SLICE = 8
 """Messages worked on before the loop has its turn: two milliseconds."""
+
+LARGE = 256 * 1024
+"""Bytes of a message that is read beside the loop: a file of a master."""
 
 TRIES = 20
 """Times that a message which lost a key, or whose original moved on, is stepped again before it is held."""
@@ -173,9 +176,7 @@ class Stepper:
     async def _step(self, taken: Taken) -> None:
         active = self.edition
         older = await self._editions.wanted_by(taken.batch, active)
-        prepared = await in_slices(
-            lambda inbound: self._prepare(inbound, older.get(inbound.edition or 0, active)), taken.batch
-        )
+        prepared = await self._read(taken.batch, older, active)
         if taken.overtaking:
             prepared = await self._those_who_may(prepared)
         waiting = deque(prepared)
@@ -183,9 +184,22 @@ class Stepper:
             await self._route(independent(waiting), taken.late)
             if self.edition is not active:  # a master changed tables: what comes behind it is read with these
                 active = self.edition
-                waiting = deque([
-                    self._prepare(one.inbound, older.get(one.inbound.edition or 0, active)) for one in waiting
-                ])  # fmt: skip
+                waiting = deque(await self._read([one.inbound for one in waiting], older, active))
+
+    async def _read(
+        self, batch: Sequence[Inbound], older: Mapping[int, Edition | str], active: Edition
+    ) -> list[Prepared]:
+        """Large ones on a thread, so that whoever sends live has a turn."""
+        prepared = []
+        for index, inbound in enumerate(batch, 1):
+            edition = older.get(inbound.edition or 0, active)
+            if len(inbound.raw) > LARGE:
+                prepared.append(await asyncio.to_thread(self._prepare, inbound, edition))
+                continue
+            prepared.append(self._prepare(inbound, edition))
+            if not index % SLICE:
+                await asyncio.sleep(0)
+        return prepared
 
     async def _those_who_may(self, batch: Sequence[Prepared]) -> list[Prepared]:
         """Nobody overtakes who goes by several numbers, or who takes back what may still wait."""

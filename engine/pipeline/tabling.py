@@ -37,6 +37,8 @@ CHANGES = ("MAD", "MUP", "MDL", "MDC", "MAC")
 """HL7 table 0180, as far as it tells of records."""
 
 SAME = "the tables say so already"
+"""Of a record that changes nothing: it is not kept as a line, a file that is told daily has mostly such."""
+
 _LINE = re.compile(r"(?:.*/)?([a-z][a-z0-9-]*)\.csv:([0-9]+):[0-9]+")
 
 
@@ -284,19 +286,15 @@ class _Desk:
         amends = () if held else tuple(self._amendments(attempt))
         states = {line.state for line in lines}
         if LineState.KEPT in states:
-            state, reason = (
-                MessageState.ROUTED,
-                "; ".join(
-                    f"{one.table}: {one.why}" + (", proposed" if one.proposed else "") for one in amends
-                ),
-            )
+            told = [f"{one.table}: {one.why}" + (", proposed" if one.proposed else "") for one in amends]
+            state, reason = MessageState.ROUTED, "; ".join(told)
         elif LineState.HELD in states:
             state, reason = (
                 MessageState.HELD,
                 next(one.reason for one in lines if one.state is LineState.HELD),
             )
         else:
-            state, reason = MessageState.FILTERED, next((line.reason for line in lines), "no records")
+            state, reason = MessageState.FILTERED, next((line.reason for line in lines), SAME)
         return Stepped(state, reason, tuple(lines), amends=amends)
 
     def _amendments(self, attempt: Mapping[str, Amended]) -> Iterator[Amendment]:
@@ -319,6 +317,8 @@ class _Desk:
             if self._only is not None and place not in self._only:
                 continue
             state, reason = self._standing(part, place, held)
+            if reason == SAME:
+                continue
             body = digester.digest("body", *(f"{name}={text}" for name, text in sent.get(number, ())))
             key = digester.digest("record", channel.name, str(self._read.inbound.id), str(number))
             yield LineRow(

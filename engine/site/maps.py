@@ -69,11 +69,14 @@ class Maps:
     faults: list[Fault] = field(default_factory=list)
 
 
-def compile_maps(site: Site, sources: Sources, table_csv: Mapping[str, bytes]) -> Maps:
-    """Everything under `mappings/`. `table_csv`: table → rows to use in place of its file's."""
+def compile_maps(
+    site: Site, sources: Sources, table_csv: Mapping[str, bytes], known: Mapping[str, Table]
+) -> Maps:
+    """Everything under `mappings/`. `table_csv`: table → rows to use in place of its file's. `known`: tables that were
+    compiled before."""
     maps = Maps()
     for table in sources.tables.sources.values():
-        _compile_table(maps, site, table, table_csv)
+        _compile_table(maps, site, table, table_csv, known.get(table.name))
     for read in sources.reads.sources.values():
         _compile_read(maps, sources, read)
     for write in sources.writes.sources.values():
@@ -104,7 +107,13 @@ def table_spec(source: Source[TableFile]) -> TableSpec:
     )
 
 
-def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv: Mapping[str, bytes]) -> None:
+def _compile_table(
+    maps: Maps,
+    site: Site,
+    source: Source[TableFile],
+    table_csv: Mapping[str, bytes],
+    known: Table | None,
+) -> None:
     spec = table_spec(source)
     maps.specs[source.name] = spec
     declared = spec_faults(spec)
@@ -118,7 +127,9 @@ def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv:
         maps.faults.append(source.fault(("table",), "SIT005", "the table has no CSV file", mend))
     elif not declared:
         try:
-            maps.tables[source.name] = table = Table.compile(spec, rows, file)
+            same = known is not None and known.spec == spec and known.csv == rows
+            table = known if known is not None and same else Table.compile(spec, rows, file)
+            maps.tables[source.name] = table
             maps.faults += table.warnings
         except SiteError as error:
             maps.faults += error.faults
