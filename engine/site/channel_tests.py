@@ -65,7 +65,7 @@ class _Reader:
         for name in model.rows:
             if name not in (kept := self._source.model.tables):
                 what, mend = f"the channel keeps no table '{name}'", did_you_mean(name, kept)
-                self._fault((*path, "rows", name), "SIT023", what, mend)
+                self.faults.append(self._source.fault((*path, "rows", name), "SIT023", what, mend, key=True))
         for here, name in named:
             if name not in effects:
                 self._fault(here, "SIT025", f"there is no effect '{name}'", did_you_mean(name, effects))
