@@ -66,38 +66,37 @@ def tabled(
     """`only`: with a release, the records that are held; all others are left as they stand. `shrinks`: a person lets
     many rows end."""
     desk = _Desk(release, read, only, shrinks)
-    made = None
     while True:
         attempt = desk.attempt()
         if attempt is None:
             continue
-        guarded = desk.guarded(attempt)
-        if guarded:
-            return Made(desk.told(digester, attempt, held=guarded), None)
-        csvs = {table: one.csv for table, one in attempt.items() if one.csv != release.tables[table].csv}
-        if not csvs:
-            break
+        why = desk.guarded(attempt)
         try:
-            made = compiled(csvs)
-            break
+            if not why:
+                return Made(desk.told(digester, attempt), _compiled(release, compiled, attempt))
         except SiteError as error:
-            unplaced = desk.take_out(error, attempt)
-            if unplaced:
-                return Made(desk.told(digester, attempt, held=unplaced), None)
-    stepped = desk.told(digester, attempt)
-    at_once = any(not one.proposed for one in stepped.amends)
-    if made is not None and any(one.proposed for one in stepped.amends):
-        now = {one.table: one.csv for one in stepped.amends if not one.proposed}
-        made = compiled(now) if now else None
-    return Made(stepped, made if at_once else None)
+            why = desk.take_out(error, attempt)
+        if why:
+            return Made(desk.told(digester, attempt, held=why), None)
+
+
+def _compiled(release: Release, compiled: Compile, attempt: Mapping[str, Amended]) -> Release | None:
+    """With what is in force at once; what is proposed must fit, too."""
+    others = {table: one.csv for table, one in attempt.items() if one.csv != release.tables[table].csv}
+    at_once = {table: csv for table, csv in others.items() if not release.tables[table].spec.second_person}
+    if len(at_once) < len(others):
+        compiled(others)
+    return compiled(at_once) if at_once else None
 
 
 class _Told(NamedTuple):
-    """One record of one table. `keep`: what the channel says of it."""
+    """One record of one table. `keep`: what the channel says of it. `goes`: it is one for the table; any other is named
+    all the same."""
 
     place: Place
     keep: Keep
     record: Record
+    goes: bool
 
 
 @dataclass(slots=True)
@@ -131,42 +130,42 @@ class _Desk:
         part.whole = part.whole or line.fields.get("whole") is True
         try:
             because = self._skipped(part, line)
-            told = list(self._records(part, line))
+            told = list(self._records(part, line, place))
         except EvaluationFault as fault:
             self._held[place] = f"{fault.code} {fault.what}"
             part.loose.add(line.number)
             return
-        part.told += [_Told(place, keep, record) for keep, record in told]
-        if any(place_of(self._spec(keep.table), record.cells) is None for keep, record in told):
-            part.loose.add(line.number)
-        if because is not None:
-            part.filtered[line.number] = because
+        part.told += told
+        told = [one for one in told if one.goes]
+        if because is not None or not told:
+            part.filtered[line.number] = because or "no table keeps it"
             return
+        if any(place_of(self._spec(one.keep.table), one.record.cells) is None for one in told):
+            part.loose.add(line.number)
         change = line.fields.get("change") or "MUP"
         if line.faults:
             code, where, what, _ = line.faults[0]
             self._held[place] = f"{code} {what} at {where}"
         elif change not in CHANGES:
             self._held[place] = "MFN001 its change is none of HL7 table 0180: MAD, MUP, MDL, MDC, MAC"
-        for keep, record in told:
-            why = unfit(self._spec(keep.table), record)
+        for one in told:
+            why = unfit(self._spec(one.keep.table), one.record)
             if why is not None:
-                self._held.setdefault(place, f"{why.code} {self._named(keep, record)}: {why.what}")
-        if not told:
-            part.filtered[line.number] = "no table keeps it"
+                self._held.setdefault(place, f"{why.code} {self._named(one)}: {why.what}")
 
     def _skipped(self, part: _Part, line: Line) -> str | None:
         names = self._names(part, line)
         return next((skip.because for skip in part.read.channel.skips if truth(skip.when(names))), None)
 
-    def _records(self, part: _Part, line: Line) -> Iterator[tuple[Keep, Record]]:
+    def _records(self, part: _Part, line: Line, place: Place) -> Iterator[_Told]:
         names, fields = self._names(part, line), line.fields
         said = fields.get("effective_on")
         on = said if isinstance(said, date) else None
         for keep in part.read.channel.keeps:
-            if keep.when is None or truth(keep.when(names)):
-                cells = {column: _cell(value(names)) for column, value in keep.row.items()}
-                yield keep, Record(line.number, cells, on, fields.get("ends") is True)
+            goes = keep.when is None or truth(keep.when(names))
+            columns = keep.row if goes else self._place(keep)
+            cells = {column: _cell(keep.row[column](names)) for column in columns}
+            yield _Told(place, keep, Record(line.number, cells, on, fields.get("ends") is True), goes)
 
     def _names(self, part: _Part, line: Line) -> dict[str, object]:
         read = self._read
@@ -184,11 +183,15 @@ class _Desk:
     def _spec(self, table: str) -> TableSpec:
         return self._release.tables[table].spec
 
-    def _named(self, keep: Keep, record: Record) -> str:
-        keys = " ".join(
-            f"{name}={record.cells.get(name) or '(missing)'}" for name in self._spec(keep.table).keys
-        )
-        return f"{keep.table}: {keys}"
+    def _place(self, keep: Keep) -> tuple[str, ...]:
+        """Columns by which the table's rows are found."""
+        spec = self._spec(keep.table)
+        return (*spec.keys, *spec.many)
+
+    def _named(self, told: _Told) -> str:
+        cells = told.record.cells
+        keys = (f"{name}={cells.get(name) or '(missing)'}" for name in self._spec(told.keep.table).keys)
+        return f"{told.keep.table}: {' '.join(keys)}"
 
     # Tables ---------------------------------------------------------------------------------------------------
 
@@ -202,7 +205,7 @@ class _Desk:
             for keep in part.read.channel.keeps:
                 spec = self._spec(keep.table)
                 mine = [one for one in part.told if one.keep is keep]
-                put = [one.record for one in mine if self._goes(part, one.place)]
+                put = [one.record for one in mine if one.goes and self._goes(part, one.place)]
                 done = amended(
                     spec,
                     csvs.get(keep.table, self._release.tables[keep.table].csv),
@@ -240,7 +243,7 @@ class _Desk:
         by_number = {one.record.number: one for one in mine}
         for number, why in done.unfit.items():
             one = by_number[number]
-            self._held.setdefault(one.place, f"{why.code} {self._named(keep, one.record)}: {why.what}")
+            self._held.setdefault(one.place, f"{why.code} {self._named(one)}: {why.what}")
         rest = (part.read.channel.name, REST)
         if done.unfit_rest is not None:
             self._held.setdefault(rest, f"{done.unfit_rest.code} {keep.table}: {done.unfit_rest.what}")
@@ -272,7 +275,7 @@ class _Desk:
             number = attempt[found[1]].told_by.get(int(found[2]))
             for one in (told for part in self._parts for told in part.told):
                 if (one.keep.table, one.record.number) == (found[1], number):
-                    cause = f"{fault.code} {self._named(one.keep, one.record)}: {fault.what}"
+                    cause = f"{fault.code} {self._named(one)}: {fault.what}"
                     self._held.setdefault(one.place, cause)
         if len(self._held) > before:
             return ""

@@ -128,7 +128,7 @@ def amended(
             gone = book.end_others(records, rest)
         except _Refused as refused:
             unfit_rest = refused.why
-    out, told_by = book.written()
+    out, told_by = book.written() if new or changed or ended or gone else (csv, {})
     kept = (frozenset(new), frozenset(changed), frozenset(ended))
     return Amended(out, wrong, *kept, gone, unfit_rest, book.valid, told_by)
 

@@ -15,9 +15,10 @@ from engine.domain.changes import Received, Routed
 from engine.domain.message import Inbound, MessageId
 from engine.domain.posting import Amendment, Stepped
 from engine.domain.status import LineState, MessageState
-from engine.errors import Bug
+from engine.errors import Bug, SiteError
 from engine.pipeline.stepper import Stepper
 from engine.site.compile import load_site
+from engine.site.files import Site
 from engine.store.sqlite import SqliteStore
 from tests.unit.pipeline.conftest import RECEIVED, House, Lanes, Told, edited
 
@@ -26,6 +27,8 @@ ITEMS = "mappings/tables/items.yaml"
 
 
 class Masters(House):
+    site: Site
+
     async def mfn(self, *records: str, kind: str = "M16", whole: str = "UPD") -> int:
         """An MFN with these records; its number, stepped."""
         head = f"MSH|^~\\&|MATERIALS|NORTH|S|N|20261120060000||MFN^{kind}|1|P|2.8.2\rMFI|INV||{whole}\r"
@@ -68,7 +71,9 @@ async def house(tmp_path, edits):
     stepper = Stepper(store, store, Lanes(), clock, edition, told)
     await stepper.start()
     await stepper.idle()
-    yield Masters(store, stepper, told)
+    found = Masters(store, stepper, told)
+    found.site = edited(site, edits)
+    yield found
     await stepper.stop()
     await store.stop()
     assert told.failures == []
@@ -174,9 +179,7 @@ async def test_a_table_that_asks_a_second_person_gets_a_proposal(house: Masters)
     assert await house.rows("units", "1001424,")
     told = {(one.name, one.proposed, one.number) for one in await house.store.tables_of(MessageId(number))}
     assert told == {("items", True, 1), ("units", False, 2)}
-    curator = Curator(
-        house.store, house.stepper, house.clock, lambda: load_site(EXAMPLE, "demo"), house.release
-    )
+    curator = Curator(house.store, house.stepper, house.clock, lambda: house.site, house.release)
     answer = await curator.approve_table(actor="ann", table="items", proposal=1)
     assert (answer["added"], answer["version"]) == (1, 2)
     assert await house.rows("items", ",1001424,")
@@ -218,6 +221,16 @@ async def test_a_whole_file_with_a_record_that_cannot_be_told_ends_nothing(house
     assert (await house.rows("items", f",{codes[-1]},"))[0].endswith(",,")
 
 
+async def test_an_edited_file_that_lacks_what_a_master_told_is_not_put_in_force(house: Masters):
+    await house.mfn(item("1001424"))
+    site = load_site(EXAMPLE, "demo")
+    csv = "mappings/tables/items.csv"
+    with pytest.raises(
+        SiteError, match=r"ACT001 .* lacks 1 rows that were told by a master in the store: .*1001424"
+    ):
+        await activate(house.store, edited(site, {csv: ("Locking plate", "Plate")}), house.clock, "ann")
+
+
 async def test_a_change_that_nobody_knows_is_held(house: Masters):
     number = await house.mfn(item("1001414", change="MXX"))
     assert (await house.lines(number))["item-master", 1][1].startswith("MFN001 ")
@@ -230,3 +243,32 @@ async def test_rows_that_are_no_longer_in_force_are_never_put_back(house: Master
     with pytest.raises(Bug, match="STO031"):
         await house.store.submit((change,))
     assert [view.version for view in await house.store.table_versions("items")] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {
+            ITEMS: ("most_gone: 20", "approval: second person"),
+            "mappings/tables/units.yaml": ("missing:", "refers: {item: items.item}\nmissing:"),
+        }
+    ],
+)
+async def test_what_refers_to_rows_that_wait_for_a_second_person_waits_for_them(house: Masters):
+    number = await house.mfn(item("1001424"))
+    assert (await house.view(number)).reason == "items: 1 new, proposed"
+    state, reason = (await house.lines(number))["item-packages", 1]
+    assert (state, reason[:38]) == (LineState.HELD, "SIT070 units: item=1001424 unit=EA: no")
+    curator = Curator(house.store, house.stepper, house.clock, lambda: house.site, house.release)
+    await curator.approve_table(actor="ann", table="items", proposal=1)
+    await house.releases().ask("ann", "", owner="supply-chain", cause=None, messages=None, as_new=False)
+    assert (await house.lines(number))["item-packages", 1][0] is LineState.KEPT
+    assert await house.rows("units", "1001424,")
+
+
+async def test_a_record_that_is_not_for_a_table_is_named_in_a_whole_file_all_the_same(house: Masters):
+    department = "MFE|MUP|1||OR-NORTH\rLOC|OR-NORTH|Surgery\rLDP|OR-NORTH|||||||||||71000\r"
+    number = await house.mfn(department, kind="M05", whole="REP")
+    assert (await house.view(number)).reason == "locations: 1 ended; cost-centers: 2 ended"
+    assert (await house.rows("locations", "OR-NORTH"))[0].endswith(",,")
+    assert (await house.rows("locations", "CATH-NORTH"))[0].endswith(",2026-11-20")

@@ -160,3 +160,8 @@ def test_whatever_is_told_the_table_holds_together_and_said_again_stays(some):
         assert places <= kept
         places, csv = kept, done.csv
         assert all(row.get(FROM, "") <= row.get(TO, "9") for row in Filed(csv, ()).rows)
+
+
+def test_a_table_that_nothing_changes_stays_byte_for_byte():
+    csv = b"valid_to;code;facility;kind;price;valid_from\n;A;N;drug;2.00;\n"
+    assert amended(SPEC, csv, [told()], NEW, TODAY).csv == csv
