@@ -119,6 +119,7 @@ class _Desk:
         self._parts = [_Part(part) for part in read.reads if part.channel.keeps]
         self._did: dict[Place, list[str]] = {}
         self._ended: dict[str, int] = {}
+        self._left: dict[Place, str] = {}  # rows that a message does not name, and that cannot end
         for part in self._parts:
             for line in part.read.event.lines:
                 self._judge(part, line)
@@ -197,7 +198,7 @@ class _Desk:
 
     def attempt(self) -> dict[str, Amended] | None:
         """Every table with all records that are not held; None when some of them turned out not to fit: again."""
-        self._did, self._ended = {}, {}
+        self._did, self._ended, self._left = {}, {}, {}
         csvs: dict[str, bytes] = {}
         found: dict[str, Amended] = {}
         before = len(self._held)
@@ -246,7 +247,7 @@ class _Desk:
             self._held.setdefault(one.place, f"{why.code} {self._named(one)}: {why.what}")
         rest = (part.read.channel.name, REST)
         if done.unfit_rest is not None:
-            self._held.setdefault(rest, f"{done.unfit_rest.code} {keep.table}: {done.unfit_rest.what}")
+            self._left[rest] = f"{done.unfit_rest.code} {keep.table}: {done.unfit_rest.what}"
         for word, numbers in (("new", done.new), ("changed", done.changed), ("ended", done.ended)):
             for number in numbers:
                 self._did.setdefault(by_number[number].place, []).append(f"{keep.table}: {word}")
@@ -288,7 +289,7 @@ class _Desk:
         lines = [row for part in self._parts for row in self._rows(digester, part, held)]
         amends = () if held else tuple(self._amendments(attempt))
         states = {line.state for line in lines}
-        if LineState.KEPT in states:
+        if LineState.KEPT in states or amends:
             told = [f"{one.table}: {one.why}" + (", proposed" if one.proposed else "") for one in amends]
             state, reason = MessageState.ROUTED, "; ".join(told)
         elif LineState.HELD in states:
@@ -344,8 +345,8 @@ class _Desk:
             return LineState.HELD, self._held[place]
         if place[1] in part.filtered:
             return LineState.FILTERED, part.filtered[place[1]]
-        if held:
-            return LineState.HELD, held
+        if held or place in self._left:
+            return LineState.HELD, held or self._left[place]
         did = self._did.get(place)
         return (LineState.KEPT, ", ".join(did)) if did else (LineState.FILTERED, SAME)
 

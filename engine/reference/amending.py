@@ -122,12 +122,7 @@ def amended(
                 (new if begun else changed).add(record.number)
         except _Refused as refused:
             wrong[record.number] = refused.why
-    gone, unfit_rest = 0, None
-    if rest is not None:
-        try:
-            gone = book.end_others(records, rest)
-        except _Refused as refused:
-            unfit_rest = refused.why
+    gone, unfit_rest = (0, None) if rest is None else book.end_others(records, rest)
     out, told_by = book.written() if new or changed or ended or gone else (csv, {})
     kept = (frozenset(new), frozenset(changed), frozenset(ended))
     return Amended(out, wrong, *kept, gone, unfit_rest, book.valid, told_by)
@@ -202,22 +197,25 @@ class _Book:
         said = {name: text for name, text in record.cells.items() if text is not None}
         return self._end(self._places.get(self._place(said), ()), record.on)
 
-    def end_others(self, records: Iterable[Record], rest: Rest) -> int:
-        """How many rows ended, of those that no record names. A row whose key stands for several is a person's."""
+    def end_others(self, records: Iterable[Record], rest: Rest) -> tuple[int, Unfit | None]:
+        """How many rows ended, of those that no record names, and why another could not. A row whose key stands for
+        several is a person's."""
         named = {self._place(record.cells) for record in records} | set(rest.named)
         at = [self._spec.keys.index(name) for name in rest.within]
         groups = {tuple(place[index] for index in at) for place in named}
-        others = [
-            rows
-            for place, rows in self._places.items()
-            if place not in named
-            and tuple(place[index] for index in at) in groups
-            and ANY not in place[: len(self._spec.keys)]
-            and not self._spec.ranges
-        ]
-        for rows in others:
-            self._last_period(rows, rest.on)
-        return sum(self._end(rows, rest.on) for rows in others)
+        ended, blocked = 0, list[str]()
+        for place, rows in self._places.items():
+            alike = tuple(place[index] for index in at) in groups
+            single = ANY not in place[: len(self._spec.keys)] and not self._spec.ranges
+            if place in named or not alike or not single:
+                continue
+            try:
+                ended += self._end(rows, rest.on)
+            except _Refused as refused:
+                keys = " ".join(f"{name}={cell}" for name, cell in zip(self._spec.keys, place, strict=False))
+                blocked.append(f"{keys}: {refused.why.what}")
+        more = f" (and {len(blocked) - 1} more)" if len(blocked) > 1 else ""
+        return ended, Unfit("MFN006", f"{blocked[0]}{more}") if blocked else None
 
     def _end(self, rows: Sequence[_Row], on: date | None) -> bool:
         """What is said to end on a day is not valid on it; where no day is said, today is the last."""

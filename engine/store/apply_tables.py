@@ -69,5 +69,7 @@ def tabled(batch: Batch, change: Tabled) -> RoutedAs:
     batch.do("restep_message", None, change.edition, change.at_us, message)
     states = {LineState(state) for (state,) in batch.ask("states_of_lines", message)}
     standing = next((to for state, to in _STANDING if state in states), MessageState.FILTERED)
+    if stepped.amends:
+        standing = MessageState.ROUTED
     batch.do("restate_message", standing, stepped.reason, message)
     return RoutedAs((), edition)

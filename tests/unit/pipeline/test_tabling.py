@@ -272,3 +272,18 @@ async def test_a_record_that_is_not_for_a_table_is_named_in_a_whole_file_all_the
     assert (await house.view(number)).reason == "locations: 1 ended; cost-centers: 2 ended"
     assert (await house.rows("locations", "OR-NORTH"))[0].endswith(",,")
     assert (await house.rows("locations", "CATH-NORTH"))[0].endswith(",2026-11-20")
+
+
+async def test_a_row_that_begins_later_is_a_persons_and_the_guard_counts_the_others(house: Masters):
+    codes = [row.split(",")[1] for row in await house.rows("items", "NORTH,")]
+    await house.mfn(item(codes[0], text="Later", on="20270101"))
+    small = await house.view(await house.mfn(item(codes[1]), whole="REP"))
+    assert small.reason.startswith("MFN005 items: 10 of 12 rows would end")
+    number = await house.mfn(*(item(code, text="All") for code in codes[1:-1]), whole="REP")
+    assert (await house.view(number)).state is MessageState.ROUTED
+    state, cause = (await house.lines(number))["item-master", 0]
+    assert state is LineState.HELD
+    assert cause.startswith(
+        f"MFN006 items: facility=NORTH code={codes[0]}: another row of it begins on 2027-01-01"
+    )
+    assert (await house.rows("items", f",{codes[-1]},"))[0].endswith(",2026-11-20")

@@ -119,6 +119,14 @@ def test_what_a_whole_file_does_not_name_ends_among_rows_that_agree_with_it():
     assert everything.rest == 3
 
 
+def test_a_row_that_cannot_end_keeps_no_other_from_ending():
+    csv = b"N,B,1.00,drug,,2026-12-31\nN,B,2.00,drug,2027-01-01,\nN,C,1.00,drug,,\n"
+    done = put(csv, told(), rest=Rest(None, (), set()))
+    assert [line for line in rows(done.csv) if line.endswith("2026-12-01")] == ["N,C,1.00,drug,,2026-12-01"]
+    assert (done.rest, done.unfit_rest.code) == (1, "MFN006")
+    assert done.unfit_rest.what.startswith("facility=N code=B: another row of it begins on 2027-01-01")
+
+
 def test_a_kit_has_a_row_for_each_part():
     kit = TableSpec(
         name="kits",
