@@ -27,6 +27,7 @@ from engine.pipeline.mastering import put_in
 from engine.pipeline.reading import read_message
 from engine.pipeline.step import Decisions, HeldEffect, step
 from engine.pipeline.stepper import Outbox, Prepared, gather, in_slices, independent
+from engine.pipeline.tabling import TOO_MANY
 
 TRIES = 5
 """Times that a step is run again when what it relies on moves on while it is committed."""
@@ -91,7 +92,7 @@ class Releaser:
         reason: str,
         shrinks: bool = False,
     ) -> None:
-        """`shrinks`: masters may end as many rows as they say."""
+        """`shrinks`: masters that are held for it may end as many rows as they say."""
         self._shrinks = shrinks
         self._reader = reader
         self._writer = writer
@@ -159,8 +160,8 @@ class Releaser:
     async def _put_in(self, inbound: Inbound) -> Tally:
         """The records of a master that are held; all of it, where it was held before it was stepped."""
         lines = await self._reader.lines(inbound.id)
-        held = {(line.channel, line.number) for line in lines if line.state is LineState.HELD and line.owner}
-        if lines and not held:
+        records = [line for line in lines if line.state is LineState.HELD and line.owner]
+        if lines and not records:
             return NOTHING
         read = read_message(self.edition.release, self._digester, inbound)
         made = await put_in(
@@ -168,8 +169,8 @@ class Releaser:
             self._digester,
             self.edition,
             read,
-            only=held if lines else None,
-            shrinks=self._shrinks,
+            only={(line.channel, line.number) for line in records} if lines else None,
+            shrinks=self._shrinks and any(line.reason.startswith(TOO_MANY) for line in records),
         )
         now_us, told = self._clock.now_us(), made.stepped
         change = (

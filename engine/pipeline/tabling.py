@@ -36,6 +36,9 @@ REST = 0
 CHANGES = ("MAD", "MUP", "MDL", "MDC", "MAC")
 """HL7 table 0180, as far as it tells of records."""
 
+TOO_MANY = "MFN005"
+"""Why a master that would end many rows is held whole."""
+
 SAME = "the tables say so already"
 """Of a record that changes nothing: it is not kept as a line, a file that is told daily has mostly such."""
 
@@ -260,7 +263,7 @@ class _Desk:
         for table, done in attempt.items():
             if not self._shrinks and too_many_gone(done.gone, done.valid, self._spec(table).most_gone):
                 return (
-                    f"MFN005 {table}: {done.gone} of {done.valid} rows would end; `suture release` lets them, "
+                    f"{TOO_MANY} {table}: {done.gone} of {done.valid} rows would end; `suture release` lets them, "
                     "`suture drop` does not"
                 )
         return ""

@@ -287,3 +287,18 @@ async def test_a_row_that_begins_later_is_a_persons_and_the_guard_counts_the_oth
         f"MFN006 items: facility=NORTH code={codes[0]}: another row of it begins on 2027-01-01"
     )
     assert (await house.rows("items", f",{codes[-1]},"))[0].endswith(",2026-11-20")
+
+
+async def test_a_master_that_a_person_releases_before_it_was_stepped_meets_the_guard_all_the_same(
+    house: Masters,
+):
+    text = f"MSH|^~\\&|M|NORTH|S|N|20261120060000||MFN^M16|1|P|2.8.2\rMFI|INV||REP\r{item('1001414')}"
+    held = Received(
+        "masters", RECEIVED, "MFN^M16", "1", text.encode(), None, MessageState.HELD, "FIL006 counts", "", None
+    )
+    (kept,) = await house.store.submit((held,))
+    await house.releases().ask("ann", "ok", owner=None, cause=None, messages=[kept.id], as_new=False)
+    view = await house.view(kept.id)
+    assert (view.state, view.reason[:6]) == (MessageState.HELD, "MFN005")
+    await house.releases().ask("ann", "seen", owner=None, cause=None, messages=[kept.id], as_new=False)
+    assert (await house.view(kept.id)).state is MessageState.ROUTED
