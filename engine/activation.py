@@ -18,20 +18,17 @@ from engine.domain.views import TableVersionView
 from engine.errors import Bug, Fault, SiteError, UsageError
 from engine.pipeline import trial
 from engine.pipeline.editions import Edition, Editions, kept_edition
-from engine.reference.difference import Filed, new_rows, row_difference
+from engine.reference.difference import Filed, new_rows, row_difference, too_many_gone
 from engine.reference.sheet import Sheet
 from engine.site.compile import compile_release, compile_tests, unpack_site
 from engine.site.files import Site
 from engine.site.release import Release
 
 TABLES = "mappings/tables/"
-MANY_ROWS = 10
-"""Of fewer, most may go without a word."""
-
 SHOWN = 5
 """Rows that a fault names."""
 
-_HOW = {"worklist": "added by hand", "import": "imported"}
+_HOW = {"worklist": "added by hand", "import": "imported", "master": "told by a master"}
 
 
 ROLLBACK = "rollback"
@@ -239,13 +236,14 @@ def _failed_tests(site: Site, now: datetime) -> list[Fault]:
 
 
 async def _shrunk(reader: Reader, release: Release, changed: Mapping[str, bytes]) -> list[Fault]:
-    """Tables whose files lost most of their rows: cut off while they were saved or copied, more often than meant."""
+    """Tables whose files lost more of their rows than they may: cut off while they were saved or copied, more often
+    than meant."""
     latest, faults = await _in_force(reader), []
     for name in sorted(changed.keys() & latest.keys()):
         before = await _csv(reader, name, latest[name].version)
         gone = len(row_difference(before, changed[name], release.tables[name].spec.keys).gone)
         rows = len(Sheet(before, name).records)
-        if rows >= MANY_ROWS and gone * 2 > rows:
+        if too_many_gone(gone, rows, release.tables[name].spec.most_gone):
             what = f"the file lacks {gone} of the {rows} rows that table {name} has in the store"
             mend = "mend the file, or say `suture reload --shrinks` when they are to go"
             faults.append(Fault(f"{TABLES}{name}.csv:1:1", "ACT002", what, mend))

@@ -48,6 +48,23 @@ MISTAKES = [
         DFT, "patient: PID-3[type=MR].1", "patient: PDI-3[type=MR].1", "MAP048", "PDI-3", "did you mean 'PID'"
     ),
     Mistake(DFT, "each: FT1", "each: TF1", "MAP043", "each: TF1", "did you mean 'FT1'"),
+    Mistake(
+        VENDS,
+        "\ntranslate:",
+        "\ntables: {locations: {row: {facility: facility, place: station, location: station}}}\ntranslate:",
+        "SIT099",
+        "tables:",
+        "makes: master",
+    ),
+    Mistake(
+        VENDS,
+        "\ntranslate:",
+        "\ntables: {cost-centers: {row: {facility: facility, department: department}}}\ntranslate:",
+        "SIT100",
+        "row:",
+        "new_rows",
+        also="SIT099",
+    ),
     # YAML itself
     Mistake(
         SITE,

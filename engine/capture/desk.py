@@ -66,6 +66,9 @@ def check_taken(desk: Desk, view: MessageView) -> None:
     if desk.channel.reader.rows is not None:
         mend = "write a file with made-up rows, and name it in `given`"
         raise UsageError("CAP012", "rows of files are not captured", mend)
+    if desk.channel.keeps:
+        mend = f"it tells of no patient: save it with `suture show {view.id} --raw`, and name it in `given`"
+        raise UsageError("CAP013", "masters are not captured", mend)
     takers = [one.name for one in desk.release.channels_for(view.feed, view.type)]
     if desk.channel.name not in takers:
         mend = (

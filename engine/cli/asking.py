@@ -115,6 +115,7 @@ async def _story(reader: Any, number: MessageId) -> dict[str, Any]:
     return {
         "message": {**view._asdict(), "state": view.state.word, "received": when(view.received_us)},
         "file": place._asdict() if (place := await reader.file_of(number)) else None,
+        "tables": [table._asdict() for table in await reader.tables_of(number)],
         "lines": [{**line._asdict(), "state": line.state.word} for line in await reader.lines(number)],
         "effects": [
             {**effect._asdict(), "state": effect.state.word, "action": effect.action.name.lower(),
@@ -145,7 +146,14 @@ def _story_lines(story: dict[str, Any]) -> Iterator[str]:
     )
     if (place := story["file"]) is not None:
         yield f"  {place['place']} of {place['messages']} in file {place['file']}, {place['name']}"
+    for table in story["tables"]:
+        how = f"proposal {table['number']}" if table["proposed"] else f"version {table['number']}"
+        waits = ", waits for a second person: see `suture tables pending`" if table["proposed"] else ""
+        yield f"  table {table['name']}: {how}, {table['why']}{waits}"
     for line in story["lines"]:
+        if line["owner"]:
+            yield f"  {_record_line(line)}"
+            continue
         stated = "unpriced" if line["stated"] is None else f"{line['stated']} {line['currency']}"
         credit = " credit" if line["credit"] else ""
         where = f"line {line['number']} in {line['channel']}"
@@ -167,6 +175,13 @@ def _story_lines(story: dict[str, Any]) -> Iterator[str]:
             f"  posted for this stay: message {one['message']} line {one['line']}, {one['effect']} at "
             f"{one['destination']}: {one['fate']}, {one['remaining']} of {one['quantity']} not taken back{money}"
         )
+
+
+def _record_line(line: dict[str, Any]) -> str:
+    """A record of a master; the number 0 stands for all that it does not name."""
+    which = f"record {line['number']}" if line["number"] else "rows that it does not name"
+    waits = f" for {line['owner']}" if line["state"] == "held" else ""
+    return f"{which} in {line['channel']}: {line['state']}{waits}: {line['reason']}"
 
 
 def _effect_line(effect: dict[str, Any]) -> str:

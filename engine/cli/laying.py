@@ -38,6 +38,9 @@ EXAMPLES = {
     "fhir-resources": Example(
         (), "supplies, charges and stays come as FHIR; updates put right what was posted"
     ),
+    "item-master": Example(
+        (), "items, charges, locations, staff and cost centers come from their own systems, as dated tables"
+    ),
     "blank": Example((), "a door, a far end, and no channel: where the tutorial begins"),
 }
 
@@ -71,7 +74,7 @@ def init(folder: Path, name: str | None) -> None:
             (folder / part).mkdir(parents=True)
         click.echo(f"A blank site is in {folder}. Next: the tutorial, and suture check {folder}")
         return
-    if name == "fhir-resources":
+    if name is not None and not EXAMPLES[name].channels:
         shutil.copytree(_beside() / "examples" / name, folder, dirs_exist_ok=True)
     elif name is None:
         for part in _PARTS:

@@ -45,13 +45,15 @@ Span = tuple[int, int]
 class Layout(NamedTuple):
     """How rows stand in a file. `type`: `CSV usage` or `FIXED usage`. `columns`: name in the map → heading, or span of
     fixed width. `together`: columns whose values make rows one message, none: each is one. `skip`: lines before the
-    headings, or before the first row of fixed width."""
+    headings, or before the first row of fixed width. `whole`: a file is one message, with rows that do not fit the
+    headings in it, emptied."""
 
     type: str
     columns: dict[str, str | Span]
     together: tuple[str, ...] = ()
     separator: str = ","
     skip: int = 0
+    whole: bool = False
 
     @property
     def fixed(self) -> bool:
@@ -60,7 +62,13 @@ class Layout(NamedTuple):
     @property
     def cutting(self) -> tuple[object, ...]:
         """All that decides how a file is cut into messages."""
-        return self.type, self.separator, self.skip, tuple(self.columns[name] for name in self.together)
+        return (
+            self.type,
+            self.separator,
+            self.skip,
+            self.whole,
+            tuple(self.columns[name] for name in self.together),
+        )
 
 
 class Slip(NamedTuple):
@@ -89,6 +97,9 @@ def cut(layouts: Sequence[Layout], content: bytes, charset: str | None) -> list[
     sheet = _fixed(text, layout) if layout.fixed else _csv(text, layout)
     if not layout.fixed:
         _check_headings(sheet.headings, layouts, layout.skip + 1)
+    if layout.whole:
+        rows = sorted([*sheet.rows, *sheet.odd])
+        return [Slip(_written(layout, sheet.headings, rows))] if rows else []
     keys = [_taker(sheet.headings, layout.columns[name]) for name in layout.together]
     found: dict[object, list[tuple[int, list[str]]]] = {}
     for number, cells in sheet.rows:
@@ -119,6 +130,7 @@ def as_hl7(raw: bytes) -> bytes:
         rows = [[line] for line in text.split("\n")]
     else:
         headings, *rows = csv.reader(io.StringIO(text, newline=""))
+        rows = [cells if len(cells) == len(headings) else [] for cells in rows]
     segments = [
         f"MSH|^~\\&|||||||{kind}||P|2.5.1",
         "|".join((HEADER, "", *(_escaped(heading_key(heading)) for heading in headings))),

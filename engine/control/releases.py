@@ -43,6 +43,11 @@ class Release:
         self._after = 0
         self._page: deque[MessageId] = deque()
 
+    @property
+    def looked_at(self) -> bool:
+        """Whether messages, or a cause, were named, and not whatever an owner has."""
+        return bool(self._named or self.cause)
+
     async def next(self, store: Store) -> list[MessageId]:
         """The messages to release now; none: all are done."""
         if not self._page:
@@ -214,7 +219,14 @@ class Releases:
         """Together; each alone when one of them is at fault, so that it alone stays held."""
         act, edition = release.act, self._stepper.edition
         releaser = Releaser(
-            self._store, self._store, self._outbox, self._clock, edition, act.actor, act.reason
+            self._store,
+            self._store,
+            self._outbox,
+            self._clock,
+            edition,
+            act.actor,
+            act.reason,
+            shrinks=release.looked_at,
         )
         try:
             return await releaser.release(messages, as_new=release.as_new)
@@ -226,6 +238,8 @@ class Releases:
         except Exception as error:
             self._broken("release", error)
             tally = NOTHING
+        finally:
+            self._stepper.edition = releaser.edition
         if len(messages) == 1:
             return tally
         for message in messages:

@@ -24,9 +24,11 @@ from engine.domain.views import MessageQuery, MessageView
 from engine.errors import MessageError, UsageError
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import Edition, Editions
+from engine.pipeline.mastering import put_in
 from engine.pipeline.reading import read_message
 from engine.pipeline.step import step
 from engine.pipeline.stepper import Outbox, Prepared, Stepper, gather
+from engine.pipeline.tabling import is_master
 
 MANY = 10_000
 """Documents of one requeue."""
@@ -187,6 +189,10 @@ class Replayer:
             read = read_message(edition.release, self._digester, inbound)
         except MessageError as error:
             return _outcome(change, Stepped(MessageState.HELD, f"{error.code} {error.what}"))
+        if is_master(read):  # tables are those of now, whatever it was stepped with
+            now = self._stepper.edition
+            read = read_message(now.release, self._digester, inbound)
+            return _outcome(change, (await put_in(self._store, self._digester, now, read)).stepped)
         (facts,) = await gather(self._store, self._digester, [Prepared(inbound, edition, read)])
         return _outcome(change, step(edition.release, self._digester, read, facts))
 

@@ -123,9 +123,10 @@ class Routed(NamedTuple):
 
 
 class RoutedAs(NamedTuple):
-    """`deliveries`: ids, one per document."""
+    """`deliveries`: ids, one per document. `edition`: the one with the tables that the message changed, or None."""
 
     deliveries: tuple[int, ...]
+    edition: int | None = None
 
 
 class Conflict(NamedTuple):
@@ -149,6 +150,19 @@ class Released(NamedTuple):
     at_us: int
     actor: str
     reason: str
+
+
+class Tabled(NamedTuple):
+    """Records of a master that were held are decided: they stand in their code tables now, or are still held.
+
+    `stepped`: only the records that were asked for, on lines that the message has (told by channel and number).
+    Answer: `RoutedAs`.
+    """
+
+    message: MessageId
+    stepped: Stepped
+    edition: int
+    at_us: int
 
 
 class Corrected(NamedTuple):
@@ -322,6 +336,7 @@ Change = (
     | FileMoved
     | Routed
     | Released
+    | Tabled
     | Corrected
     | Sending
     | Withdrawn

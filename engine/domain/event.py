@@ -23,6 +23,7 @@ class Kind(StrEnum):
     ENCOUNTER = "encounter"
     MERGE = "merge"
     CASE = "case"
+    MASTER = "master"
 
 
 class FieldType(StrEnum):
@@ -146,8 +147,31 @@ FIELDS: dict[Kind, dict[str, FieldSpec]] = {
         "scheduled_at": FieldSpec(_AT, "when it is to begin", "TQ1-7, else SCH-11.4"),
         "status": FieldSpec(_T, "status as the scheduler sends it", "SCH-25.1"),
     },
+    Kind.MASTER: {
+        "change": FieldSpec(
+            _T,
+            "MAD, MUP, MDL, MDC or MAC; MFE-1 when the map of an MFN does not say, MUP where nobody does",
+            "MFE-1",
+        ),
+        "ends": FieldSpec(
+            _F, "true when the record holds no longer; MDL and MDC when the map does not say", "ITM-3 == 'I'"
+        ),
+        "effective_on": FieldSpec(
+            _D,
+            "first day on which it holds, or holds no longer; MFE-3 when the map of an MFN does not say",
+            "MFE-3",
+        ),
+        "whole": FieldSpec(
+            _F,
+            "true when the message tells all there is, so that what it does not name ends; MFI-3 == 'REP' when the map "
+            "of an MFN does not say",
+            "MFI-3 == 'REP'",
+        ),
+        "facility": FieldSpec(_T, "hospital or site; MSH-4 when the map of an MFN does not say", "MSH-4.1"),
+    },
 }
-"""Canonical fields of each kind of event, with type, meaning and a usual source. The reference is made from it."""
+"""Canonical fields of each kind of event, with type, meaning and a usual source. The reference is made from it. A
+master has besides whatever its map names."""
 
 
 class LineFault(NamedTuple):

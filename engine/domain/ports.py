@@ -32,6 +32,7 @@ from engine.domain.views import (
     ParkedLane,
     ProposalView,
     SightingView,
+    TableTold,
     TableVersionView,
 )
 
@@ -297,6 +298,10 @@ class Reader(Protocol):
 
     async def table_versions(self, name: str | None = None) -> list[TableVersionView]:
         """Newest first."""
+        ...
+
+    async def tables_of(self, message: MessageId) -> list[TableTold]:
+        """Versions and proposals of code tables that a master made."""
         ...
 
     async def table_csv(self, name: str, version: int) -> bytes | None: ...

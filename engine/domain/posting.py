@@ -45,7 +45,8 @@ def kept_as(name: str, part: str) -> str:
 
 
 class LineRow(NamedTuple):
-    """A line as it is kept. `key`, `body`: 16-byte digests. `finds`: digests of its `credit_finds` field sets."""
+    """A line as it is kept. `key`, `body`: 16-byte digests. `finds`: digests of its `credit_finds` field sets. `owner`:
+    of a record of a master, whose worklist gets it while it is held; else ''."""
 
     channel: str
     number: int
@@ -58,6 +59,7 @@ class LineRow(NamedTuple):
     stated: Decimal | None
     currency: str
     finds: tuple[bytes, ...] = ()
+    owner: str = ""
 
 
 class EffectRow(NamedTuple):
@@ -313,13 +315,26 @@ class FactKeys(NamedTuple):
         )
 
 
+class Amendment(NamedTuple):
+    """Other rows for a code table, as a master told them. `proposed`: they wait for a second person. `why`: what
+    changes, in counts."""
+
+    table: str
+    csv: bytes
+    proposed: bool
+    why: str
+
+    def __repr__(self) -> str:
+        return f"Amendment({self.table}, {self.why})"
+
+
 class Stepped(NamedTuple):
     """The whole result of a step. `record`: JSON of facts used and lines as translated, or b''.
 
     `relies`: what it knew of originals. `cancels`: effects of other messages that are cancelled with their documents
     before these left; their keys stay taken. `closes`: held messages that this one answers. `withdraws`: effects of
     older saves that are held or wait, and that this one takes the place of; their keys are free. `sightings`: what it
-    tells of uses that other feeds tell of, too.
+    tells of uses that other feeds tell of, too. `amends`: code tables that it changes.
     """
 
     state: MessageState
@@ -336,6 +351,7 @@ class Stepped(NamedTuple):
     closes: tuple[MessageId, ...] = ()
     withdraws: tuple[int, ...] = ()
     sightings: tuple[Sighting, ...] = ()
+    amends: tuple[Amendment, ...] = ()
 
     def late(self) -> Stepped:
         """Its documents let live ones of other lanes pass."""

@@ -12,7 +12,7 @@ class MessageState(IntEnum):
     """Where a message stands. Every message is in exactly one."""
 
     PENDING = 0  # durable, not stepped yet
-    ROUTED = 1  # at least one line has an effect on its way or there
+    ROUTED = 1  # at least one line has an effect on its way or there, or stands in a code table
     FILTERED = 2  # nothing to post, with the reason
     HELD = 3  # all that it has to post waits for a person or a row
     DUPLICATE = 4  # told before: by MSH-10 and body, or line by line
@@ -31,6 +31,7 @@ class LineState(IntEnum):
     FILTERED = 2
     HELD = 3  # not even its effects can be told (unreadable quantity, unknown credit)
     DUPLICATE = 4
+    KEPT = 5  # a record of a master: it stands in its code tables, or in a proposal of them
     SUPERSEDED = 6
 
     @property

@@ -93,6 +93,7 @@ class LineView(NamedTuple):
     reason: str
     stated: Decimal | None
     currency: str
+    owner: str = ""
 
 
 class EffectView(NamedTuple):
@@ -244,6 +245,17 @@ class TableVersionView(NamedTuple):
     recorded_us: int
     actor: str
     reason: str
+
+
+class TableTold(NamedTuple):
+    """What a master made of a code table. `number`: of the version, or of the proposal that waits for a second person.
+    `why`: what changed, in counts."""
+
+    name: str
+    number: int
+    proposed: bool
+    why: str
+    at_us: int
 
 
 class ProposalView(NamedTuple):

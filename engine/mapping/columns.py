@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from engine.codecs.hl7v2.escape import unescape
 from engine.codecs.hl7v2.group import Group
 from engine.codecs.hl7v2.lexer import Message, Segment
-from engine.codecs.hl7v2.path import HL7Path, Reader
+from engine.codecs.hl7v2.path import NULL, HL7Path, Null, Reader
 from engine.codecs.rows import HEADER, ROW, Span, heading_key
 from engine.mapping.grammar import (
     Among,
@@ -34,10 +34,11 @@ _TOKENS = {"YYYY": 4, "MM": 2, "DD": 2, "hh": 2, "mm": 2, "ss": 2}
 _TOKEN = re.compile("|".join(_TOKENS))
 
 
-def column_path(name: str, column: str | Span, dates: str | None = None) -> HL7Path:
-    """`dates`: how dates stand in it, such as DD.MM.YYYY hh:mm; they are read as HL7 writes them."""
+def column_path(name: str, column: str | Span, dates: str | None = None, empties: bool = False) -> HL7Path:
+    """`dates`: how dates stand in it, such as DD.MM.YYYY hh:mm; they are read as HL7 writes them. `empties`: an empty
+    cell deletes the value, as a whole row of a master says it."""
     text = f"row.{name}"
-    read = _reader(_spanned(column) if isinstance(column, tuple) else _headed(column), dates)
+    read = _reader(_spanned(column) if isinstance(column, tuple) else _headed(column), dates, empties)
     return HL7Path(text, ROW, None, _LINE, 1, None, None, read)
 
 
@@ -109,13 +110,14 @@ def _spanned(span: Span) -> _Cell:
     return cell
 
 
-def _reader(cell: _Cell, dates: str | None) -> Reader:
+def _reader(cell: _Cell, dates: str | None, empties: bool) -> Reader:
     form = date_form(dates) if dates else None
+    empty = NULL if empties else None
 
-    def read(message: Message, group: Group | None = None) -> str | None:
+    def read(message: Message, group: Group | None = None) -> str | Null | None:
         found = message.by_name.get(ROW) if group is None else group.own.get(ROW)
         text = cell(message, found[0]).strip() if found else ""
-        return (_as_hl7_writes(text, form) if form else text) or None
+        return (_as_hl7_writes(text, form) if form else text) or empty
 
     return read
 

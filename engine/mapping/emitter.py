@@ -58,10 +58,11 @@ class Emitted(NamedTuple):
 
 class Emitter:
     """Builds one function. `root`: how a first name is read: NAME → source; `path`: arguments of a path's
-    reader."""
+    reader; `deletes`: HL7's null is an empty text, and not missing."""
 
-    def __init__(self, root: Callable[[str], str], path: str = "") -> None:
+    def __init__(self, root: Callable[[str], str], path: str = "", deletes: bool = False) -> None:
         self.root = root
+        self._deletes = deletes
         self._path = path
         self._bound: dict[str, object] = dict(_BINDINGS)
         self._count = 0
@@ -137,9 +138,8 @@ class Emitter:
         """A path's value without blanks around it; HL7's null and what is not there are falsy, and
         missing."""
         text = self.fresh("t")
-        return (
-            f"(({text}.strip() or None) if ({text} := {self.bind(node.path.read)}({self._path})) else None)"
-        )
+        missing = f"(None if {text} is None else '')" if self._deletes else "None"
+        return f"(({text}.strip() or None) if ({text} := {self.bind(node.path.read)}({self._path})) else {missing})"
 
     def _comparison(self, node: Comparison) -> str:
         left, right, operator = node.left, node.right, node.operator

@@ -156,7 +156,7 @@ class ReadMap:
         repeated = self._segments & set().union(*own) if own else self._segments - _OF_SENDING
         plan = self._plans.get(repeated)
         if plan is None:
-            plan = self._plans[repeated] = Plan(self.sources, repeated)
+            plan = self._plans[repeated] = Plan(self.sources, repeated, self.kind is Kind.MASTER)
         return plan
 
     def __repr__(self) -> str:

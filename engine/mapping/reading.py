@@ -56,24 +56,26 @@ _READERS: dict[FieldType, tuple[Callable[..., object], str]] = {
 
 class Plan:
     """`shared` reads the fields that all lines have in common, `own` those of a line. `repeated`: segments
-    that belong to lines in the messages this plan is for."""
+    that belong to lines in the messages this plan is for. `deletes`: what a sender deletes is an empty text."""
 
     __slots__ = ("own", "shared")
 
-    def __init__(self, sources: tuple[Source, ...], repeated: frozenset[str]) -> None:
+    def __init__(self, sources: tuple[Source, ...], repeated: frozenset[str], deletes: bool = False) -> None:
         own: set[str] = set()
         for source in sources:  # in order: what a field needs stands before it
             if source.needs & own or any(node.path.segment in repeated for node in source.paths):
                 own.add(source.name)
-        self.shared = _function([source for source in sources if source.name not in own], keep_sent=False)
-        self.own = _function([source for source in sources if source.name in own], keep_sent=True)
+        mine = [source for source in sources if source.name in own]
+        others = [source for source in sources if source.name not in own]
+        self.shared = _function(others, keep_sent=False, deletes=deletes)
+        self.own = _function(mine, keep_sent=True, deletes=deletes)
 
 
-def _function(sources: list[Source], *, keep_sent: bool) -> Read:
-    emitter = Emitter(lambda name: f"fields.get({name!r})", "message, group")
+def _function(sources: list[Source], *, keep_sent: bool, deletes: bool) -> Read:
+    emitter = Emitter(lambda name: f"fields.get({name!r})", "message, group", deletes)
     lines = ["pass"]
     for source in sources:
-        lines += _Writer(emitter, source, keep_sent).lines()
+        lines += _Writer(emitter, source, keep_sent, deletes).lines()
     function: Read = emitter.function("read", _SIGNATURE, lines)
     return function
 
@@ -98,8 +100,8 @@ def taken(tree: Node, message: Message, group: Group | None, known: Fields) -> N
 class _Writer:
     """Writes the lines that read one field."""
 
-    def __init__(self, emitter: Emitter, source: Source, keep_sent: bool) -> None:
-        self.emitter, self.source, self.keep_sent = emitter, source, keep_sent
+    def __init__(self, emitter: Emitter, source: Source, keep_sent: bool, deletes: bool) -> None:
+        self.emitter, self.source, self.keep_sent, self.deletes = emitter, source, keep_sent, deletes
         self.target = f"fields[{source.name!r}]"
 
     def lines(self) -> list[str]:
@@ -136,7 +138,8 @@ class _Writer:
         call = f"{self.emitter.bind(read)}(value{further})"
         names = ", ".join(f"fields[{name!r}]" for name in self.source.names)
         missing = ", ".join("None" for _ in self.source.names)
-        return [f"{names} = {call} if value is not None else ({missing})"]
+        there = "value is not None" + (" and value != ''" if self.deletes else "")
+        return [f"{names} = {call} if {there} else ({missing})"]
 
     def _guarded(self, lines: list[str]) -> list[str]:
         """A value that is not understood is None, and a fault of the line."""

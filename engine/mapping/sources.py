@@ -36,6 +36,11 @@ RESERVED = frozenset(
 FACILITY = "MSH-4.1"
 """Where the facility is read when a map does not say."""
 
+_OF_MASTERS = {"change": "MFE-1", "effective_on": "MFE-3", "whole": "MFI-3 == 'REP'"}
+"""Where the fields of every MFN are read when a map does not say."""
+
+_ENDS = "change in ['MDL', 'MDC']"
+
 _TRIGGER = re.compile(r"[A-Z][A-Z0-9]{2}(\^[A-Z0-9]{3})?")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 
@@ -138,7 +143,11 @@ class Checker:
         self.faults: list[SpecFault] = []
         canonical = {name: field_spec.type for name, field_spec in FIELDS[spec.kind].items()}
         self._types: dict[str, FieldType] = {**spec.extra, **canonical}
+        if spec.kind is Kind.MASTER:
+            plain = {name: FieldType.TEXT for name in spec.fields if name not in RESERVED | WORDS}
+            self._types = {**plain, **self._types}
         self._owners = {name: owner for owner, kind in self._types.items() for name in names_of(owner, kind)}
+        self._given_anyway = self.defaults().keys() - {"saved_at"}
 
     def sources(self) -> tuple[Source, ...]:
         self.check_message()
@@ -152,11 +161,19 @@ class Checker:
 
     def defaults(self) -> dict[str, Origin]:
         """Where fields are read that a map need not say; rows of files have no header."""
+        if self.spec.kind is Kind.MASTER:
+            return self._of_a_master()
         if self.spec.rows is not None:
             return {}
         saved: dict[str, Origin] = {"saved_at": From("MSH-7")} if self.spec.lines == "snapshot" else {}
         told: dict[str, Origin] = {"occurred_at": From("MSH-7")} if self.spec.kind is Kind.CASE else {}
         return {"facility": From(FACILITY), **saved, **told}
+
+    def _of_a_master(self) -> dict[str, Origin]:
+        mfn = all(trigger.startswith("MFN") for trigger in self.spec.triggers)
+        found: dict[str, Origin] = {"facility": From(FACILITY)} if mfn else {}
+        found |= {name: From(text) for name, text in _OF_MASTERS.items() if mfn}
+        return {**found, "ends": From(_ENDS)} if mfn or "change" in self.spec.fields else found
 
     def check_message(self) -> None:
         if self.spec.rows is not None or any(TYPE.fullmatch(trigger) for trigger in self.spec.triggers):
@@ -166,9 +183,11 @@ class Checker:
             if not _TRIGGER.fullmatch(trigger):
                 self.fault(("read",), "MAP042", f"'{trigger}' is no message type", "write DFT^P03")
         each = self.spec.each
-        if each is not None and not (_SEGMENT.fullmatch(each) and is_segment(each)):
-            mend = _nearest_segment(each) or "write FT1"
-            self.fault(("each",), "MAP043", f"'{each}' is no segment", mend)
+        named = each.split(" in ", 1) if each is not None else []
+        for name in named:
+            if not (_SEGMENT.fullmatch(name) and is_segment(name)):
+                mend = _nearest_segment(name) or "write FT1, or PKG in MFE"
+                self.fault(("each",), "MAP043", f"'{name}' is no segment", mend)
 
     def _check_rows(self, rows: Layout | None) -> None:
         if len(self.spec.triggers) != 1 or not TYPE.fullmatch(self.spec.triggers[0]):
@@ -178,6 +197,9 @@ class Checker:
             self.fault(
                 ("each",) if self.spec.each else ("read",), "MAP060", "a line is a row", "write each: row"
             )
+        if rows is not None and rows.together and self.spec.kind is Kind.MASTER:
+            what, mend = "a file of a master is one message, whole", "take `together` out"
+            self.fault(("rows", "together"), "MAP060", what, mend)
         if rows is None:
             what, mend = (
                 "it is not said which columns the rows have",
@@ -215,7 +237,8 @@ class Checker:
             at = text.find(f"row.{column}") + 1
             self.faults.append(SpecFault(path, "MAP062", f"there is no column '{column}'", mend, at))
             return Path(column_path(column, (1, 1)))
-        return Path(column_path(column, rows.columns[column], self.spec.dates.get(column)))
+        dates = self.spec.dates.get(column)
+        return Path(column_path(column, rows.columns[column], dates, self.spec.kind is Kind.MASTER))
 
     def _check_extra(self, name: str, kind: FieldType) -> None:
         path = ("extra", name)
@@ -330,9 +353,7 @@ class Checker:
     def _read(self, name: str) -> bool:
         """Whether this map gives `name`."""
         owner = self._owners.get(name)
-        return owner is not None and (
-            owner in self.spec.fields or (owner == "facility" and owner in self.defaults())
-        )
+        return owner is not None and (owner in self.spec.fields or owner in self._given_anyway)
 
     def _given(self) -> list[str]:
         return [name for name in self._owners if self._read(name)]

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, cast
 
 from engine.clock import Clock, to_datetime
 from engine.codecs.hl7v2.ack import (
+    MASTER,
     AckCode,
     AckError,
     Outcome,
@@ -23,6 +24,7 @@ from engine.codecs.hl7v2.ack import (
 )
 from engine.codecs.hl7v2.header import Header, peek
 from engine.codecs.hl7v2.lexer import check_readable
+from engine.codecs.hl7v2.master import answered
 from engine.domain.changes import Answered, Conflict, Interaction, Kept, Received, Together
 from engine.domain.message import Answer, Arrival, Inbound
 from engine.domain.ports import Writer
@@ -217,6 +219,16 @@ class Intake:
     ) -> bytes:
         self._acks += 1
         received_us = taken.received.received_us
+        listener, arrival = taken.listener, taken.arrival
+        records: Sequence[str] = ()
+        if listener.typed and header.type == MASTER and code in ("AA", "AE", "AR"):
+            records = answered(
+                arrival.raw,
+                arrival.charset,
+                listener.default_charset,
+                taken=code == "AA",
+                now=to_datetime(received_us),
+            )
         return build_ack(
             header,
             code,
@@ -224,8 +236,9 @@ class Intake:
             control_id=f"S{received_us}{self._acks % 1000:03d}",
             text=errors[0].what if errors else "",
             errors=[AckError.of(error.where, error.hl7_code, error.what) for error in errors],
-            typed=taken.listener.typed,
+            typed=listener.typed,
             last=last,
+            records=records,
         )
 
 

@@ -89,7 +89,7 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         event = channel.reader.read(message, release.zone, release.tables, today)
         if event.kind in REMEMBERED and channel.effects:
             event = event._replace(lines=tuple(_once(line) for line in event.lines))
-        told = event.kind not in REMEMBERED or channel.effects
+        told = (event.kind not in REMEMBERED or channel.effects) and event.kind is not Kind.MASTER
         identities = identify(digester, channel, inbound.feed, event.lines) if told else ()
         read = ChannelRead(channel, event, _with_cases(digester, event.lines, identities))
         reads.append(_as_save(digester, read, received) if channel.reader.lines == "snapshot" else read)

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.clock import Clock
-from engine.domain.changes import Answered, Conflict, Released, Routed
+from engine.domain.changes import Answered, Conflict, Released, Routed, RoutedAs, Tabled
 from engine.domain.message import Inbound, MessageId
 from engine.domain.ports import Reader, Writer
 from engine.domain.posting import Facts
-from engine.domain.status import DeliveryState, EffectState, MessageState
+from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
 from engine.domain.views import HeldView
 from engine.errors import MessageError, StoreUnavailable
 from engine.pipeline.cases import NOT_KNOWN
@@ -24,9 +24,11 @@ from engine.pipeline.composing import WAITS_FOR_LINE
 from engine.pipeline.context import AS_NEW
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import Edition
+from engine.pipeline.mastering import put_in
 from engine.pipeline.reading import read_message
 from engine.pipeline.step import Decisions, HeldEffect, step
 from engine.pipeline.stepper import Outbox, Prepared, gather, in_slices, independent
+from engine.pipeline.tabling import TOO_MANY
 
 TRIES = 5
 """Times that a step is run again when what it relies on moves on while it is committed."""
@@ -77,7 +79,8 @@ class _Case(NamedTuple):
 
 
 class Releaser:
-    """One release of held messages. Who calls it holds the stepper's lock."""
+    """One release of held messages. Who calls it holds the stepper's lock. `edition`: what is in force, also after
+    masters changed tables."""
 
     def __init__(
         self,
@@ -88,12 +91,15 @@ class Releaser:
         edition: Edition,
         actor: str,
         reason: str,
+        shrinks: bool = False,
     ) -> None:
+        """`shrinks`: masters that are held for it may end as many rows as they say."""
+        self._shrinks = shrinks
         self._reader = reader
         self._writer = writer
         self._outbox = outbox
         self._clock = clock
-        self._edition = edition
+        self.edition = edition
         self._actor = actor
         self._reason = reason
         self._digester = Digester(reader.hash_key)
@@ -127,9 +133,12 @@ class Releaser:
         }
         wanted = [message for message, case in cases.items() if case.moving or not waiting]
         prepared = await in_slices(self._prepare, await self._reader.inbounds(wanted))
-        readable = deque(one for one in prepared if one.read is not None)
-        unread = len(prepared) - len(readable)
+        readable = deque(one for one in prepared if one.read is not None and not one.master)
+        masters = [one for one in prepared if one.master]
+        unread = len(prepared) - len(readable) - len(masters)
         tally, lost, failed = Tally(unread, 0, unread), [], list[Exception]()
+        for one in masters if not waiting else ():
+            tally = tally.plus(await self._put_in(one.inbound))
         while readable:
             batch = independent(readable)
             facts = await gather(self._reader, self._digester, batch)
@@ -149,13 +158,42 @@ class Releaser:
             raise down or Partly(tally, failed[0])
         return tally, lost
 
+    async def _put_in(self, inbound: Inbound) -> Tally:
+        """The records of a master that are held; all of it, where it was held before it was stepped."""
+        lines = await self._reader.lines(inbound.id)
+        records = [line for line in lines if line.state is LineState.HELD and line.owner]
+        if lines and not records:
+            return NOTHING
+        read = read_message(self.edition.release, self._digester, inbound)
+        made = await put_in(
+            self._reader,
+            self._digester,
+            self.edition,
+            read,
+            only={(line.channel, line.number) for line in records} if lines else None,
+            shrinks=self._shrinks and any(line.reason.startswith(TOO_MANY) for line in records),
+        )
+        now_us, told = self._clock.now_us(), made.stepped
+        change = (
+            Tabled(inbound.id, told, self.edition.id, now_us)
+            if lines
+            else Routed(inbound.id, told, (), self.edition.id, now_us, MessageState.HELD)
+        )
+        (answer,) = await self._writer.submit((change,))
+        if isinstance(answer, RoutedAs) and answer.edition is not None and made.release is not None:
+            self.edition = Edition(answer.edition, made.release)
+        states = [line.state for line in told.lines]
+        return Tally(
+            1, states.count(LineState.KEPT), states.count(LineState.HELD), states.count(LineState.FILTERED)
+        )
+
     def _prepare(self, inbound: Inbound) -> Prepared:
         try:
             return Prepared(
-                inbound, self._edition, read_message(self._edition.release, self._digester, inbound)
+                inbound, self.edition, read_message(self.edition.release, self._digester, inbound)
             )
         except MessageError:
-            return Prepared(inbound, self._edition, None)
+            return Prepared(inbound, self.edition, None)
 
     def _decided(self, prepared: Prepared, case: _Case, facts: Facts, as_new: bool) -> Released | Routed:
         """The step run again."""
@@ -163,14 +201,14 @@ class Releaser:
         only = case.only()
         lines = [(one.channel, one.number) for one in case.moving if one.state is EffectState.HELD]
         decisions: Decisions = dict.fromkeys(lines, AS_NEW) if as_new else {}
-        release, message, now_us = self._edition.release, prepared.inbound.id, self._clock.now_us()
+        release, message, now_us = self.edition.release, prepared.inbound.id, self._clock.now_us()
         stepped = step(
             release, self._digester, prepared.read, facts, decisions=decisions, only=only or None
         ).late()
         if only:
-            return Released(message, stepped, self._edition.id, now_us, self._actor, self._reason)
+            return Released(message, stepped, self.edition.id, now_us, self._actor, self._reason)
         born = (DeliveryState.READY,) * len(stepped.documents)
-        return Routed(message, stepped, born, self._edition.id, now_us, MessageState.HELD)
+        return Routed(message, stepped, born, self.edition.id, now_us, MessageState.HELD)
 
     async def _committed(self, changes: Sequence[Released | Routed]) -> list[Answered | Exception]:
         """Each by itself, so that one which the store refuses stops no other; commits carry many."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from engine.clock import Clock
@@ -22,16 +22,21 @@ from engine.errors import Bug, MessageError, StoreUnavailable, SutureError
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import Edition, Editions
 from engine.pipeline.inbox import Inbox, Taken
+from engine.pipeline.mastering import put_in
 from engine.pipeline.needing import further_needs
 from engine.pipeline.people import people_of
 from engine.pipeline.reading import Read, read_message
 from engine.pipeline.step import step
+from engine.pipeline.tabling import Made, is_master, joined
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 SLICE = 8
 """Messages worked on before the loop has its turn: two milliseconds."""
+
+LARGE = 256 * 1024
+"""Bytes of a message that is read beside the loop: a file of a master."""
 
 TRIES = 20
 """Times that a message which lost a key, or whose original moved on, is stepped again before it is held."""
@@ -82,8 +87,14 @@ class Prepared(NamedTuple):
         return self.read.needs if self.read else FactKeys()
 
     @property
-    def by_case(self) -> bool:
-        return self.read is not None and self.read.by_case
+    def alone(self) -> bool:
+        """Whether it is stepped by itself: it changes tables, or before its case is known nobody knows whose it is."""
+        return self.read is not None and (self.read.by_case or self.master)
+
+    @property
+    def master(self) -> bool:
+        """Whether it changes tables."""
+        return self.failed is None and self.read is not None and is_master(self.read)
 
     def touches(self) -> set[bytes]:
         """Every key that its step may write."""
@@ -171,14 +182,30 @@ class Stepper:
     async def _step(self, taken: Taken) -> None:
         active = self.edition
         older = await self._editions.wanted_by(taken.batch, active)
-        prepared = await in_slices(
-            lambda inbound: self._prepare(inbound, older.get(inbound.edition or 0, active)), taken.batch
-        )
+        prepared = await self._read(taken.batch, older, active)
         if taken.overtaking:
             prepared = await self._those_who_may(prepared)
         waiting = deque(prepared)
         while waiting:
             await self._route(independent(waiting), taken.late)
+            if self.edition is not active:  # a master changed tables: what comes behind it is read with these
+                active = self.edition
+                waiting = deque(await self._read([one.inbound for one in waiting], older, active))
+
+    async def _read(
+        self, batch: Sequence[Inbound], older: Mapping[int, Edition | str], active: Edition
+    ) -> list[Prepared]:
+        """Large ones on a thread, so that whoever sends live has a turn."""
+        prepared = []
+        for index, inbound in enumerate(batch, 1):
+            edition = older.get(inbound.edition or 0, active)
+            if len(inbound.raw) > LARGE:
+                prepared.append(await asyncio.to_thread(self._prepare, inbound, edition))
+                continue
+            prepared.append(self._prepare(inbound, edition))
+            if not index % SLICE:
+                await asyncio.sleep(0)
+        return prepared
 
     async def _those_who_may(self, batch: Sequence[Prepared]) -> list[Prepared]:
         """Nobody overtakes who goes by several numbers, or who takes back what may still wait."""
@@ -198,7 +225,10 @@ class Stepper:
         if isinstance(edition, str):
             return Prepared(inbound, self.edition, None, Stepped(MessageState.HELD, edition))
         try:
-            return Prepared(inbound, edition, read_message(edition.release, self._digester, inbound))
+            read = read_message(edition.release, self._digester, inbound)
+            if is_master(read) and edition is not self.edition:  # there are no other tables to put it in
+                return self._prepare(inbound, self.edition)
+            return Prepared(inbound, edition, read)
         except MessageError as error:
             held = Stepped(MessageState.HELD, f"{error.code} {error.what}")
             return Prepared(inbound, edition, None, held)
@@ -213,6 +243,9 @@ class Stepper:
                 return
             facts = await gather(self._reader, self._digester, batch)
             stepped = await in_slices(self._stepped, list(zip(batch, facts, strict=True)))
+            made = await self._tabled(batch[0]) if batch[0].master else None
+            if made is not None:
+                stepped = [joined(stepped[0], made.stepped)]
             routed = self._routed(batch, stepped, late)
             try:
                 answers = await self._writer.submit(routed)
@@ -226,6 +259,8 @@ class Stepper:
             lost = []
             for prepared, change, answer in zip(batch, routed, answers, strict=True):
                 if isinstance(answer, RoutedAs):
+                    if answer.edition is not None and made is not None and made.release is not None:
+                        self.edition = Edition(answer.edition, made.release)
                     self._hand_on(change, answer)
                     self._observer.stepped(prepared.inbound, change.stepped)
                 elif isinstance(answer, Conflict):
@@ -248,6 +283,17 @@ class Stepper:
             held = Stepped(MessageState.HELD, "BUG001 its step could not be kept")
             await self._route((prepared._replace(failed=held),), late)
 
+    async def _tabled(self, prepared: Prepared) -> Made:
+        """What a master makes of the tables in force."""
+        assert prepared.read is not None
+        try:
+            return await put_in(self._reader, self._digester, self.edition, prepared.read)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            self._observer.failed(prepared.inbound, error)
+            return Made(Stepped(MessageState.HELD, "BUG001 the step failed"), None)
+
     def _routed(self, batch: Sequence[Prepared], stepped: Sequence[Stepped], late: bool) -> list[Routed]:
         """The changes of a batch, with the state that each document's delivery is born in."""
         now_us = self._clock.now_us()
@@ -262,7 +308,7 @@ class Stepper:
                     tuple(self._born(document) for document in one.documents),
                     prepared.edition.id,
                     now_us,
-                    supersedes=prepared.inbound.replays if one.effects else None,
+                    supersedes=prepared.inbound.replays if one.effects or prepared.master else None,
                     to=prepared.inbound.to,
                 )
             )
@@ -357,13 +403,13 @@ def _remembered(fact: Fact) -> bytes:
 
 
 def independent(waiting: deque[Prepared]) -> list[Prepared]:
-    """Takes messages from the left of `waiting` until one needs what another before it is about to write. One that is
-    not known before its case is whose it is goes alone."""
+    """Takes messages from the left of `waiting` until one needs what another before it is about to write, or is stepped
+    by itself."""
     together: list[Prepared] = []
     written: set[bytes] = set()
     while waiting:
         needs = waiting[0].needs
-        if together and (waiting[0].by_case or together[-1].by_case):
+        if together and (waiting[0].alone or together[-1].alone):
             break
         if written and not written.isdisjoint(
             (

@@ -6,7 +6,8 @@ A test names the documents of each effect, in order; an effect that it does not 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,13 +17,16 @@ from engine.clock import to_us
 from engine.codecs.rows import cut
 from engine.domain.message import Inbound, MessageId
 from engine.domain.posting import NO_FACTS, Fact, Facts, Stepped
-from engine.domain.status import EffectState
+from engine.domain.status import EffectState, LineState
 from engine.domain.told import Told
 from engine.errors import MessageError
 from engine.pipeline.digests import Digester
 from engine.pipeline.reading import read_message
 from engine.pipeline.refusing import refused_by
 from engine.pipeline.step import step
+from engine.pipeline.tabling import is_master, tabled
+from engine.reference.difference import new_rows
+from engine.reference.table import Table
 from engine.site.release import Channel, ChannelTest, Release
 
 TRIAL_KEY = b"channel tests".ljust(32, b".")
@@ -68,7 +72,17 @@ def run(release: Release, test: ChannelTest, now: datetime) -> Trial:
     if stepped is None:
         return Trial(test, ("the channel does not take this message: see the triggers of its read map",))
     trial = Trial(test, (), stepped)
-    return trial._replace(differences=tuple(_differences(test, stepped, trial.written)))
+    differences = (*_differences(test, stepped, trial.written), *_other_rows(release, test, stepped))
+    return trial._replace(differences=differences)
+
+
+def _other_rows(release: Release, test: ChannelTest, stepped: Stepped) -> Iterator[str]:
+    """Rows of code tables that a master left otherwise than expected."""
+    amended = {one.table: one.csv for one in stepped.amends}
+    for table in sorted({*amended, *test.rows}):
+        csv = amended.get(table)
+        got = new_rows(release.tables[table].csv, csv) if csv is not None else []
+        yield from _unlike(test.rows.get(table, []), got, table)
 
 
 def _refused(release: Release, channel: Channel, inbound: Inbound) -> Sequence[MessageError]:
@@ -129,7 +143,19 @@ def step_alone(release: Release, channel: str, inbound: Inbound, known: Facts = 
     digester = Digester(TRIAL_KEY)
     read = read_message(release, digester, inbound)
     alone = read._replace(reads=tuple(part for part in read.reads if part.channel.name == channel))
-    return step(release, digester, alone, known) if alone.reads else None
+    if not alone.reads:
+        return None
+    if is_master(alone):
+        return tabled(release, digester, alone, lambda csvs: _with_rows(release, csvs)).stepped
+    return step(release, digester, alone, known)
+
+
+def _with_rows(release: Release, csvs: Mapping[str, bytes]) -> Release:
+    """Each table by itself: what the site asks of several together is asked when it is activated."""
+    tables = {
+        name: Table.compile(release.tables[name].spec, csv, f"{name}.csv") for name, csv in csvs.items()
+    }
+    return replace(release, tables={**release.tables, **tables})
 
 
 def _differences(test: ChannelTest, stepped: Stepped, written: dict[str, list[Any]]) -> Iterator[str]:
@@ -142,14 +168,18 @@ def _differences(test: ChannelTest, stepped: Stepped, written: dict[str, list[An
             yield f"{effect}: expected {len(expected)} documents, got {len(got)}"
         for number, (want, have) in enumerate(zip(expected, got, strict=False), 1):
             yield from _unlike(want, have, f"{effect}[{number}]")
-    held = [(effect.name, effect.cause) for effect in stepped.effects if effect.state is EffectState.HELD]
+    held: list[tuple[str | None, str]] = [
+        (effect.name, effect.cause) for effect in stepped.effects if effect.state is EffectState.HELD
+    ]
+    held += [(None, line.reason) for line in stepped.lines if line.owner and line.state is LineState.HELD]
     for name, cause in test.holds:
         if not any(name == effect and have.startswith(cause) for effect, have in held):
             causes = [have for effect, have in held if effect == name]
             instead = f"it is held for {'; '.join(causes)}" if causes else "it is not held"
-            yield f"{name}: expected to be held for '{cause}', {instead}"
+            yield f"{name or 'a record'}: expected to be held for '{cause}', {instead}"
     if test.holds and len(held) != len(test.holds):
-        yield f"expected {len(test.holds)} held effects, got {len(held)}"
+        told = "; ".join(cause for _, cause in held) or "none"
+        yield f"expected {len(test.holds)} to be held, got {len(held)}: {told}"
 
 
 def tree_of(payload: bytes) -> Any:

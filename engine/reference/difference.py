@@ -17,6 +17,15 @@ _Cells = dict[str, str]
 _Place = tuple[str, ...]
 
 
+MANY_ROWS = 10
+"""Of fewer, any may go without a word."""
+
+
+def too_many_gone(gone: int, rows: int, most: int) -> bool:
+    """Whether more than `most` percent of a table's rows would be gone: cut off on the way, more often than meant."""
+    return rows >= MANY_ROWS and gone * 100 > rows * most
+
+
 class ChangedRow(NamedTuple):
     """`row`: its place. `cells`: (column, before, after) of those that differ."""
 

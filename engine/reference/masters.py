@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from engine.errors import Fault, SiteError
 from engine.reference.sheet import Sheet, write_sheet
 from engine.reference.spec import FROM, TO, TableSpec
-from engine.reference.values import CELLS, ColumnType
+from engine.reference.values import same_cell
 
 SHOWN = 10
 """Records that a fault counts one by one."""
@@ -84,15 +84,8 @@ def _others(spec: TableSpec, row: _Cells, said: _Cells) -> _Cells:
     return {
         name: cell
         for name, cell in said.items()
-        if name in spec.columns and not _same(spec.columns[name], row.get(name, ""), cell)
+        if name in spec.columns and not same_cell(spec.columns[name], row.get(name, ""), cell)
     }
-
-
-def _same(column: ColumnType, old: str, new: str) -> bool:
-    try:
-        return old == new or bool(old and new and CELLS[column].read(old) == CELLS[column].read(new))
-    except ValueError:  # told with its place when the table is compiled
-        return False
 
 
 def _said(

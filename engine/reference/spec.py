@@ -20,7 +20,7 @@ class TableSpec:
     `ranges`: key columns whose cells are ranges, with what they are ranges of: number | text. `many`: value columns
     that tell the rows of one key apart, where a key may have several at once (the parts of a kit); else empty.
     `default`: column → text as a CSV cell holds it; given exactly when `missing` is default. `second_person`: another
-    one approves what people change of its rows.
+    one approves what changes of its rows. `most_gone`: percent of its rows that one file may drop, or one message end.
     """
 
     name: str
@@ -33,6 +33,7 @@ class TableSpec:
     ranges: Mapping[str, ColumnType] = field(default_factory=dict)
     many: tuple[str, ...] = ()
     second_person: bool = False
+    most_gone: int = 50
 
 
 class Row(dict[str, Cell]):

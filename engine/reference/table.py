@@ -40,6 +40,11 @@ class Table:
             raise SiteError([*declared, *filing.faults])
         return cls(spec, file, csv_bytes, filing)
 
+    @property
+    def csv(self) -> bytes:
+        """What it was compiled from."""
+        return self._source
+
     def find(self, key: Key, on: date) -> Row | None:
         """The row of `key` that is valid on the day; the most specific one, where rows have `*` or ranges.
 

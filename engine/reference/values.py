@@ -84,6 +84,14 @@ def day(text: str) -> date:
     return date.fromisoformat(text)
 
 
+def same_cell(column: ColumnType, old: str, new: str) -> bool:
+    """Whether two cells say the same: `12.5` and `12.50` are one amount of money."""
+    try:
+        return old == new or bool(old and new and CELLS[column].read(old) == CELLS[column].read(new))
+    except ValueError:  # told with its place when the table is compiled
+        return False
+
+
 CELLS = {
     ColumnType.TEXT: CellType(str, "any text"),
     ColumnType.NUMBER: CellType(number, "1250.5, with a point and no thousands separator"),

@@ -50,6 +50,7 @@ class _Reader:
             state=model.state,
             before=tuple(one for one in before if one is not None),
             nak=(model.nak.code, model.nak.where) if model.nak else None,
+            rows={name: [dict(row) for row in rows] for name, rows in model.rows.items()},
             files={name: files for name, tree in model.expect.items() if (files := _files(tree))},
         )
 
@@ -57,8 +58,16 @@ class _Reader:
         effects = self._source.model.deliver
         named: Iterator[tuple[Path, str]] = iter(
             [((*path, "expect", name), name) for name in model.expect]
-            + [((*path, "holds", place, "effect"), hold.effect) for place, hold in enumerate(model.holds)]
+            + [
+                ((*path, "holds", place, "effect"), hold.effect)
+                for place, hold in enumerate(model.holds)
+                if hold.effect is not None
+            ]
         )
+        for name in model.rows:
+            if name not in (kept := self._source.model.tables):
+                what, mend = f"the channel keeps no table '{name}'", did_you_mean(name, kept)
+                self.faults.append(self._source.fault((*path, "rows", name), "SIT023", what, mend, key=True))
         for here, name in named:
             if name not in effects:
                 self._fault(here, "SIT025", f"there is no effect '{name}'", did_you_mean(name, effects))

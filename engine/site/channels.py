@@ -19,6 +19,7 @@ from engine.reference.values import ColumnType
 from engine.site.deliveries import compile_effects
 from engine.site.files import CHANNELS, beside_channels
 from engine.site.hints import did_you_mean
+from engine.site.keeping import compile_keeps
 from engine.site.maps import Maps, keys_fault
 from engine.site.names import CANONICAL, DOOR_NAMES, Scope, offset_of
 from engine.site.placing import condition_faults, expression_at, patient_faults, unknown_names
@@ -97,6 +98,7 @@ def compile_channel(
     _check_kind(draft)
     naks, profile = _naks(draft), _profile(draft, files)
     faults += _other_feeds(source, sources, reader)
+    keeps = compile_keeps(source, draft.scope(rows=False), sources, maps, faults)
     skips = _skips(draft)
     same_line = _same_line(draft)
     translations = _translations(draft, sources, maps)
@@ -125,6 +127,7 @@ def compile_channel(
         naks=naks,
         profile=profile,
         account_from=model.account_from,
+        keeps=keeps,
     )
     return channel, draft.faults
 
@@ -181,6 +184,8 @@ def _check_kind(draft: Draft) -> None:
         what, mend = "a case that is scheduled is remembered, and not delivered", "leave `deliver` out"
         draft.fault(("deliver",), "SIT034", what, mend, key=True)
         return
+    if kind is Kind.MASTER:
+        return  # it keeps tables: `keeping` looks at it
     if kind not in _POSTING and not model.deliver:
         return
     if not model.deliver:

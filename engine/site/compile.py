@@ -52,7 +52,7 @@ def check(site: Site) -> list[Fault]:
     """Every fault and warning of the site, all environments and tests included, in the order of files and
     lines."""
     sources = read_sources(site)
-    maps, channels, faults = _compile(site, sources, {})
+    maps, channels, faults = _compile(site, sources, {}, {})
     if not any(fault.severity == "error" for fault in faults):
         faults += lint(sources, maps, channels)  # what a broken file uses cannot be told
     faults += environment.check_environments(sources)
@@ -61,13 +61,16 @@ def check(site: Site) -> list[Fault]:
     return list(SiteError(dict.fromkeys(faults)).faults)
 
 
-def compile_release(site: Site, table_csv: Mapping[str, bytes] | None = None) -> Release:
-    """The release. `table_csv`: table → rows that take the place of its file's (the store's versions).
+def compile_release(
+    site: Site, table_csv: Mapping[str, bytes] | None = None, known: Mapping[str, Table] | None = None
+) -> Release:
+    """The release. `table_csv`: table → rows that take the place of its file's (the store's versions). `known`: tables
+    that were compiled before, and serve again where rows and declaration are the same.
 
     Raises `SiteError` with all faults; warnings do not keep a release from being made.
     """
     sources = read_sources(site)
-    maps, channels, faults = _compile(site, sources, table_csv or {})
+    maps, channels, faults = _compile(site, sources, table_csv or {}, known or {})
     if any(fault.severity == "error" for fault in faults) or sources.site is None:
         raise SiteError(dict.fromkeys(faults))
     model = sources.site.model
@@ -113,9 +116,9 @@ def compile_tests(site: Site) -> tuple[ChannelTest, ...]:
 
 
 def _compile(
-    site: Site, sources: Sources, table_csv: Mapping[str, bytes]
+    site: Site, sources: Sources, table_csv: Mapping[str, bytes], known: Mapping[str, Table]
 ) -> tuple[Maps, list[Channel], list[Fault]]:
-    maps = compile_maps(site, sources, table_csv)
+    maps = compile_maps(site, sources, table_csv, known)
     channels: list[Channel] = []
     faults = [*sources.faults, *maps.faults, *origin_faults(sources)]
     faults += row_faults(site, sources, maps, table_csv)

@@ -42,6 +42,7 @@ def _orphans(sources: Sources) -> Iterator[Fault]:
         name for model in models for effect in model.deliver.values() for name in (effect.map, effect.undo)
     }
     tables = {translate.table for model in models for translate in model.translate.values()}
+    tables |= {name for model in models for name in model.tables}
     for read in sources.reads.sources.values():
         tables |= {field.table for field in read.model.fields.values() if isinstance(field, LookupFile)}
     for sort, key, shelf, used in (

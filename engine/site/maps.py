@@ -69,11 +69,14 @@ class Maps:
     faults: list[Fault] = field(default_factory=list)
 
 
-def compile_maps(site: Site, sources: Sources, table_csv: Mapping[str, bytes]) -> Maps:
-    """Everything under `mappings/`. `table_csv`: table → rows to use in place of its file's."""
+def compile_maps(
+    site: Site, sources: Sources, table_csv: Mapping[str, bytes], known: Mapping[str, Table]
+) -> Maps:
+    """Everything under `mappings/`. `table_csv`: table → rows to use in place of its file's. `known`: tables that were
+    compiled before."""
     maps = Maps()
     for table in sources.tables.sources.values():
-        _compile_table(maps, site, table, table_csv)
+        _compile_table(maps, site, table, table_csv, known.get(table.name))
     for read in sources.reads.sources.values():
         _compile_read(maps, sources, read)
     for write in sources.writes.sources.values():
@@ -100,10 +103,17 @@ def table_spec(source: Source[TableFile]) -> TableSpec:
         ranges={name: ColumnType(kind) for name, kind in model.ranges.items()},
         many=tuple(model.many or ()),
         second_person=model.approval == "second person",
+        most_gone=model.most_gone,
     )
 
 
-def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv: Mapping[str, bytes]) -> None:
+def _compile_table(
+    maps: Maps,
+    site: Site,
+    source: Source[TableFile],
+    table_csv: Mapping[str, bytes],
+    known: Table | None,
+) -> None:
     spec = table_spec(source)
     maps.specs[source.name] = spec
     declared = spec_faults(spec)
@@ -117,7 +127,9 @@ def _compile_table(maps: Maps, site: Site, source: Source[TableFile], table_csv:
         maps.faults.append(source.fault(("table",), "SIT005", "the table has no CSV file", mend))
     elif not declared:
         try:
-            maps.tables[source.name] = table = Table.compile(spec, rows, file)
+            same = known is not None and known.spec == spec and known.csv == rows
+            table = known if known is not None and same else Table.compile(spec, rows, file)
+            maps.tables[source.name] = table
             maps.faults += table.warnings
         except SiteError as error:
             maps.faults += error.faults
@@ -165,7 +177,8 @@ def _layout(model: ReadFile) -> Layout | None:
     for name, text in rows.columns.items():
         span = _SPAN.fullmatch(text) if fixed else None
         columns[name] = (int(span[1]), int(span[2] or span[1])) if span else text
-    return Layout(model.read[0], columns, tuple(rows.together), rows.separator, rows.skip)
+    whole = Kind(model.makes) is Kind.MASTER
+    return Layout(model.read[0], columns, tuple(rows.together), rows.separator, rows.skip, whole)
 
 
 def _snapshot_faults(source: Source[ReadFile]) -> Iterable[Fault]:
@@ -206,7 +219,9 @@ def _of_a_person(path: HL7Path | FhirPlace) -> bool:
 
 
 def private_extras(model: ReadFile) -> frozenset[str]:
-    """The extra fields of a read map that tell of a patient."""
+    """The extra fields of a read map that tell of a patient; a master tells of none."""
+    if Kind(model.makes) is Kind.MASTER:
+        return frozenset()
     return frozenset(
         name for name, extra in model.extra.items() if not isinstance(extra, ExtraFile) or extra.patient_data
     )

@@ -118,11 +118,24 @@ class AfterDischarge:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """One entry of a channel's `tables`: what a record of a master says of a code table. `row`: column → value; keys
+    are among them. `new_rows`, `within`: see `engine.reference.amending`."""
+
+    table: str
+    when: Expression | None
+    row: dict[str, Expression]
+    new_rows: dict[str, str]
+    within: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """One interface. `lane`: account | visit | patient | station. `no_original`: hold | post alone. `on_refused`:
     hold | undo others, of a line that one destination applied and another refuses for good. `expect`: effect → seconds
     from receipt after which it is late. `where`: file:line of the channel. `profile`: what its messages
-    must fit, or are refused. `account_from`: `case`: whose a line without an account is, its case says."""
+    must fit, or are refused. `account_from`: `case`: whose a line without an account is, its case says. `keeps`: code
+    tables that a master keeps; then it has no effects."""
 
     name: str
     feeds: frozenset[str]
@@ -141,6 +154,7 @@ class Channel:
     naks: tuple[Nak, ...] = ()
     profile: Profile | None = None
     account_from: str | None = None
+    keeps: tuple[Keep, ...] = ()
 
     @property
     def refuses(self) -> bool:
@@ -334,9 +348,10 @@ class ChannelTest:
     clock of the test, None for now.
 
     `expect`: effect → the documents it must write, in order, as JSON trees; `"*"` stands for any value.
-    Effects that are not named must write nothing. `holds`: (effect, beginning of the cause). `state`: of the
-    message. `nak`: code and place with which the door must refuse it. `files`: effect → the site's files that its
-    documents were read from, where they stand in files.
+    Effects that are not named must write nothing. `rows`: table → its rows that are new or other. `holds`: (effect,
+    None of a record of a master, beginning of the cause). `state`: of the message. `nak`: code and place with which the
+    door must refuse it. `files`: effect → the site's files that its documents were read from, where they stand in
+    files.
     """
 
     channel: str
@@ -345,10 +360,11 @@ class ChannelTest:
     given: bytes
     received: datetime | None
     expect: dict[str, list[object]]
-    holds: tuple[tuple[str, str], ...]
+    holds: tuple[tuple[str | None, str], ...]
     state: str | None
     nak: tuple[int, str] | None = None
     before: tuple[bytes, ...] = ()
+    rows: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     files: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:

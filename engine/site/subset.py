@@ -58,7 +58,7 @@ def _needed(site: Site, sources: Sources, model: ChannelFile) -> Iterator[str]:
         *(name for effect in model.deliver.values() for name in (effect.map, effect.undo) if name),
     }
     yield from (f"{MAPPINGS}{name}.yaml" for name in sorted(maps))
-    tables = [translate.table for translate in model.translate.values()]
+    tables = [*(translate.table for translate in model.translate.values()), *model.tables]
     read = sources.reads.sources[model.read]
     tables += [origin.table for origin in read.model.fields.values() if isinstance(origin, LookupFile)]
     for name in tables:  # grows while it is gone through: a table may refer to others

@@ -25,6 +25,7 @@ from engine.domain.changes import (
     Sending,
     Settled,
     Stopped,
+    Tabled,
     TableProposed,
     TableRecorded,
     Withdrawn,
@@ -43,6 +44,7 @@ from engine.store.apply_release import corrected, dropped, released
 from engine.store.apply_resources import contested as contested_version
 from engine.store.apply_resources import interaction
 from engine.store.apply_step import contested, routed
+from engine.store.apply_tables import tabled
 from engine.store.batch import Batch
 
 _WRITES: dict[type, Callable[[Batch, Any], Answered]] = {
@@ -52,6 +54,7 @@ _WRITES: dict[type, Callable[[Batch, Any], Answered]] = {
     FileMoved: file_moved,
     Routed: routed,
     Released: released,
+    Tabled: tabled,
     Corrected: corrected,
     Sending: sending,
     Withdrawn: withdrawn,

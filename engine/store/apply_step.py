@@ -16,6 +16,7 @@ from engine.domain.posting import Document, EffectRow, Sighting, Stepped
 from engine.domain.status import DeliveryState, EffectState, MessageState
 from engine.errors import Bug
 from engine.store.apply_originals import NEVER_LEFT, SAVED_ANEW, cancel_unsent, moved_on, withdraw
+from engine.store.apply_tables import amended
 from engine.store.batch import Batch
 from engine.store.restating import restate
 from engine.store.rows import ContentKind, decimal_text
@@ -70,7 +71,8 @@ def routed(batch: Batch, change: Routed) -> RoutedAs | Conflict:
     write_sightings(batch, change.message, stepped.sightings)
     if stepped.relies:
         batch.flush()  # whoever settles an original in this batch must find what waits for it
-    return RoutedAs(tuple(deliveries))
+    edition = amended(batch, change.message, stepped, change.edition, change.at_us)
+    return RoutedAs(tuple(deliveries), edition)
 
 
 def write_sightings(batch: Batch, message: MessageId, sightings: Iterable[Sighting]) -> None:
@@ -210,6 +212,7 @@ def _write_lines(
                 line.reason,
                 decimal_text(line.stated),
                 line.currency,
+                line.owner,
             )
         )
         for key in line.finds:

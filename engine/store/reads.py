@@ -42,10 +42,12 @@ from engine.domain.views import (
     ParkedLane,
     ProposalView,
     SightingView,
+    TableTold,
     TableVersionView,
 )
 from engine.errors import StoreUnavailable
 from engine.store import books, facts, lateness
+from engine.store.apply_tables import origin
 from engine.store.faults import unavailable
 from engine.store.migrate import check_readable, meta
 from engine.store.queries import ask, snapshot
@@ -348,6 +350,10 @@ class SqliteReads:
     async def table_versions(self, name: str | None = None) -> list[TableVersionView]:
         return [TableVersionView(*row) for row in self._rows("table_versions", name)]
 
+    async def tables_of(self, message: MessageId) -> list[TableTold]:
+        rows = self._rows("tables_of_message", origin(message))
+        return [TableTold(name, number, bool(proposed), why, at) for name, number, proposed, why, at in rows]
+
     async def table_csv(self, name: str, version: int) -> bytes | None:
         return self._body("table_csv", name, version)
 
@@ -435,6 +441,7 @@ def _line(
     reason: str,
     stated: str | None,
     currency: str,
+    owner: str,
 ) -> LineView:
     return LineView(
         line,
@@ -446,6 +453,7 @@ def _line(
         reason,
         decimal_of(stated),
         currency,
+        owner,
     )
 
 

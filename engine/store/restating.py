@@ -8,10 +8,13 @@ from engine.store.batch import Batch
 
 
 def restate(batch: Batch, message: MessageId, reason: str) -> None:
-    """Lines and message, from where the effects stand now. `reason`: why nothing of them is left to post."""
+    """Lines and message, from where the effects stand now; what a master told stands in its tables.
+
+    `reason`: why nothing of them is left to post."""
     moved, waits = False, False
     for line, state, on_its_way, held in batch.ask("lines_by_effects", message):
-        moved, waits = moved or on_its_way, waits or held
+        kept = state == LineState.KEPT
+        moved, waits = moved or on_its_way or kept, waits or held
         if state not in (LineState.POSTED, LineState.HELD, LineState.FILTERED):
             continue
         if on_its_way and state != LineState.POSTED:

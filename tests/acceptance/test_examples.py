@@ -22,6 +22,7 @@ SAMPLES = {
     "cabinet-vends": {"cabinet": ["oms-vends", "oms-return", "oms-refill"]},
     "discharge-to-billing": {"ehr": ["adt-a01", "adt-a03", "adt-a40", "adt-a41"]},
     "fhir-resources": {"lab": ["supply-delivery", "encounter", "charge-with-encounter"]},
+    "item-master": {"masters": ["mfn-m16-update", "mfn-m04-prices"], "ehr": ["dft-new-item"]},
 }
 CARRIED = {"fhir-resources": 4}
 """Messages, where a sample is not one: a transaction is one for each entry."""
@@ -31,6 +32,7 @@ BOOKED = {
     "cabinet-vends": {"goods-issue": 1, "goods-return": 1},
     "discharge-to-billing": {"discharge": 1, "account-merge": 1},
     "fhir-resources": {"goods-issue": 1, "charge": 1},
+    "item-master": {"goods-issue": 1, "charge": 1},
 }
 
 
@@ -39,7 +41,7 @@ class Laid(Suture):
 
     def __init__(self, folder: Path, urls: dict[str, str]) -> None:
         self.folder, self.site = folder, folder / "site"
-        self.ports = dict(zip(("ehr", "cabinet", "hl7-http", "lab"), free_ports(4), strict=True))
+        self.ports = dict(zip(("ehr", "cabinet", "hl7-http", "lab", "masters"), free_ports(5), strict=True))
         self.environment = self.site / "config" / "env" / "demo.yaml"
         self.point_at(urls)
         self.process, self.program, self.log_level, self.runs = None, ("engine",), "info", 0

@@ -50,6 +50,9 @@ TYPED: dict[str, tuple[str, dict[str, str]]] = {
 }
 """Orders: the type of their own answer, and its trigger by theirs. `O01` is that of versions before 2.4."""
 
+MASTER = "MFN"
+"""Master files: answered with MFK, whatever their trigger."""
+
 ANSWERS = frozenset({
     "ACK", "MCF", "MFK", "ORD", "ORG", "ORI", "ORL", "ORN", "ORP", "ORR", "ORS", "RRA", "RRD", "RRE", "RRG", "RRI",
 })  # fmt: skip
@@ -159,13 +162,15 @@ def build_ack(
     errors: Sequence[AckError] = (),
     typed: bool = False,
     last: bool = False,
+    records: Sequence[str] = (),
 ) -> bytes:
     """The acknowledgment of the message with `header`, in its own delimiters, version and character set.
 
     `now`: aware, for MSH-7. `control_id`: this answer's own MSH-10. `text`: MSA-3, up to 2.6, cut after `TEXT_LIMIT`
     characters. MSA-2 is the message's MSH-10 as it was sent. Characters that the set lacks become `?`. `typed`: an
-    application acknowledgment of an order has the order's own answer type. `last`: it says in MSH-15 and -16 that it
-    wants no acknowledgment itself, as an application acknowledgment that is a message of its own.
+    application acknowledgment of an order, or of a master, has an answer type of its own. `last`: it
+    says in MSH-15 and -16 that it wants no acknowledgment itself, as an application acknowledgment that is a message of
+    its own. `records`: what a typed answer to a master says beside (`master.answered`).
     """
     marks = header.delimiters
     separator = marks.field
@@ -193,6 +198,7 @@ def build_ack(
     lines = [separator.join(msh), separator.join(msa)]
     if errors:
         lines += _error_lines(header, errors)
+    lines += records
     lines.append("")
     return "\r".join(lines).encode(header.codec, "replace")
 
@@ -202,7 +208,9 @@ def _ack_type(header: Header, typed: bool) -> str:
     if not header.trigger:
         return "ACK"
     kind, trigger, structure = "ACK", header.trigger, "ACK"
-    if typed and header.type in TYPED and header.trigger in TYPED[header.type][1]:
+    if typed and header.type == MASTER:
+        kind, structure = "MFK", "MFK_M01"
+    elif typed and header.type in TYPED and header.trigger in TYPED[header.type][1]:
         kind, trigger = TYPED[header.type][0], TYPED[header.type][1][header.trigger]
         structure = f"{kind}_{trigger}"
     mark = header.delimiters.component

@@ -10,6 +10,9 @@ Message structures are not consulted: senders put Z segments and notes where the
 4. A segment id that occurs in any group is looked for in groups only. A note at the fifth FT1 is no note of
    the first, and a PRT behind PID is nobody's implant.
 
+`PKG in MFE` opens a group at each PKG within a group of MFE: what stands in the MFE's group before its first PKG is
+told again in each of them. An MFE without any PKG opens none.
+
 So choose as anchor the segment that opens the repetition (`each: ORC`, not `each: RQD`: the ORC before a RQD
 would belong to the group before).
 """
@@ -52,6 +55,9 @@ class Group:
 
 def groups(message: Message, anchor: str) -> list[Group]:
     """The groups that `anchor` (upper case) opens, in message order; empty when it does not occur."""
+    inner, within, outer = anchor.partition(" in ")
+    if within:
+        return _within(message, inner, outer)
     shared: dict[str, list[Segment]] = {}
     found: list[Group] = []
     if anchor not in message.by_name:
@@ -69,6 +75,27 @@ def groups(message: Message, anchor: str) -> list[Group]:
             place[name].append(segment)
         else:
             place[name] = [segment]
+    for group in found:
+        for name in group.own:
+            shared.pop(name, None)
+    return found
+
+
+def _within(message: Message, anchor: str, outer: str) -> list[Group]:
+    """The groups that `anchor` opens within those of `outer`."""
+    shared: dict[str, list[Segment]] = {}
+    found: list[Group] = []
+    head: dict[str, list[Segment]] | None = None
+    place, number = shared, 0
+    for segment in message:
+        if segment.name == outer:
+            place = head = {}
+        elif segment.name == anchor:
+            number += 1
+            if head is not None:
+                place = {name: [*segments] for name, segments in head.items()}
+                found.append(Group(message, anchor, number, place, shared))
+        place.setdefault(segment.name, []).append(segment)
     for group in found:
         for name in group.own:
             shared.pop(name, None)

@@ -156,6 +156,30 @@ class DeliverFile(Model):
     )
 
 
+class KeepFile(Model):
+    """What the records of a master say of the rows of a code table."""
+
+    when: ExpressionText | None = setting(
+        "Which records: an expression over fields; left out: all.", example="price is present", default=None
+    )
+    row: dict[Word, ExpressionText] = setting(
+        "Column → what the record says of it: an expression over fields. Its keys must be among them. What is not sent "
+        "stays as it is.",
+        example="{facility: facility, code: item, description: description, stocked: stocked == 'Y'}",
+    )
+    new_rows: dict[Word, str] = setting(
+        "What columns hold in the row of a key that is new, where the record does not say it.",
+        example="{issued_by: ehr, supplier: ''}",
+        default={},
+    )
+    within: list[Word] = setting(
+        "Where a message tells all there is: key columns in which rows must agree with one of its records, to end when "
+        "it does not name them; left out: all rows of the table.",
+        example="[facility]",
+        default=[],
+    )
+
+
 class AfterDischargeFile(Model):
     """What a discharge is expected to bring."""
 
@@ -172,9 +196,11 @@ class AfterDischargeFile(Model):
 
 
 class HoldFile(Model):
-    """An effect that a test expects to wait for a person or a row."""
+    """An effect, or a record of a master, that a test expects to wait for a person or a row."""
 
-    effect: Name = setting("Effect of the channel.", example="issue")
+    effect: Name | None = setting(
+        "Effect of the channel; left out: a record of a master.", example="issue", default=None
+    )
     cause: Text = setting("How the cause begins.", example="items")
 
 
@@ -207,8 +233,16 @@ class TestFile(Model):
         example="{issue: samples/goods-issue.json}",
         default={},
     )
+    rows: dict[Name, list[dict[Word, str]]] = setting(
+        "Of a master: for each code table the rows that are new or other than before, in their order, without empty "
+        "cells. `*` stands for any text. Tables that are not named must stay as they are.",
+        example='{items: [{facility: NORTH, code: SCREW-24, item: "2000124", stocked: "yes", valid_from: 2026-12-01}]}',
+        default={},
+    )
     holds: list[HoldFile] = setting(
-        "Effects that must be held.", example="[{effect: issue, cause: items}]", default=[]
+        "Effects, and records of masters, that must be held.",
+        example="[{effect: issue, cause: items}]",
+        default=[],
     )
     state: State | None = setting(
         "Where the message must stand in the end.", example="filtered", default=None
@@ -279,6 +313,11 @@ class ChannelFile(Model):
     )
     deliver: dict[Name, DeliverFile] = setting(
         "Effects, by name.", example="{issue: {to: erp, map: erp/goods-issue, money: far end}}", default={}
+    )
+    tables: dict[Name, KeepFile] = setting(
+        "Code tables that the records of a master keep, by name: the read map `makes: master`, nothing is delivered.",
+        example="{items: {row: {facility: facility, code: item, description: description}}}",
+        default={},
     )
     expect: dict[Name, Duration] = setting(
         "How soon after receipt each effect must be delivered; later is an alert.",

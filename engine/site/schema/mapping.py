@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, StringConstraints, Tag
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from engine.site.schema.base import CommaList, ExpressionText, Model, Name, Path, Text, Texts, Word, setting
 from engine.site.schema.origin import OriginFile
@@ -99,11 +99,12 @@ class ReadFile(Model):
         example="2.5.1",
         default=None,
     )
-    makes: Literal["supply-usage", "charge", "encounter", "merge", "case"] = setting(
+    makes: Literal["supply-usage", "charge", "encounter", "merge", "case", "master"] = setting(
         "Kind of event.", example="supply-usage"
     )
     each: Text | None = setting(
-        "Segment that begins a line, `row` of rows in files; left out: the message is one event without lines. "
+        "Segment that begins a line, or `PKG in MFE` where it repeats within another; `row` of rows in files. Left "
+        "out: the message is one event without lines. "
         "Of FHIR: a FHIRPath that chooses the lines of a resource; left out: the resource is one.",
         example="FT1",
         default=None,
@@ -123,7 +124,7 @@ class ReadFile(Model):
         example="{account: PID-18.1, code: FT1-7.1}",
     )
     extra: dict[Word, Extra] = setting(
-        "Types of fields beyond the canonical ones.",
+        "Types of fields beyond the canonical ones. Of a master every other field is text unless it is said here.",
         example="{wing: {type: text, patient_data: false}}",
         default={},
     )
@@ -219,9 +220,17 @@ class TableFile(Model):
         default=None,
     )
     approval: Approval = setting(
-        "Whether another person approves rows that are added, mapped or imported, before any step uses them.",
+        "Whether another person approves rows that are added, mapped, imported or told by a master, before any step "
+        "uses them.",
         example="second person",
         default="none",
+    )
+    most_gone: Annotated[int, Field(ge=0, le=100)] = setting(
+        "How many of its rows a changed file may drop, or one master message may end, before a person is asked. Of "
+        "fewer than ten rows any may go.",
+        example="5",
+        unit="percent",
+        default=50,
     )
     source: OriginFile | None = setting(
         "A far end that says some of its columns.",

@@ -124,3 +124,13 @@ def test_every_cell_of_every_row_is_read_once_as_it_was_written(rows: list[list[
 def _meant(cell: str) -> str:
     """Line ends become those of HL7; blanks at the end of a row are not kept."""
     return cell.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def test_a_master_is_one_message_and_a_row_that_does_not_fit_is_in_it_and_says_nothing():
+    layout = Layout("CSV centers", {"code": "Code", "name": "Name"}, whole=True)
+    (slip,) = cut((layout,), b"Code,Name\nA,One\nB,Two,Three\nC,Four\n", None)
+    assert slip.fault == ""
+    assert cells_of(slip.raw) == [["2", "A", "One"], ["3"], ["4", "C", "Four"]]
+    assert cut((layout,), b"Code,Name\n", None) == []
+    many = b"Code,Name\n" + b"A,B\n" * (MOST_TOGETHER + 1)
+    assert len(cut((layout,), many, None)) == 1

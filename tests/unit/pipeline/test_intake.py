@@ -174,6 +174,21 @@ async def test_an_order_is_answered_with_its_own_kind_where_the_listener_says_so
     assert peek((await house.receive(order)).ack).field(9) == "ORS^O06^ORS_O06"
 
 
+async def test_a_master_is_answered_with_what_is_known_of_its_records_at_the_door(house):
+    master = MESSAGE.replace("DFT^P03", "MFN^M16") + "MFI|INV||UPD|||AL\rMFE|MAD|1||A|CWE\r"
+    assert b"MFA" not in (await house.receive(master)).ack
+    house.rules["ehr"] = listener(typed=True)
+    assert b"\rMFA|MAD|1|" in (ack := (await house.receive(master)).ack)
+    assert b"|^stored|A|CWE\r" in ack
+    refused = (await house.receive(master.replace("|P|", "|T|"))).ack
+    assert b"|U|A|CWE\r" in refused
+    assert peek(refused).field(9).startswith("MFK^M16")
+    house.rules["ehr"] = listener(typed=True, acks="enhanced")
+    later = await house.receive(master.replace("|AL|NE", "|AL|AL"))
+    assert b"MFA" not in later.ack
+    assert b"|^stored|A|CWE\r" in later.application
+
+
 async def test_a_listener_may_say_ar_while_nothing_can_be_kept(house, monkeypatch):
     failed = asyncio.get_running_loop().create_future()
     failed.set_exception(StoreUnavailable("STO010", "the disk is full", "free space"))

@@ -7,7 +7,7 @@ SELECT c.body FROM message m JOIN content c ON c.id = m.content_id WHERE m.id = 
 SELECT c.body FROM message m JOIN content c ON c.id = m.record_id WHERE m.id = ?
 
 -- name: lines
-SELECT id, channel, number, strong, credit, state, reason, stated, currency FROM line WHERE message_id = ? ORDER BY id
+SELECT id, channel, number, strong, credit, state, reason, stated, currency, owner FROM line WHERE message_id = ? ORDER BY id
 
 -- name: effects
 SELECT e.id, e.line_id, l.number, e.destination, e.name, e.action, e.version, e.state, e.delivery_id, e.reverses,
@@ -32,12 +32,14 @@ WHERE d.message_id = ? ORDER BY a.id
 SELECT id FROM effect WHERE message_id = ? AND action = 1 AND state IN (1, 2) AND (owns = 1 OR held_us IS NOT NULL)
 
 -- name: holding
--- Effects that are held or wait; a message that is held without any has a row of nulls.
+-- Effects that are held or wait; a message that is held without any, or of which records of a master are, has a row of
+-- nulls.
 SELECT m.id, l.channel, l.number, e.name, e.action, e.state, e.cause, e.part,
        EXISTS (SELECT 1 FROM effect o WHERE o.message_id = m.id AND o.line_id = e.line_id AND o.name = e.name
                AND o.action = e.action AND o.state = 1)
 FROM message m LEFT JOIN effect e ON e.message_id = m.id AND e.state IN (2, 5) LEFT JOIN line l ON l.id = e.line_id
-WHERE m.id IN carray(?) AND (e.id IS NOT NULL OR m.state = 3) ORDER BY m.id, e.id
+WHERE m.id IN carray(?) AND (e.id IS NOT NULL OR m.state = 3
+    OR EXISTS (SELECT 1 FROM line r WHERE r.message_id = m.id AND r.state = 3 AND r.owner <> '')) ORDER BY m.id, e.id
 
 -- name: anything_waits
 SELECT 1 FROM effect WHERE state IN (2, 5) AND reverses IS NOT NULL LIMIT 1

@@ -33,6 +33,9 @@ INSERT INTO release (hash, content_id, created_us) VALUES (?, ?, ?) RETURNING id
 -- name: insert_edition
 INSERT INTO edition (release_id, tables, activated_us, actor) VALUES (?, ?, ?, ?) RETURNING id
 
+-- name: newest_edition
+SELECT id, release_id, tables FROM edition WHERE id = (SELECT max(id) FROM edition)
+
 -- name: insert_act
 INSERT INTO act (at_us, actor, verb, target, reason, detail) VALUES (?, ?, ?, ?, ?, ?) RETURNING id
 
@@ -49,6 +52,13 @@ SELECT c.body FROM release r JOIN content c ON c.id = r.content_id WHERE r.hash 
 -- name: table_versions
 SELECT id, name, version, hash, source, recorded_us, actor, reason FROM table_version
 WHERE ?1 IS NULL OR name = ?1 ORDER BY id DESC
+
+-- name: tables_of_message
+-- Versions and proposals that a master made: its number is who made them.
+SELECT name, version, 0, reason, recorded_us FROM table_version WHERE source = 'master' AND actor = ?1
+UNION ALL
+SELECT name, id, 1, reason, proposed_us FROM proposal WHERE source = 'master' AND actor = ?1
+ORDER BY 1, 2
 
 -- name: table_csv
 SELECT c.body FROM table_version t JOIN content c ON c.id = t.content_id WHERE t.name = ? AND t.version = ?

@@ -8,8 +8,8 @@ WHERE id = ? AND state = ?
 INSERT OR REPLACE INTO fact (kind, key, at_us, message_id, value) VALUES (?, ?, ?, ?, ?)
 
 -- name: insert_line
-INSERT INTO line (id, message_id, channel, number, key, strong, body, credit, state, reason, stated, currency)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO line (id, message_id, channel, number, key, strong, body, credit, state, reason, stated, currency, owner)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_find
 INSERT OR IGNORE INTO line_find (key, line_id) VALUES (?, ?)
@@ -83,6 +83,9 @@ WHERE l.message_id = ? GROUP BY l.id
 
 -- name: restate_line
 UPDATE line SET state = ?, reason = ? WHERE id = ?
+
+-- name: states_of_lines
+SELECT DISTINCT state FROM line WHERE message_id = ?
 
 -- name: restate_message
 UPDATE message SET state = ?, reason = ? WHERE id = ?

@@ -78,3 +78,17 @@ def test_every_segment_is_in_one_group_or_shared() -> None:
 
 def test_the_repr_shows_no_content() -> None:
     assert repr(groups(parse("FT1|SECRET\rNTE|x"), "FT1")[0]) == "Group(FT1[1], 2 segments)"
+
+
+def test_what_repeats_within_another_is_told_with_what_stands_before_it_there() -> None:
+    message = parse(
+        "MFI|INV\rMFE|MAD|1\rITM|A\rPKG|1|EA\rNTE|x\rPKG|2|BX\rMFE|MAD|2\rITM|B\rMFE|MAD|3\rITM|C\rPKG|1|CS"
+    )
+    assert own(message, "PKG in MFE") == [
+        ["MFE|MAD|1", "ITM|A", "PKG|1|EA", "NTE|x"],
+        ["MFE|MAD|1", "ITM|A", "PKG|2|BX"],
+        ["MFE|MAD|3", "ITM|C", "PKG|1|CS"],
+    ]
+    assert [group.number for group in groups(message, "PKG in MFE")] == [1, 2, 3]
+    assert shared(message, "PKG in MFE") == ["MFI", "MSH", "PID", "PV1"]
+    assert own(message, "ZPK in MFE") == own(message, "PKG in ZFE") == []

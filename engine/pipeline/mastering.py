@@ -1,0 +1,37 @@
+"""Masters beside the store: the rows in force are gathered, and the site is compiled with what a message makes of
+them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from engine.domain.ports import Reader
+from engine.pipeline.digests import Digester
+from engine.pipeline.editions import Edition, kept_edition
+from engine.pipeline.reading import Read
+from engine.pipeline.tabling import Made, Place, tabled
+from engine.site.compile import compile_release, unpack_site
+from engine.site.release import Release
+
+
+async def put_in(
+    reader: Reader,
+    digester: Digester,
+    edition: Edition,
+    read: Read,
+    *,
+    only: Collection[Place] | None = None,
+    shrinks: bool = False,
+) -> Made:
+    """What the message makes of the tables of `edition`, which is in force. On a thread: tables are large."""
+    kept = await kept_edition(reader, edition.id)
+    site = unpack_site(kept.files)
+
+    def compiled(csvs: dict[str, bytes]) -> Release:
+        return compile_release(site, {**kept.tables, **csvs}, edition.release.tables)
+
+    def made() -> Made:
+        return tabled(edition.release, digester, read, compiled, only=only, shrinks=shrinks)
+
+    return await asyncio.to_thread(made)
