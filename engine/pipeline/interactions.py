@@ -6,14 +6,14 @@ Decided on what is stored by now; the commit answers `Conflict` when that is no 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 from uuid import uuid4
 
 from engine.codecs.fhir.answers import Trouble
 from engine.codecs.fhir.body import Entry, Tree
-from engine.codecs.fhir.document import Resource, Target, parse, references_in
+from engine.codecs.fhir.document import Resource, Target, parse
 from engine.domain.ports import Reader
 from engine.domain.resources import ResourceView
 from engine.pipeline.digests import Digester
@@ -92,7 +92,7 @@ class Planner:
             if found:
                 stored = await self.stored(found[0])
                 return Operation(Resource(stored.body, stored.target, url), 200, found=found[0])
-        return Operation(Resource(body, Target(kind, uuid4().hex, 1), url), 201, absent)
+        return Operation(Resource.read(body, tree, Target(kind, uuid4().hex, 1), url), 201, absent)
 
     async def update(
         self, kind: str, name: str, body: bytes, tree: Tree, match: str | None, place: str, url: str
@@ -110,7 +110,9 @@ class Planner:
             wanted = _ETAG.fullmatch(match.strip())
             if wanted is None or int(wanted[1]) != version:
                 raise Trouble(412, "conflict", "FHR023", "If-Match is not the newest version", place)
-        return Operation(Resource(body, Target(kind, name, version + 1), url), 200 if version else 201)
+        return Operation(
+            Resource.read(body, tree, Target(kind, name, version + 1), url), 200 if version else 201
+        )
 
     async def entry(self, entry: Entry, place: str) -> Operation:
         """One entry of a transaction or a batch that stores something."""
@@ -143,23 +145,8 @@ class Planner:
             raise Trouble(410, "deleted", "FHR021", "its bytes are no longer kept")
         return parse(raw).resources[0]
 
-    async def context(self, of: Resource, beside: Sequence[Resource]) -> list[Resource]:
-        """What a resource refers to, near ones first: entries of its Bundle, else what is stored."""
-        by_name = {name: one for one in beside for name in _names(one)}
-        found: dict[str, Resource] = {}
-        left = MOST_BESIDE
-        waiting = [of]
-        while waiting and len(found) < MOST_REFERRED:
-            for reference in dict.fromkeys(references_in(waiting.pop(0).tree)):
-                one = by_name.get(reference) or await self._referred(reference)
-                if one is None or one.target == of.target or str(one.target) in found or len(one.body) > left:
-                    continue
-                left -= len(one.body)
-                found[str(one.target)] = one
-                waiting.append(one)
-        return list(found.values())[:MOST_REFERRED]
-
-    async def _referred(self, reference: str) -> Resource | None:
+    async def referred(self, reference: str) -> Resource | None:
+        """What a reference names of what is stored."""
         named = _REFERENCE.fullmatch(reference)
         view = await self._reader.resource(self.key(named[1], named[2])) if named else None
         return await self.stored(view) if view else None
@@ -170,6 +157,33 @@ class Planner:
         if name != "identifier" or not bar or not value or "&" in text:
             raise Trouble(400, "not-supported", "FHR024", "If-None-Exist is identifier=SYSTEM|VALUE", place)
         return self._identifier(kind, system, value)
+
+
+class Surroundings:
+    """What the resources of one interaction may refer to: each other, else what is stored."""
+
+    def __init__(self, planner: Planner, beside: Iterable[Resource]) -> None:
+        self._planner = planner
+        self._known: dict[str, Resource | None] = {name: one for one in beside for name in _names(one)}
+
+    async def of(self, resource: Resource) -> list[Resource]:
+        """What a resource refers to, near ones first."""
+        found: dict[str, Resource] = {}
+        left = MOST_BESIDE
+        waiting = [resource]
+        while waiting and len(found) < MOST_REFERRED:
+            for reference in waiting.pop(0).references:
+                if reference not in self._known:
+                    self._known[reference] = await self._planner.referred(reference)
+                one = self._known[reference]
+                if one is None or one.target == resource.target or str(one.target) in found:
+                    continue
+                if len(one.body) > left:
+                    continue
+                left -= len(one.body)
+                found[str(one.target)] = one
+                waiting.append(one)
+        return list(found.values())[:MOST_REFERRED]
 
 
 def in_order(operations: Sequence[Operation]) -> Iterator[int]:

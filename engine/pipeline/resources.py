@@ -21,7 +21,7 @@ from engine.domain.status import MessageState
 from engine.errors import MessageError
 from engine.pipeline.digests import Digester
 from engine.pipeline.intake import Intake
-from engine.pipeline.interactions import Operation, Planner, in_order
+from engine.pipeline.interactions import Operation, Planner, Surroundings, in_order
 from engine.site.release import Release
 
 TRIES = 5
@@ -188,7 +188,7 @@ class ResourceDoor:
         planner: Planner,
         now_us: int,
     ) -> Interaction:
-        beside = [operation.resource for operation in operations]
+        around = Surroundings(planner, [operation.resource for operation in operations])
         messages, writes, absent = [], [], []
         for index in in_order(operations):
             operation = operations[index]
@@ -196,9 +196,7 @@ class ResourceDoor:
                 continue
             resource, target = operation.resource, operation.resource.target
             assert target is not None
-            raw = stored(
-                exchange.version_of(asked), word, [resource, *await planner.context(resource, beside)]
-            )
+            raw = stored(exchange.version_of(asked), word, [resource, *await around.of(resource)])
             messages.append(_received(feed, now_us, target, raw, operation.status))
             key = planner.key(target.type, target.id)
             writes.append(Write(key, target.version, planner.identifiers(target.type, resource.tree)))

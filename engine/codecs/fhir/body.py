@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -20,34 +21,48 @@ DEEPEST = 64
 MOST_ENTRIES = 1_000
 """Entries of a Bundle."""
 
+MOST_PARTS = 250_000
+"""Objects and lists of a body: in memory each takes a hundred times the two bytes that it can be sent with."""
+
 Tree = dict[str, Any]
 
-_TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)  # one that does not end goes on to the end
-_BRACKETS = re.compile(rb"[\[\]{}]")
 _LONGEST_INT = 18
 """Digits of a whole number that certainly fits in 64 bits."""
 
 
 def read_json(body: bytes) -> Tree:
     """Raises `MessageError` FHR001 to FHR003."""
-    if _depth(body) > DEEPEST:
-        raise _fault("FHR002", f"the body is more than {DEEPEST} levels deep", "send it flatter")
+    if body.count(b"{") + body.count(b"[") > MOST_PARTS:
+        raise _fault("FHR002", f"the body has more than {MOST_PARTS} objects and lists", "send it in parts")
     try:
-        orjson.loads(body)  # strict: UTF-8, no NaN, no half characters
-        tree = json.loads(
-            body,
-            parse_float=Decimal,
-            parse_int=_whole,
-            object_pairs_hook=_object,
-        )
-    except (ValueError, RecursionError):
+        tree = _DECODER.decode(body.decode())
+        orjson.loads(body)  # strict: no NaN, no half characters
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError:
         raise _fault("FHR001", "the body is no JSON", "send application/fhir+json") from None
     if not isinstance(tree, dict):
         raise _fault("FHR001", "the body is no JSON object", "send one resource")
+    check_depth(tree)
     if not isinstance(tree.get("resourceType"), str):
         what = "the body says no resourceType"
         raise MessageError("FHR003", what, where="resourceType", mend="send a FHIR resource")
     return tree
+
+
+def check_depth(tree: Tree) -> None:
+    """Raises `MessageError` FHR002."""
+    level: list[Any] = [tree]
+    for _ in range(DEEPEST):
+        level = [
+            value
+            for one in level
+            for value in (one.values() if one.__class__ is dict else one)
+            if value.__class__ is dict or value.__class__ is list
+        ]
+        if not level:
+            return
+    raise _too_deep()
 
 
 def write_json(tree: object) -> bytes:
@@ -72,20 +87,15 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _depth(body: bytes) -> int:
-    """A body that is no JSON may be told any depth."""
-    deepest = depth = 0
-    for bracket in _BRACKETS.findall(_TEXTS.sub(b"", body)):
-        if bracket in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        else:
-            depth -= 1
-    return deepest
+def _too_deep() -> MessageError:
+    return _fault("FHR002", f"the body is more than {DEEPEST} levels deep", "send it flatter")
 
 
 def _fault(code: str, what: str, mend: str) -> MessageError:
     return MessageError(code, what, mend=mend)
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=_whole, object_pairs_hook=_object)
 
 
 class Entry(NamedTuple):
@@ -117,16 +127,27 @@ def entries_of(body: bytes, bundle: Tree) -> list[Entry]:
 
 
 def _cuts(text: str) -> list[str]:
-    """The text of the resource of each entry."""
-    cuts = []
-    for key, start, _ in _members(text, _blank(text, 0)):
-        for at, _ in _items(text, start) if key == "entry" else ():
-            found = [text[a:b] for name, a, b in _members(text, at) if name == "resource"]
-            cuts.append(found[0] if found else "")
+    """The text of the resource of each entry. What is known to be JSON is gone through once."""
+    cuts: list[str] = []
+
+    def of_bundle(name: str, at: int) -> int:
+        return _through_list(text, at, of_list) if name == "entry" else _end(text, at)
+
+    def of_list(at: int) -> int:
+        cuts.append("")
+        return _through_object(text, at, of_entry)
+
+    def of_entry(name: str, at: int) -> int:
+        end = _end(text, at)
+        if name == "resource":
+            cuts[-1] = text[at:end]
+        return end
+
+    _through_object(text, _blank(text, 0), of_bundle)
     return cuts
 
 
-_DECODER = json.JSONDecoder()
+_SKIPPER = json.JSONDecoder(parse_float=len, parse_int=len)
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -135,28 +156,26 @@ def _blank(text: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _members(text: str, at: int) -> list[tuple[str, int, int]]:
-    """(name, start, end) of the members of the object at `at`."""
-    found = []
+def _end(text: str, at: int) -> int:
+    """Where the value at `at` ends."""
+    return _SKIPPER.raw_decode(text, at)[1]
+
+
+def _through_object(text: str, at: int, value: Callable[[str, int], int]) -> int:
+    """`value` is told each name and where its value begins, and says where it ends; so does the whole."""
     at = _blank(text, at + 1)
     while text[at] != "}":
-        name, at = _DECODER.raw_decode(text, at)
-        start = _blank(text, _blank(text, at) + 1)
-        _, end = _DECODER.raw_decode(text, start)
-        found.append((name, start, end))
-        at = _blank(text, end)
+        name, at = _SKIPPER.raw_decode(text, at)
+        at = _blank(text, value(name, _blank(text, _blank(text, at) + 1)))
         if text[at] == ",":
             at = _blank(text, at + 1)
-    return found
+    return at + 1
 
 
-def _items(text: str, at: int) -> list[tuple[int, int]]:
-    found = []
+def _through_list(text: str, at: int, item: Callable[[int], int]) -> int:
     at = _blank(text, at + 1)
     while text[at] != "]":
-        _, end = _DECODER.raw_decode(text, at)
-        found.append((at, end))
-        at = _blank(text, end)
+        at = _blank(text, item(at))
         if text[at] == ",":
             at = _blank(text, at + 1)
-    return found
+    return at + 1

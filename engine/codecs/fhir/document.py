@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from engine.codecs.fhir.body import Tree, entries_of, read_json
@@ -30,6 +30,9 @@ MONEY = frozenset(
     | {"MedicationDispense", "MedicationAdministration", "Claim"}
 )
 """Resources with money in them: unclaimed, they are held and not filtered."""
+
+KEPT, KEPT_SIZE = 256, 16 * 1024
+"""Documents of so many bytes that are kept parsed: whom a message is about, its step and its neighbours ask for one."""
 
 _LEADING = b"\xef\xbb\xbf \t\r\n"
 
@@ -68,6 +71,18 @@ class Resource:
             else {**tree, "id": self.target.id}
         )
 
+    @classmethod
+    def read(cls, body: bytes, tree: Tree, target: Target, url: str) -> Resource:
+        """One whose tree is known already."""
+        resource = cls(body, target, url)
+        resource.__dict__["tree"] = tree if tree.get("id") == target.id else {**tree, "id": target.id}
+        return resource
+
+    @cached_property
+    def references(self) -> tuple[str, ...]:
+        """Each reference that it makes."""
+        return tuple(dict.fromkeys(_references_in(self.tree)))
+
     @property
     def type(self) -> str:
         return self.target.type if self.target else str(self.tree["resourceType"])
@@ -83,7 +98,7 @@ class Document:
     resources: tuple[Resource, ...]
     is_sample: bool = False
 
-    @property
+    @cached_property
     def triggers(self) -> tuple[str, ...]:
         """The types of messages that it is."""
         told = self.resources if self.is_sample else self.resources[:1]
@@ -137,7 +152,11 @@ def is_fhir(raw: bytes) -> bool:
 
 
 def parse(raw: bytes) -> Document:
-    """Raises `MessageError`: of a stored resource only when its content is asked for."""
+    """Raises `MessageError`: of a stored resource only when its content is asked for. Trees are not to be changed."""
+    return _kept(raw) if len(raw) <= KEPT_SIZE else _parsed(raw)
+
+
+def _parsed(raw: bytes) -> Document:
     if not raw.startswith(HEAD):
         return _sample(_stripped(raw))
     head, _, body = raw.partition(b"\n\n")
@@ -149,6 +168,9 @@ def parse(raw: bytes) -> Document:
         raise MessageError(
             "FHR004", "the stored resource has lost its first lines", mend="send it again"
         ) from None
+
+
+_kept = lru_cache(KEPT)(_parsed)
 
 
 def stored(version: str, interaction: str, resources: Sequence[Resource]) -> bytes:
@@ -191,14 +213,14 @@ def _renamed(tree: Any, names: dict[str, str]) -> Any:
     return [_renamed(value, names) for value in tree] if isinstance(tree, list) else tree
 
 
-def references_in(tree: Any) -> Iterator[str]:
+def _references_in(tree: Any) -> Iterator[str]:
     """Every reference that a resource makes."""
     if isinstance(tree, dict):
         reference = tree.get("reference")
         if isinstance(reference, str):
             yield reference
         for value in tree.values():
-            yield from references_in(value)
+            yield from _references_in(value)
     elif isinstance(tree, list):
         for value in tree:
-            yield from references_in(value)
+            yield from _references_in(value)
