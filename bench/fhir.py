@@ -2,7 +2,7 @@
 
     python bench/fhir.py [--count 3000] [--connections 16] [--rounds 3]
 
-The site is the example of FHIR; engine, sandbox and sender are processes of their own on loopback. A Bundle makes seven
+The site is the example of FHIR, with 32 requests at a time to each side of the sandbox; engine, sandbox and sender are processes of their own on loopback. A Bundle makes seven
 messages and six documents, three charges and three issues. Prints medians of the rounds, and their range.
 """
 
@@ -81,6 +81,8 @@ class FhirBench(Bench):
         for side in ("erp", "billing"):
             text = re.sub(rf'({side}: {{url: "http://127.0.0.1:)\d+', rf"\g<1>{self.ports[side]}", text)
         place.write_text(text)
+        said = self.site / "config" / "suture.yaml"
+        said.write_text(said.read_text().replace("settle: 2s", "settle: 2s\n    concurrency: 32"))
 
     def start_far_ends(self) -> None:
         command = [sys.executable, "-m", "engine.sandbox", "--erp-port", str(self.ports["erp"])]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from engine.codecs.fhir.body import Tree, entries_of, read_json
@@ -153,7 +153,11 @@ def is_fhir(raw: bytes) -> bool:
 
 def parse(raw: bytes) -> Document:
     """Raises `MessageError`: of a stored resource only when its content is asked for. Trees are not to be changed."""
-    return _kept(raw) if len(raw) <= KEPT_SIZE else _parsed(raw)
+    found = _kept.get(raw)
+    if found is None:
+        found = _parsed(raw)
+        _keep(raw, found)
+    return found
 
 
 def _parsed(raw: bytes) -> Document:
@@ -170,14 +174,23 @@ def _parsed(raw: bytes) -> Document:
         ) from None
 
 
-_kept = lru_cache(KEPT)(_parsed)
+_kept: dict[bytes, Document] = {}
+
+
+def _keep(raw: bytes, document: Document) -> None:
+    if len(raw) <= KEPT_SIZE:
+        _kept[raw] = document
+    if len(_kept) > KEPT:
+        del _kept[next(iter(_kept))]
 
 
 def stored(version: str, interaction: str, resources: Sequence[Resource]) -> bytes:
     """The bytes of a resource and what it refers to. All of them have targets."""
     lines = [f"FHIR {version} {interaction}"]
     lines += [f"{one.target} {one.url or '-'} {len(one.body)}" for one in resources]
-    return "\n".join(lines).encode() + b"\n\n" + b"".join(one.body for one in resources)
+    raw = "\n".join(lines).encode() + b"\n\n" + b"".join(one.body for one in resources)
+    _keep(raw, Document(version, interaction, tuple(resources)))
+    return raw
 
 
 def _cut(lines: Sequence[str], body: bytes) -> Iterator[Resource]:
