@@ -2,8 +2,9 @@
 
     python bench/fhir.py [--count 3000] [--connections 16] [--rounds 3]
 
-The site is the example of FHIR, with 32 requests at a time to each side of the sandbox; engine, sandbox and sender are processes of their own on loopback. A Bundle makes seven
-messages and six documents, three charges and three issues. Prints medians of the rounds, and their range.
+The site is the example of FHIR, with 32 requests at a time to each side of the sandbox; engine, sandbox and sender are
+processes of their own on loopback. A Bundle makes seven messages and six documents, three charges and three issues.
+Prints medians of the rounds, and their range.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from engine.codecs.fhir.path import FhirPath, Focus
 from engine.codecs.fhir.path_functions import FhirValueError
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group
-from engine.domain.event import Event, Fields, Line, LineFault
+from engine.domain.event import Event, Fields, Kind, Line, LineFault
 from engine.errors import MessageError
 from engine.mapping import fhir_sources
 from engine.mapping.fhir_place import RESOURCE, FhirGroup
@@ -24,6 +24,9 @@ from engine.mapping.reader import ReadMap
 from engine.mapping.reading import Plan, Sent
 from engine.mapping.sources import ReadSpec, Source
 from engine.reference.table import Table
+
+CANCELLED = "A11"
+"""A stay that is deleted never was, in the words of HL7's events."""
 
 
 def compile_reader(spec: ReadSpec) -> ReadMap:
@@ -51,6 +54,7 @@ class FhirReadMap(ReadMap):
         doubts: list[LineFault] = []
         moments: dict[str, Moment] = {}
         found = self.groups(message)
+        deleted = cast(Document, message).interaction == "delete"
         plan = self._plan_of_all
         plan.shared(message, None, zone, tables, received, shared, [], doubts, moments)
         lines = []
@@ -58,8 +62,15 @@ class FhirReadMap(ReadMap):
             fields, faults = shared.copy(), doubts.copy()
             sent: Sent = []
             plan.own(message, group, zone, tables, received, fields, sent, faults, moments)
+            if deleted:
+                fields.update(self._never_was)
             lines.append(Line(number, fields, tuple(sent), tuple(faults)))
         return Event(self.kind, tuple(lines))
+
+    @property
+    def _never_was(self) -> Fields:
+        """What a deletion says, whatever the resource said."""
+        return {"event": CANCELLED} if self.kind is Kind.ENCOUNTER else {"void": True}
 
     def persons(self, message: Message) -> Fields:
         fields: Fields = {}

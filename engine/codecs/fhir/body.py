@@ -76,7 +76,7 @@ def _number(value: object) -> orjson.Fragment:
     raise TypeError
 
 
-def _whole(text: str) -> int | Decimal:
+def whole(text: str) -> int | Decimal:
     return int(text) if len(text) <= _LONGEST_INT else Decimal(text)
 
 
@@ -95,19 +95,28 @@ def _fault(code: str, what: str, mend: str) -> MessageError:
     return MessageError(code, what, mend=mend)
 
 
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=_whole, object_pairs_hook=_object)
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=whole, object_pairs_hook=_object)
+
+
+JSON = "json"
 
 
 class Entry(NamedTuple):
-    """One entry of a Bundle. `tree`: all of it; `url`: its fullUrl, or ''; `body`: its resource as it came, or b''."""
+    """One entry of a Bundle. `tree`: all of it; `url`: its fullUrl, or ''; `body`: its resource as it came, or b'', in
+    the format `form` (see `formats`)."""
 
     tree: Tree
     url: str
     body: bytes
+    form: str = JSON
 
 
-def entries_of(body: bytes, bundle: Tree) -> list[Entry]:
-    """Raises `MessageError` FHR005 when they are no list of entries."""
+Cut = Callable[[bytes], list[bytes]]
+
+
+def entries_of(body: bytes, bundle: Tree, form: str = JSON, cut: Cut | None = None) -> list[Entry]:
+    """`cut`: gives the bytes of the resource of each entry; without it, of JSON. Raises `MessageError` FHR005 when they
+    are no list of entries."""
     entries = bundle.get("entry", [])
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
         raise MessageError(
@@ -117,30 +126,30 @@ def entries_of(body: bytes, bundle: Tree) -> list[Entry]:
         what = f"the Bundle has more than {MOST_ENTRIES} entries"
         raise MessageError("FHR002", what, where="Bundle.entry", mend="send it in parts")
     found = []
-    for tree, cut in zip(entries, _cuts(body.decode()), strict=True):
+    for tree, resource in zip(entries, (cut or _resources_in)(body), strict=True):
         url = tree.get("fullUrl")
         named = isinstance(url, str) and url.isprintable() and " " not in url
-        found.append(
-            Entry(tree, url if named else "", cut.encode() if isinstance(tree.get("resource"), dict) else b"")
-        )
+        bytes_ = resource if isinstance(tree.get("resource"), dict) else b""
+        found.append(Entry(tree, url if named else "", bytes_, form))
     return found
 
 
-def _cuts(text: str) -> list[str]:
-    """The text of the resource of each entry. What is known to be JSON is gone through once."""
-    cuts: list[str] = []
+def _resources_in(body: bytes) -> list[bytes]:
+    """Of each entry of a Bundle. What is known to be JSON is gone through once."""
+    text = body.decode()
+    cuts: list[bytes] = []
 
     def of_bundle(name: str, at: int) -> int:
         return _through_list(text, at, of_list) if name == "entry" else _end(text, at)
 
     def of_list(at: int) -> int:
-        cuts.append("")
+        cuts.append(b"")
         return _through_object(text, at, of_entry)
 
     def of_entry(name: str, at: int) -> int:
         end = _end(text, at)
         if name == "resource":
-            cuts[-1] = text[at:end]
+            cuts[-1] = text[at:end].encode()
         return end
 
     _through_object(text, _blank(text, 0), of_bundle)

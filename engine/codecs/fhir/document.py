@@ -2,7 +2,7 @@
 
     FHIR 4.0 create                                          or update, transaction, batch, message
     ChargeItem/8f1c0d2a/_history/1 - 512                     the resource: what it is stored as, its fullUrl, its bytes
-    Encounter/77aa0b1c/_history/3 urn:uuid:6a1e... 300       what it refers to, as it was known then
+    Encounter/77aa0b1c/_history/3 urn:uuid:6a1e... 300       what it refers to, as it was known then; `xml-R4`: no JSON
 
     {"resourceType": "ChargeItem", ...}{"resourceType": "Encounter", ...}
 
@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from engine.codecs.fhir.body import Tree, entries_of, read_json
+from engine.codecs.fhir.formats import JSON, read
 from engine.errors import MessageError
 
 HEAD = b"FHIR "
@@ -55,16 +56,18 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource, as it came in. `url`: its fullUrl in a Bundle, or ''. The repr shows no content."""
+    """One resource, as it came in. `url`: its fullUrl in a Bundle, or ''. `form`: see `formats`. The repr shows no
+    content."""
 
     body: bytes = field(repr=False)
     target: Target | None = None
     url: str = field(default="", repr=False)
+    form: str = JSON
 
     @cached_property
     def tree(self) -> Tree:
         """With the id that it is stored under. Raises `MessageError`."""
-        tree = read_json(self.body)
+        tree = read(self.body, self.form)
         return (
             tree
             if self.target is None or tree.get("id") == self.target.id
@@ -72,9 +75,9 @@ class Resource:
         )
 
     @classmethod
-    def read(cls, body: bytes, tree: Tree, target: Target, url: str) -> Resource:
-        """One whose tree is known already."""
-        resource = cls(body, target, url)
+    def known(cls, body: bytes, tree: Tree, target: Target, url: str, form: str) -> Resource:
+        """One whose tree was read already."""
+        resource = cls(body, target, url, form)
         resource.__dict__["tree"] = tree if tree.get("id") == target.id else {**tree, "id": target.id}
         return resource
 
@@ -187,7 +190,10 @@ def _keep(raw: bytes, document: Document) -> None:
 def stored(version: str, interaction: str, resources: Sequence[Resource]) -> bytes:
     """The bytes of a resource and what it refers to. All of them have targets."""
     lines = [f"FHIR {version} {interaction}"]
-    lines += [f"{one.target} {one.url or '-'} {len(one.body)}" for one in resources]
+    lines += [
+        f"{one.target} {one.url or '-'} {len(one.body)}{'' if one.form == JSON else f' {one.form}'}"
+        for one in resources
+    ]
     raw = "\n".join(lines).encode() + b"\n\n" + b"".join(one.body for one in resources)
     _keep(raw, Document(version, interaction, tuple(resources)))
     return raw
@@ -196,8 +202,8 @@ def stored(version: str, interaction: str, resources: Sequence[Resource]) -> byt
 def _cut(lines: Sequence[str], body: bytes) -> Iterator[Resource]:
     at = 0
     for line in lines:
-        target, url, size = line.split(" ")
-        yield Resource(body[at : at + int(size)], Target.of(target), "" if url == "-" else url)
+        target, url, size, *form = line.split(" ")
+        yield Resource(body[at : at + int(size)], Target.of(target), "" if url == "-" else url, *form)
         at += int(size)
 
 
@@ -205,7 +211,7 @@ def _sample(raw: bytes) -> Document:
     tree = read_json(raw)
     if tree["resourceType"] != "Bundle":
         return Document("", "sample", (Resource(raw),), is_sample=True)
-    found = [Resource(body, None, url) for _, url, body in entries_of(raw, tree) if body]
+    found = [Resource(entry.body, None, entry.url) for entry in entries_of(raw, tree) if entry.body]
     return Document("", "sample", tuple(found), is_sample=True)
 
 

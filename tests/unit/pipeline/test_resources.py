@@ -294,7 +294,10 @@ async def test_a_later_charge_finds_the_stay_that_it_refers_to(lab):
     [
         (("POST", "Nope", {"resourceType": "Nope"}), 404, "Bundle.entry[1].resource"),
         (("PUT", "SupplyDelivery/a", supply(id="b")), 400, "Bundle.entry[1].resource.id"),
-        (("DELETE", "SupplyDelivery/a", None), 400, "Bundle.entry[1].request.method"),
+        (("PATCH", "SupplyDelivery/a", None), 400, "Bundle.entry[1].request"),
+        (("DELETE", "SupplyDelivery?identifier=a|b", None), 400, "Bundle.entry[1].request"),
+        (("GET", "SupplyDelivery", None), 400, "Bundle.entry[1].request.url"),
+        (("GET", "Nope/1", None), 404, "Bundle.entry[1].request.url"),
         (("POST", "SupplyDelivery", None), 400, "Bundle.entry[1].resource"),
         (("PUT", "SupplyDelivery/own", supply(id="own")), 400, "Bundle.entry"),
     ],
@@ -351,9 +354,15 @@ async def test_a_message_is_taken_once(lab):
         ("GET", "SupplyDelivery/none", None, {}, 404),
         ("GET", "SupplyDelivery/none/_history/99999999999", None, {}, 404),
         ("GET", "SupplyDelivery", None, {}, 405),
-        ("DELETE", "SupplyDelivery/a", None, {}, 405),
-        ("GET", "metadata", None, {"accept": "application/fhir+xml"}, 406),
-        ("POST", "SupplyDelivery", supply(), {"content_type": "application/fhir+xml"}, 415),
+        ("DELETE", "SupplyDelivery", None, {}, 405),
+        ("PATCH", "SupplyDelivery/a", supply(), {}, 405),
+        ("PUT", "SupplyDelivery", supply(), {}, 400),
+        ("GET", "metadata", None, {"accept": "text/turtle"}, 406),
+        ("GET", "metadata", None, {"accept": f"{JSON};q=0"}, 406),
+        ("POST", "SupplyDelivery", supply(), {"content_type": "text/turtle"}, 415),
+        ("POST", "SupplyDelivery", supply(), {"content_type": "json"}, 415),
+        ("POST", "", {"resourceType": "Bundle", "type": "history", "entry": []}, {}, 422),
+        ("POST", "", {"resourceType": "SupplyDelivery"}, {}, 422),
         ("POST", "SupplyDelivery", supply(), {"content_type": f"{JSON}; fhirVersion=3.0"}, 415),
         ("POST", "", {"resourceType": "Bundle", "type": "collection"}, {}, 422),
         ("POST", "$process-message", {"resourceType": "Bundle", "type": "message"}, {}, 400),
@@ -376,7 +385,13 @@ async def test_the_capabilities_are_what_is_there(lab):
     types = [one["type"] for one in statement["rest"][0]["resource"]]
     assert types == ["Account", "ChargeItem", "Encounter", "Patient", "SupplyDelivery"]
     for one in statement["rest"][0]["resource"]:
-        assert {code["code"] for code in one["interaction"]} == {"read", "vread", "create", "update"}
+        assert {code["code"] for code in one["interaction"]} == {
+            "read",
+            "vread",
+            "create",
+            "update",
+            "delete",
+        }
 
 
 async def test_another_feed_does_not_see_it(lab):
