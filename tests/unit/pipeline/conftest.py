@@ -22,6 +22,7 @@ from engine.pipeline.stepper import Stepper
 from engine.site.compile import load_site
 from engine.site.files import Site
 from engine.store.sqlite import SqliteStore
+from tests.unit.pipeline.lab import running
 
 ROOT = Path(__file__).parents[3]
 RECEIVED = to_us(datetime(2026, 11, 20, 16, tzinfo=UTC))
@@ -215,3 +216,9 @@ def texts():
 
     Texts.ft1, Texts.dft, Texts.a41 = staticmethod(ft1), staticmethod(dft), staticmethod(a41)
     return Texts
+
+
+@pytest.fixture
+async def lab(tmp_path):
+    async with running(tmp_path) as made:
+        yield made

@@ -3,117 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from engine.activation import activate
-from engine.clock import SystemClock
 from engine.codecs.fhir.document import parse
-from engine.domain.changes import Acted, Sending, Settled
-from engine.domain.outcome import Outcome, Verdict
-from engine.domain.posting import Action, Priority
-from engine.domain.resources import Asked, Replied
-from engine.domain.status import DeliveryState, MessageState
+from engine.domain.posting import Action
+from engine.domain.resources import Asked
+from engine.domain.status import MessageState
 from engine.domain.views import MessageQuery
 from engine.errors import StoreUnavailable
-from engine.pipeline.digests import Digester
-from engine.pipeline.intake import Intake
-from engine.pipeline.resources import ResourceDoor
-from engine.pipeline.stepper import Stepper
-from engine.site.compile import load_site
-from engine.store.sqlite import SqliteStore
-
-EXAMPLE = Path(__file__).parents[3] / "engine" / "cli" / "examples" / "fhir-resources"
-BASE = "http://h/fhir"
-JSON = "application/fhir+json"
-
-
-class Lanes:
-    def reserve(self, destination, lane):
-        return False
-
-    def release(self, destination, lane): ...
-
-    def offer(self, outgoing): ...
-
-    def wake(self, destination, priority): ...
-
-
-class Told:
-    def stepped(self, inbound, stepped): ...
-
-    def failed(self, inbound, error):
-        raise error
-
-    def received(self, feed, kept, received): ...
-
-    def garbled(self, feed, size, reason): ...
-
-
-class Lab:
-    def __init__(self, store: SqliteStore, stepper: Stepper, door: ResourceDoor) -> None:
-        self.store, self.stepper, self.door = store, stepper, door
-
-    async def ask(self, method: str, path: str = "", body: Any = None, **headers: str) -> Replied:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        data = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
-        asked = Asked(method, path, "", {"content-type": JSON, **named}, BASE, "127.0.0.1:1", data)
-        reply = await self.door.ask("lab", asked)
-        await self.store.submit(
-            (Acted("test", "waits", "", "", {}, 1),)
-        )  # what is refused is kept after it is answered
-        await self.stepper.idle()
-        return reply
-
-    async def states(self) -> list[tuple[str, str, str]]:
-        found = await self.store.messages(MessageQuery())
-        return [(view.type, view.state.word, view.reason) for view in reversed(found)]
-
-    async def documents(self) -> list[tuple[Action, str, Any]]:
-        return [
-            (row.action, row.effect, orjson.loads(row.payload))
-            for end in ("erp", "billing")
-            for row in await self.store.ready(end, Priority.LIVE, 0, 100)
-        ]
-
-    async def deliver(self) -> None:
-        for end in ("erp", "billing"):
-            for row in await self.store.ready(end, Priority.LIVE, 0, 100):
-                await self.store.submit((Sending((row.id,), 1),))
-                applied = Outcome(Verdict.APPLIED, "HTTP 201", f"D{row.id}")
-                await self.store.submit((Settled(row.id, DeliveryState.DELIVERED, applied, 1),))
-
-
-@pytest.fixture
-async def lab(tmp_path):
-    clock = SystemClock()
-    store = SqliteStore(tmp_path / "s.db", site="north-catheterization", environment="test", clock=clock)
-    await store.start()
-    edition = await activate(store, load_site(EXAMPLE), clock, "test")
-    stepper = Stepper(store, store, Lanes(), clock, edition, Told())
-    await stepper.start()
-    intake = Intake(store, lambda: stepper.edition.release.listeners, clock, stepper.arrived, Told())
-    door = ResourceDoor(intake, store, Digester(store.hash_key), clock, lambda: stepper.edition.release)
-    yield Lab(store, stepper, door)
-    await stepper.stop()
-    await store.stop()
-
-
-def supply(quantity: int = 2, status: str = "completed", **more: Any) -> dict[str, Any]:
-    tree = orjson.loads((EXAMPLE / "channels/samples/supply-delivery.json").read_bytes())
-    tree["suppliedItem"]["quantity"]["value"] = quantity
-    return {**tree, "status": status, **more}
-
-
-def tree(reply: Replied) -> Any:
-    return orjson.loads(reply.body)
-
-
-def header(reply: Replied, name: str) -> str:
-    return dict(reply.headers)[name]
+from tests.unit.pipeline.lab import BASE, EXAMPLE, JSON, Lab, header, supply, tree
 
 
 async def created(lab: Lab, **more: Any) -> str:
