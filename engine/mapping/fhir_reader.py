@@ -63,14 +63,24 @@ class FhirReadMap(ReadMap):
             sent: Sent = []
             plan.own(message, group, zone, tables, received, fields, sent, faults, moments)
             if deleted:
-                fields.update(self._never_was)
+                _say(fields, sent, *self._never_was)
             lines.append(Line(number, fields, tuple(sent), tuple(faults)))
-        return Event(self.kind, tuple(lines))
+        header = self.head(message, zone, tables, received) if self.lines == "snapshot" else {}
+        return Event(self.kind, tuple(lines), header)
+
+    def head(self, message: Message, zone: ZoneInfo, tables: Mapping[str, Table], received: date) -> Fields:
+        header: Fields = {}
+        document = cast(Document, message)
+        resource = document.of_types(self.triggers)
+        if resource is not None:
+            whole = FhirGroup(Focus(document, resource.tree, resource.tree), resource.type)
+            self._header.shared(message, cast(Group, whole), zone, tables, received, header, [], [], {})
+        return header
 
     @property
-    def _never_was(self) -> Fields:
-        """What a deletion says, whatever the resource said."""
-        return {"event": CANCELLED} if self.kind is Kind.ENCOUNTER else {"void": True}
+    def _never_was(self) -> tuple[str, bool | str, str]:
+        """What a deletion says, whatever the resource said: field, value, text."""
+        return ("event", CANCELLED, CANCELLED) if self.kind is Kind.ENCOUNTER else ("void", True, "true")
 
     def persons(self, message: Message) -> Fields:
         fields: Fields = {}
@@ -99,3 +109,8 @@ class FhirReadMap(ReadMap):
                 for index, node in enumerate(nodes)
             ],
         )
+
+
+def _say(fields: Fields, sent: Sent, name: str, value: bool | str, text: str) -> None:
+    fields[name] = value
+    sent[:] = [*(one for one in sent if one[0] != name), (name, text)]

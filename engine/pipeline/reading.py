@@ -167,7 +167,7 @@ def authority_of(kind: str, fields: Mapping[str, object]) -> str:
 
 
 def further_needs(digester: Digester, read: Read, facts: Facts) -> FactKeys:
-    """Keys under the other numbers of merged accounts (rule 4), and what was posted of lines that come in changed where
+    """Keys under the other numbers of merged accounts (rule 4), and what was posted of lines that come in again where
     the channel corrects them: empty for almost all."""
     priors: list[bytes] = []
     originals = _changed(read, facts)
@@ -195,14 +195,13 @@ def further_needs(digester: Digester, read: Read, facts: Facts) -> FactKeys:
 
 
 def _changed(read: Read, facts: Facts) -> list[bytes]:
-    """Keys that were posted with another content, in channels that correct."""
+    """Keys that were posted before, in channels that correct."""
     return [
         identity.key
         for part in read.reads
         if part.channel.same_line.changed == "correct"
         for identity in part.identities
-        if identity.strong
-        and any(prior.body != identity.body for prior in facts.priors.get(identity.key, ()))
+        if identity.strong and facts.priors.get(identity.key)
     ]
 
 
