@@ -92,7 +92,7 @@ class HttpListener(Listener):
         limit: int = MESSAGE_LIMIT,
         header_limit: int = HEADER_LIMIT,
         header_timeout: float = 10.0,
-        body_timeout: float = 60.0,
+        body_timeout: float = 20.0,
         idle_timeout: float = 75.0,
         max_connections: int = 256,
         allowed_peers: Sequence[Network] = (),

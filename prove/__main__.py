@@ -38,7 +38,7 @@ ONCE = (
     "model",
     "tryton",
 )
-DOORS = ("saves", "twins", "frames", "fuzz")
+DOORS = ("saves", "twins", "frames", "fuzz", "requests")
 DESK = ("explain", "preview", "deidentify", "check", "tables", "worklist")
 
 

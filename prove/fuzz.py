@@ -50,10 +50,10 @@ def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
     with house_in(folder, scale.settle, sabotage=sabotage) as house:
         house.suture.start()
         assert house.suture.process is not None
-        before = _memory(house.suture.process.pid)
+        before = memory(house.suture.process.pid)
         sizes, answers = asyncio.run(_tell(house, seeds, scale.messages, chance))
-        growth = _peak(house.suture.process.pid) - before
-        _stepped(house)
+        growth = peak(house.suture.process.pid) - before
+        stepped(house)
         log = house.suture.log()
         states = dict(house.rows("SELECT state, count(*) FROM message GROUP BY state"))
         ((answered,),) = house.rows("SELECT count(*) FROM message WHERE answered <> ''")
@@ -84,7 +84,7 @@ async def _tell(house: House, seeds: list[bytes], count: int, chance: random.Ran
     reading = asyncio.ensure_future(_count(reader))
     sizes, weights = [], [1 / len(seed) for seed in seeds]
     for number in range(count):
-        raw = _mutated(chance.choices(seeds, weights)[0], chance, number)
+        raw = mutated(chance.choices(seeds, weights)[0], chance, number)
         sizes.append(len(raw))
         writer.write(START + raw + END)
         if not number % WINDOW:
@@ -95,7 +95,7 @@ async def _tell(house: House, seeds: list[bytes], count: int, chance: random.Ran
     return sizes, answers
 
 
-def _stepped(house: House) -> None:
+def stepped(house: House) -> None:
     """What is delivered of it, and how the far end takes it, is not asked here."""
     until = time.monotonic() + STEPPED_WITHIN
     while (
@@ -111,7 +111,7 @@ async def _count(reader: asyncio.StreamReader) -> int:
     return answers
 
 
-def _mutated(raw: bytes, chance: random.Random, number: int) -> bytes:
+def mutated(raw: bytes, chance: random.Random, number: int) -> bytes:
     """A message that stays one frame. Often it keeps a control id of its own, so that it is no duplicate."""
     if chance.random() < 0.8:
         fields = raw.split(b"|", 10)
@@ -185,11 +185,11 @@ def _delimiters(raw: bytes, chance: random.Random) -> bytes:
 _WAYS = (_flip, _insert, _cut, _segments, _field, _field, _delimiters)
 
 
-def _memory(pid: int) -> int:
+def memory(pid: int) -> int:
     return _status(pid, "VmRSS")
 
 
-def _peak(pid: int) -> int:
+def peak(pid: int) -> int:
     return _status(pid, "VmHWM")
 
 

@@ -26,6 +26,9 @@ MOST_PARTS = 250_000
 
 Tree = dict[str, Any]
 
+LONGEST_NUMBER = 400
+"""Digits of a number, written out."""
+
 _LONGEST_INT = 18
 """Digits of a whole number that certainly fits in 64 bits."""
 
@@ -77,7 +80,18 @@ def _number(value: object) -> orjson.Fragment:
 
 
 def whole(text: str) -> int | Decimal:
-    return int(text) if len(text) <= _LONGEST_INT else Decimal(text)
+    return int(text) if len(text) <= _LONGEST_INT else _fraction(text)
+
+
+def _fraction(text: str) -> Decimal:
+    """Raises `ValueError` for what no sum of money or length of time is: it would be written out in gigabytes."""
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        raise ValueError("a number is out of all bounds") from None
+    if len(text) > LONGEST_NUMBER or abs(value.adjusted()) > LONGEST_NUMBER:
+        raise ValueError("a number is out of all bounds")
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -95,7 +109,7 @@ def _fault(code: str, what: str, mend: str) -> MessageError:
     return MessageError(code, what, mend=mend)
 
 
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=whole, object_pairs_hook=_object)
+_DECODER = json.JSONDecoder(parse_float=_fraction, parse_int=whole, object_pairs_hook=_object)
 
 
 JSON = "json"

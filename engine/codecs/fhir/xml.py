@@ -23,7 +23,7 @@ FHIR, XHTML = "http://hl7.org/fhir", "http://www.w3.org/1999/xhtml"
 _DECLARED = re.compile(rb"""<\?xml[^>]*?encoding\s*=\s*["']([^"']*)["']""")
 _NUMBERS = frozenset({"integer", "positiveInt", "unsignedInt"})
 _WHOLE = re.compile(r"-?[0-9]{1,400}")
-_DECIMAL = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
+_DECIMAL = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,2})?")
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
