@@ -177,6 +177,11 @@ async def test_who_sends_slowly_is_cut_off(listen, connect, resources, sent):
     assert resources.asked == []
 
 
+async def test_by_default_nobody_is_waited_for_longer_than_half_a_minute(listen):
+    listener = await listen()
+    assert all(seconds <= 20 for phase, seconds in listener.seconds.items() if phase.name in ("HEAD", "BODY"))
+
+
 async def test_a_store_that_cannot_commit_is_said_with_when_to_come_back(listen, client, resources):
     listener = await listen()
     resources.fails = StoreUnavailable("STO001", "the disk is full")
