@@ -94,11 +94,13 @@ class Bench:
         return int(line.split()[1]) / 1024
 
     def _sender(self, count: int, connections: int) -> subprocess.Popen[str]:
-        arguments = (self.ports["mllp"], count, connections, self._first)
+        command = [sys.executable, *self._sender_of(count, connections), str(self._first)]
         self._first += count
-        return subprocess.Popen(
-            [sys.executable, str(HERE / "sender.py"), *map(str, arguments)], stdout=subprocess.PIPE, text=True
-        )
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def _sender_of(self, count: int, connections: int) -> list[str]:
+        """Program and arguments, but for the first number."""
+        return [str(HERE / "sender.py"), str(self.ports["mllp"]), str(count), str(connections)]
 
     @staticmethod
     def _count(port: int) -> int:

@@ -1,4 +1,4 @@
-"""FHIR over HTTP: JSON in, JSON out, on the limits and with the credentials of the other HTTP door.
+"""FHIR over HTTP: JSON or XML in and out, on the limits and with the credentials of the other HTTP door.
 
 What is asked and answered is `engine.domain.ports.Resources`' affair; here is HTTP. Refusals are OperationOutcomes.
 Requests of one connection are answered one after the other, and bodies go on in the order in which they became whole.
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -26,6 +25,7 @@ from listeners.http import Channel, Exchange, HttpListener
 from listeners.refusals import Refusal
 
 KIND = b"application/fhir+json; charset=utf-8"
+_BODILESS = (b"GET", b"DELETE")
 _HEADERS = (
     "accept", "content-type", "if-match", "if-none-exist", "if-none-match", "prefer", "x-request-id",
 )  # fmt: skip
@@ -43,11 +43,12 @@ class FhirListener(HttpListener):
     def speaker(self, peer: str) -> Protocol:
         return _FhirChannel(self, peer)
 
-    def worded(self, refusal: Refusal) -> Refusal:
+    def worded(self, refusal: Refusal, headers: Headers | None) -> Refusal:
         if refusal.shown:
             return refusal
         code, _, text = refusal.text.partition(" ")
-        return replace(refusal, shown=self.resources.refusal(refusal.status, code, text), kind=KIND)
+        reply = self.resources.refusal(refusal.status, code, text, _named(headers) if headers else {})
+        return _as_refusal(reply, refusal.headers)
 
     def refusal(self, method: bytes, uri: bytes, headers: Headers, length: int | None) -> Refusal | None:
         if (denied := self.denied(headers)) is not None:
@@ -60,11 +61,8 @@ class FhirListener(HttpListener):
         reply = self.resources.refuses(self.feed, asked)
         if reply is not None:
             return _as_refusal(reply)
-        if (
-            method != b"GET"
-            and not headers.hasHeader(b"content-length")
-            and not headers.hasHeader(b"transfer-encoding")
-        ):
+        framed = headers.hasHeader(b"content-length") or headers.hasHeader(b"transfer-encoding")
+        if method not in _BODILESS and not framed:
             return refusals.NO_LENGTH
         return refusals.TOO_LARGE if length is not None and length > self.limit else None
 
@@ -76,16 +74,8 @@ class FhirListener(HttpListener):
         if path.rstrip(b"/") != self._root and not path.startswith(self._root + b"/"):
             return None
         below = unquote(path[len(self._root) :].decode("latin-1")).strip("/")
-        found = {
-            name: values[0].decode("latin-1")
-            for name in _HEADERS
-            if (values := headers.getRawHeaders(name.encode()))
-        }
-        if accepts := headers.getRawHeaders(b"accept"):
-            found["accept"] = b",".join(accepts).decode("latin-1")
-        return Asked(
-            method.decode("latin-1"), below, query.decode("latin-1"), found, self._base(headers), peer, body
-        )
+        named, base = _named(headers), self._base(headers)
+        return Asked(method.decode("latin-1"), below, query.decode("latin-1"), named, base, peer, body)
 
     def _base(self, headers: Headers) -> str:
         """As the sender calls it."""
@@ -103,13 +93,13 @@ class _FhirExchange(Exchange):
         self.method, self.uri, self.clientproto = command, path, version
         listener = self.channel.listener
         assert isinstance(listener, FhirListener)
-        if command != b"GET" and not self.body:
-            self.refuse(refusals.EMPTY)
-            return
         asked = listener.asked(command, path, self.requestHeaders, self.channel.peer, bytes(self.body))
         self.body.clear()
         if asked is None:
             self.refuse(refusals.UNKNOWN_PATH)
+            return
+        if asked.path and command not in _BODILESS and not asked.body:
+            self.refuse(refusals.EMPTY)
             return
         answer = asyncio.ensure_future(listener.resources.ask(listener.feed, asked))
         answer.add_done_callback(self._replied)
@@ -130,10 +120,23 @@ class _FhirChannel(Channel):
     requestFactory = _FhirExchange
 
 
+def _named(headers: Headers) -> dict[str, str]:
+    """What is looked at, by small names."""
+    found = {
+        name: values[0].decode("latin-1")
+        for name in _HEADERS
+        if (values := headers.getRawHeaders(name.encode()))
+    }
+    if accepts := headers.getRawHeaders(b"accept"):
+        found["accept"] = b",".join(accepts).decode("latin-1")
+    return found
+
+
 def _encoded(headers: Sequence[tuple[str, str]]) -> tuple[tuple[bytes, bytes], ...]:
     return tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in headers)
 
 
-def _as_refusal(reply: Replied) -> Refusal:
-    others = tuple((name, value) for name, value in _encoded(reply.headers) if name != b"Content-Type")
-    return Refusal(reply.status, "", others, shown=reply.body, kind=KIND)
+def _as_refusal(reply: Replied, more: Sequence[tuple[bytes, bytes]] = ()) -> Refusal:
+    headers = dict(_encoded(reply.headers))
+    kind = headers.pop(b"Content-Type", KIND)
+    return Refusal(reply.status, "", (*more, *headers.items()), shown=reply.body, kind=kind)

@@ -92,7 +92,7 @@ class HttpListener(Listener):
         limit: int = MESSAGE_LIMIT,
         header_limit: int = HEADER_LIMIT,
         header_timeout: float = 10.0,
-        body_timeout: float = 60.0,
+        body_timeout: float = 20.0,
         idle_timeout: float = 75.0,
         max_connections: int = 256,
         allowed_peers: Sequence[Network] = (),
@@ -125,8 +125,8 @@ class HttpListener(Listener):
     def speaker(self, peer: str) -> Protocol:
         return Channel(self, peer)
 
-    def worded(self, refusal: Refusal) -> Refusal:
-        """A refusal in the words that are spoken here."""
+    def worded(self, refusal: Refusal, headers: Headers | None) -> Refusal:
+        """A refusal in the words that are spoken here. `headers`: of the request, as far as they came."""
         return refusal
 
     def denied(self, headers: Headers) -> Refusal | None:
@@ -222,7 +222,7 @@ class Exchange(Request):
         self.refuse(refusals.FAILED)
 
     def refuse(self, refusal: Refusal) -> None:
-        refusal = self.channel.listener.worded(refusal)
+        refusal = self.channel.listener.worded(refusal, self.requestHeaders)
         self.reply(refusal.status, refusal.all_headers(), refusal.body)
 
     def reply(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
@@ -343,7 +343,8 @@ class Channel(HTTPChannel):
         if self.refused:
             return
         self.refused = True
-        refusal = self.listener.worded(refusal)
+        headers = self.requests[-1].requestHeaders if self.requests else None
+        refusal = self.listener.worded(refusal, headers)
         self._enter(_Phase.CLOSING)
         self._wire.write(refusal.response(with_body=getattr(self, "_command", b"") != b"HEAD"))
         self._wire.unregisterProducer()

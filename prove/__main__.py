@@ -38,7 +38,7 @@ ONCE = (
     "model",
     "tryton",
 )
-DOORS = ("saves", "twins", "frames", "fuzz", "guided")
+DOORS = ("saves", "twins", "frames", "fuzz", "guided", "requests")
 DESK = ("explain", "preview", "deidentify", "check", "tables", "worklist")
 
 

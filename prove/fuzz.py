@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
 
@@ -46,10 +47,10 @@ def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
         watched = _watch_a_folder(house)
         house.suture.start()
         assert house.suture.process is not None
-        before = _status(house.suture.process.pid, "VmRSS")
+        before = memory(house.suture.process.pid)
         answers = asyncio.run(inputs.told(house, watched))
-        _taken_and_stepped(house, watched, inputs.files)
-        growth = _status(house.suture.process.pid, "VmHWM") - before
+        stepped(house, lambda: _away(watched), inputs.files)
+        growth = peak(house.suture.process.pid) - before
         violations = [*inputs.lost(house, answers), *_untaken(watched), *_own_faults(house)]
         states = dict(house.rows("SELECT state, count(*) FROM message GROUP BY state"))
     if 0 in states:
@@ -162,19 +163,25 @@ async def _count(reader: asyncio.StreamReader) -> int:
     return answers
 
 
-def _taken_and_stepped(house: House, watched: Path, files: int) -> None:
-    """What is delivered of it, and how the far end takes it, is not asked. Gives up where nothing moves any more."""
+def stepped(house: House, away: Callable[[], int] = int, files: int = 0) -> None:
+    """Until so many files are `away`, and nothing waits for its step. What is delivered of it, and how the far end takes
+    it, is not asked. Gives up where nothing moves any more."""
     before, until = (-1, -1), 0.0
     while True:
-        away = sum(1 for _ in watched.glob("archive/*/*")) + sum(1 for _ in watched.glob("refused/*.txt"))
         ((waiting,),) = house.rows("SELECT count(*) FROM message WHERE state = 0")
-        if (away, waiting) == (files, 0):
+        now = (away(), waiting)
+        if now == (files, 0):
             return
-        if (away, waiting) != before:
-            before, until = (away, waiting), time.monotonic() + STALLED
+        if now != before:
+            before, until = now, time.monotonic() + STALLED
         elif time.monotonic() > until:
             return
         time.sleep(0.1)
+
+
+def _away(watched: Path) -> int:
+    """Files that were put away, or refused."""
+    return sum(1 for _ in watched.glob("archive/*/*")) + sum(1 for _ in watched.glob("refused/*.txt"))
 
 
 def _untaken(watched: Path) -> list[str]:
@@ -189,6 +196,16 @@ def _own_faults(house: House) -> list[str]:
     log = house.suture.log()
     said = [line[:300] for line in log.splitlines() if "BUG" in line or "Traceback" in line][:1]
     return [f"{held} messages or effects are held for a fault of ours", *said] if held else said
+
+
+def memory(pid: int) -> int:
+    """Bytes that a process holds now."""
+    return _status(pid, "VmRSS")
+
+
+def peak(pid: int) -> int:
+    """The most that it ever held."""
+    return _status(pid, "VmHWM")
 
 
 def _status(pid: int, name: str) -> int:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -225,6 +226,18 @@ def stumble() -> None:
     stepper.read_message = read
 
 
+def stumble_at_names() -> None:
+    """A name that stands twice in a body is a fault of ours."""
+    from engine.codecs.fhir import body
+
+    def stumbles(pairs):  # type: ignore[no-untyped-def]
+        if len(dict(pairs)) != len(pairs):
+            raise ZeroDivisionError
+        return dict(pairs)
+
+    body._DECODER = json.JSONDecoder(object_pairs_hook=stumbles)
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "forget-marks": forget_marks,
     "hope": hope,
@@ -243,6 +256,7 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "all-own": all_own,
     "cross-answers": cross_answers,
     "stumble": stumble,
+    "stumble-at-names": stumble_at_names,
 }
 
 

@@ -11,7 +11,7 @@ from engine.domain.filing import FileState
 from engine.domain.message import MessageId
 from engine.domain.outcome import Outcome
 from engine.domain.posting import Stepped
-from engine.domain.resources import Write
+from engine.domain.resources import Notified, Write
 from engine.domain.status import DeliveryState, MessageState
 
 
@@ -28,7 +28,7 @@ class Received(NamedTuple):
     control_id: str
     raw: bytes
     charset: str | None
-    state: MessageState  # PENDING, REFUSED, or HELD: taken, but not to be stepped before a person looked
+    state: MessageState  # PENDING, REFUSED, HELD: not to be stepped before a person looked, FILTERED: nothing to step
     reason: str
     answered: str
     control: tuple[bytes, bytes] | None
@@ -52,13 +52,15 @@ class Kept(NamedTuple):
 class Interaction(NamedTuple):
     """Resources that are stored together, or not at all: a message for each, and what it is a version of.
 
-    `absent`: digests of identifiers that no resource may have. Answer: `Together`, or `Conflict` when a version was
-    written meanwhile, or an identifier is there: nothing was written.
+    `absent`: digests of identifiers that no resource may have. `notified`: the notification that it came with, itself
+    the last of the messages, without a resource. Answer: `Together`, or `Conflict` when a version was written
+    meanwhile, or an identifier is there: nothing was written.
     """
 
     messages: tuple[Received, ...]
     writes: tuple[Write, ...]
     absent: tuple[bytes, ...] = ()
+    notified: Notified | None = None
 
 
 class Together(NamedTuple):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from engine.domain.changes import Answered, Change
 from engine.domain.message import Answer, Arrival, Inbound, MessageId
 from engine.domain.outcome import Outcome
 from engine.domain.posting import FactKeys, Facts, Original, Priority
-from engine.domain.resources import Asked, Replied, ResourceView
+from engine.domain.resources import Asked, MissedView, Replied, ResourceView
 from engine.domain.views import (
     AccountRow,
     ActView,
@@ -71,8 +71,8 @@ class Resources(Protocol):
         """Everything else. What is stored is durable when it is answered. Raises `StoreUnavailable`."""
         ...
 
-    def refusal(self, status: int, code: str, text: str) -> bytes:
-        """The body for a refusal of HTTP itself: an OperationOutcome."""
+    def refusal(self, status: int, code: str, text: str, headers: Mapping[str, str]) -> Replied:
+        """For a refusal of HTTP itself: an OperationOutcome. `headers`: of the request, by small names."""
         ...
 
 
@@ -155,6 +155,10 @@ class Reader(Protocol):
 
     async def resources_with(self, identifier: bytes) -> list[ResourceView]:
         """The newest version of each resource that has this identifier."""
+        ...
+
+    async def subscription(self, feed: str, name: str) -> int | None:
+        """The number of its last event that was heard of; None: it was never heard of."""
         ...
 
     async def messages(self, query: MessageQuery) -> list[MessageView]: ...
@@ -253,6 +257,10 @@ class Reader(Protocol):
 
     async def sightings(self, since_us: int) -> list[SightingView]:
         """What feeds told of uses that several of them tell of, in messages received since then."""
+        ...
+
+    async def missed_events(self, since_us: int) -> list[MissedView]:
+        """Events of subscriptions that never came, of which later ones told since then."""
         ...
 
     async def late_effects(self, channel: str, effect: str, before_us: int) -> list[LateEffects]:

@@ -34,11 +34,13 @@ class Replied(NamedTuple):
 
 
 class Write(NamedTuple):
-    """One version of a resource. `key`: digest of feed, type and id; `identifiers`: digests of its identifiers."""
+    """One version of a resource. `key`: digest of feed, type and id; `identifiers`: digests of its identifiers.
+    `deleted`: from this version on it is no more."""
 
     key: bytes
     version: int
     identifiers: tuple[bytes, ...]
+    deleted: bool = False
 
 
 class ResourceView(NamedTuple):
@@ -48,3 +50,27 @@ class ResourceView(NamedTuple):
     version: int
     message: MessageId
     at_us: int
+    deleted: bool = False
+
+
+class Notified(NamedTuple):
+    """What a notification says of its subscription. `name`: as the sender calls it; `events`: numbers of those that it
+    brings; `total`: how many there were, or None; `begins`: the subscription begins, or begins anew."""
+
+    feed: str
+    name: str
+    events: tuple[int, ...]
+    total: int | None
+    begins: bool
+    at_us: int
+
+
+class MissedView(NamedTuple):
+    """Events of a subscription that never came. `message`: the notification that told of a later one."""
+
+    feed: str
+    name: str
+    first: int
+    last: int
+    since_us: int
+    message: MessageId

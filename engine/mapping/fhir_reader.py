@@ -15,7 +15,7 @@ from engine.codecs.fhir.path import FhirPath, Focus
 from engine.codecs.fhir.path_functions import FhirValueError
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group
-from engine.domain.event import Event, Fields, Line, LineFault
+from engine.domain.event import Event, Fields, Kind, Line, LineFault
 from engine.errors import MessageError
 from engine.mapping import fhir_sources
 from engine.mapping.fhir_place import RESOURCE, FhirGroup
@@ -24,6 +24,9 @@ from engine.mapping.reader import ReadMap
 from engine.mapping.reading import Plan, Sent
 from engine.mapping.sources import ReadSpec, Source
 from engine.reference.table import Table
+
+CANCELLED = "A11"
+"""A stay that is deleted never was, in the words of HL7's events."""
 
 
 def compile_reader(spec: ReadSpec) -> ReadMap:
@@ -51,6 +54,7 @@ class FhirReadMap(ReadMap):
         doubts: list[LineFault] = []
         moments: dict[str, Moment] = {}
         found = self.groups(message)
+        deleted = cast(Document, message).interaction == "delete"
         plan = self._plan_of_all
         plan.shared(message, None, zone, tables, received, shared, [], doubts, moments)
         lines = []
@@ -58,8 +62,25 @@ class FhirReadMap(ReadMap):
             fields, faults = shared.copy(), doubts.copy()
             sent: Sent = []
             plan.own(message, group, zone, tables, received, fields, sent, faults, moments)
+            if deleted:
+                _say(fields, sent, *self._never_was)
             lines.append(Line(number, fields, tuple(sent), tuple(faults)))
-        return Event(self.kind, tuple(lines))
+        header = self.head(message, zone, tables, received) if self.lines == "snapshot" else {}
+        return Event(self.kind, tuple(lines), header)
+
+    def head(self, message: Message, zone: ZoneInfo, tables: Mapping[str, Table], received: date) -> Fields:
+        header: Fields = {}
+        document = cast(Document, message)
+        resource = document.of_types(self.triggers)
+        if resource is not None:
+            whole = FhirGroup(Focus(document, resource.tree, resource.tree), resource.type)
+            self._header.shared(message, cast(Group, whole), zone, tables, received, header, [], [], {})
+        return header
+
+    @property
+    def _never_was(self) -> tuple[str, bool | str, str]:
+        """What a deletion says, whatever the resource said: field, value, text."""
+        return ("event", CANCELLED, CANCELLED) if self.kind is Kind.ENCOUNTER else ("void", True, "true")
 
     def persons(self, message: Message) -> Fields:
         fields: Fields = {}
@@ -88,3 +109,8 @@ class FhirReadMap(ReadMap):
                 for index, node in enumerate(nodes)
             ],
         )
+
+
+def _say(fields: Fields, sent: Sent, name: str, value: bool | str, text: str) -> None:
+    fields[name] = value
+    sent[:] = [*(one for one in sent if one[0] != name), (name, text)]

@@ -63,10 +63,6 @@ class FhirChecker(Checker):
                 self.fault(("read",), "MAP042", f"'{name}' is no resource that can be read", mend)
         if self._release not in (None, *elements.RELEASES):
             self.fault(("version",), "MAP049", "this is no release of FHIR", "write R4 or R5")
-        if self.spec.lines == "snapshot":
-            self.fault(
-                ("lines",), "MAP043", "FHIR tells what changed, never a case whole", "leave `lines` out"
-            )
         if self.spec.each is not None:
             self._check_path(("each",), self.spec.each, 0, anchored=False)
 

@@ -16,6 +16,7 @@ from engine.domain.event import Line
 from engine.domain.posting import Measure, Original
 from engine.domain.status import Fate, LineState
 from engine.pipeline.context import Context
+from engine.pipeline.corroborating import told_no_more
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity, is_void
@@ -66,7 +67,10 @@ def judge_changed(
     if any(_touched(context, original) for original in posted):
         return hold_all(context, line, identity, Hold(INTERFACE, TAKEN_BACK), owns=False)
     base = dict(names)
-    owes = Owed() if is_void(line.fields) else owed(context, line, identity.key, 1, names)
+    if is_void(line.fields):
+        owes = Owed(sightings=told_no_more(context, identity.key))
+    else:
+        owes = owed(context, line, identity.key, 1, names)
     changes = compare(context, line, base, posted, owes.dues)
     dues = [due for change in changes for due in halves(change)]
     if not dues:

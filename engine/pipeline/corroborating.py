@@ -32,6 +32,15 @@ def sighting_of(context: Context, line: Line, due: Due) -> Sighting | None:
     )
 
 
+def told_no_more(context: Context, key: bytes) -> tuple[Sighting, ...]:
+    """A line that is void, or left out: whoever compares feeds does not count it."""
+    return tuple(
+        Sighting(key, context.channel.name, rule.destination, rule.name, "", False, "", None, None)
+        for rule in context.channel.effects
+        if rule.owned is not None
+    )
+
+
 def _day(context: Context, line: Line) -> str:
     """When it was used, else told."""
     return context.dates(line.fields).service.isoformat()

@@ -81,4 +81,5 @@ class Owed(NamedTuple):
     @property
     def why_nothing(self) -> str:
         """Of a line that owes nothing."""
-        return CORROBORATES if self.sightings else self.skipped or "no effect is due"
+        tells = any(one.quantity is not None for one in self.sightings)
+        return CORROBORATES if tells else self.skipped or "no effect is due"

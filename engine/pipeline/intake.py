@@ -122,7 +122,11 @@ class Intake:
         if not isinstance(answer, Together):
             raise Bug("resources are answered by something else than Together")
         for received, kept in zip(interaction.messages, answer.kept, strict=True):
-            self._kept(Inbound(kept.id, received.feed, received.received_us, received.raw, received.charset))
+            if kept.state is MessageState.PENDING:
+                inbound = Inbound(
+                    kept.id, received.feed, received.received_us, received.raw, received.charset
+                )
+                self._kept(inbound)
             self._observer.received(received.feed, kept, received)
         return answer
 

@@ -15,6 +15,7 @@ from engine.mapping.expression import EvaluationFault
 from engine.pipeline.cases import waits_for_account
 from engine.pipeline.changing import judge_changed
 from engine.pipeline.context import AS_NEW, Context
+from engine.pipeline.corroborating import told_no_more
 from engine.pipeline.crediting import judge_credit
 from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed
 from engine.pipeline.holding import hold_all, unreadable
@@ -69,7 +70,8 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
         if posted and (not is_void(line.fields) or any(original.stands for original in posted)):
             return judge_changed(context, line, identity, names, posted)
     if is_void(line.fields):
-        return Judged(LineState.FILTERED, "void: nothing of it stands")
+        gone = told_no_more(context, identity.key)
+        return Judged(LineState.FILTERED, "void: nothing of it stands", sightings=gone)
     return _post(context, index, line, identity, names, earlier, Action.POST)
 
 

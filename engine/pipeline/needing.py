@@ -50,12 +50,11 @@ def _under_other_numbers(digester: Digester, read: Read, part: ChannelRead, fact
 
 
 def _changed(read: Read, facts: Facts) -> list[bytes]:
-    """Keys that were posted with another content, in channels that correct."""
+    """Keys that were posted before, in channels that correct."""
     return [
         identity.key
         for part in read.reads
         if part.channel.same_line.changed == "correct"
         for identity in part.identities
-        if identity.strong
-        and any(prior.body != identity.body for prior in facts.priors.get(identity.key, ()))
+        if identity.strong and facts.priors.get(identity.key)
     ]

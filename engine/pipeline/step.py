@@ -137,7 +137,8 @@ def _line_row(
 ) -> LineRow:
     line = part.event.lines[index]
     standing = _standing(verdict, line.number, composed)
-    return line_row(context, line, part.identities[index], *standing, bool(verdict.dues or verdict.sightings))
+    tells = any(one.quantity is not None for one in verdict.sightings)
+    return line_row(context, line, part.identities[index], *standing, bool(verdict.dues or tells))
 
 
 def line_row(

@@ -17,6 +17,7 @@ from engine.domain.status import EffectState, LineState
 from engine.pipeline.cases import waits_for_account
 from engine.pipeline.changing import compare, halves
 from engine.pipeline.context import Context
+from engine.pipeline.corroborating import told_no_more
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
 from engine.pipeline.holding import hold_all, unreadable
 from engine.pipeline.identity import Identity, is_credit, is_void
@@ -52,12 +53,7 @@ def unseen(context: Context, part: ChannelRead) -> list[Sighting]:
     """Lines that this save leaves out are told no more, to whoever compares feeds."""
     if part.case is None or newer_save(context, part) is not None:
         return []
-    return [
-        Sighting(key, context.channel.name, rule.destination, rule.name, "", False, "", None, None)
-        for rule in context.channel.effects
-        if rule.owned is not None
-        for _, key in _left_out(context, part)
-    ]
+    return [one for _, key in _left_out(context, part) for one in told_no_more(context, key)]
 
 
 def _left_out(context: Context, part: ChannelRead) -> Iterable[tuple[int, bytes]]:
@@ -127,7 +123,10 @@ def _judged(
     because: str,
 ) -> Judged:
     base = dict(names)
-    owes = Owed(skipped=because) if nothing else owed(context, line, identity.key, 1, names)
+    if nothing:
+        owes = Owed(skipped=because, sightings=told_no_more(context, identity.key))
+    else:
+        owes = owed(context, line, identity.key, 1, names)
     dues = owes.dues
     if posted:
         changes = compare(context, line, base, posted, owes.dues, again=True)

@@ -2,7 +2,8 @@
 
 An effect is late when it is not delivered within the time that its channel expects. A stay that ended is missing its
 charges when no line of a channel came for it within the time after discharge that the channel states. A case that was
-cancelled, deleted or not shown up for uses nothing: what was told of it is put before somebody.
+cancelled, deleted or not shown up for uses nothing: what was told of it is put before somebody. An event of a
+subscription did not come when later ones did.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _MANY = 500
 
 
 class Alert(NamedTuple):
-    """`since_us`: when the oldest of it should have been there; when it came to contradict itself, where it is not
-    `late`. `message`: one that shows it."""
+    """`channel`: or the listener that it is about. `since_us`: when the oldest of it should have been there; when it came
+    to contradict itself, where it is not `late`. `message`: one that shows it."""
 
     channel: str
     what: str
@@ -51,6 +52,7 @@ async def alerts(
         if channel.after_discharge is not None:
             found += [alert async for alert in watch.missing(channel.name, channel.after_discharge)]
     found += [alert async for alert in watch.used_in_vain()]
+    found += [alert async for alert in watch.unheard()]
     return sorted(found, key=lambda alert: alert.since_us)
 
 
@@ -73,6 +75,15 @@ class _Watch(NamedTuple):
                 many = "effects" if late.effects > 1 else "effect"
                 what = f"{late.effects} {many} '{effect}' not at {late.destination} within {spoken(seconds)}: {where}"
                 yield Alert(channel.name, what, late.oldest_us + limit_us, late.message)
+
+    async def unheard(self) -> AsyncIterator[Alert]:
+        """Events of subscriptions that never came."""
+        for missed in await self.reader.missed_events(self.now_us - round(WINDOW_S * _SECOND)):
+            events = f"event {missed.first}"
+            if missed.last > missed.first:
+                events = f"events {missed.first} to {missed.last}"
+            what = f"{events} of the subscription {missed.name or 'without a name'} did not come"
+            yield Alert(missed.feed, what, missed.since_us, missed.message)
 
     async def missing(self, channel: str, expected: AfterDischarge) -> AsyncIterator[Alert]:
         """Stays that ended, and for which no line of the channel came."""

@@ -13,12 +13,9 @@ from engine.errors import Bug
 from engine.store.batch import Batch
 from engine.store.rows import ContentKind
 
-_ARRIVES = (MessageState.PENDING, MessageState.REFUSED, MessageState.HELD)
+_ARRIVES = (MessageState.PENDING, MessageState.REFUSED, MessageState.HELD, MessageState.FILTERED)
 
 REPEATED = "told before: same MSH-10 and body"
-
-
-_ARRIVES = (MessageState.PENDING, MessageState.REFUSED, MessageState.HELD)
 
 
 class _Told(NamedTuple):

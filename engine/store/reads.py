@@ -19,7 +19,7 @@ import orjson
 from engine.domain.filing import FileState
 from engine.domain.message import Inbound, MessageId
 from engine.domain.posting import Action, FactKeys, Facts, Measure, Original, Priority, Save
-from engine.domain.resources import ResourceView
+from engine.domain.resources import MissedView, ResourceView
 from engine.domain.status import DeliveryState, EffectState, LineState
 from engine.domain.views import (
     AccountRow,
@@ -150,10 +150,17 @@ class SqliteReads:
     async def resource(self, key: bytes, version: int | None = None) -> ResourceView | None:
         asked = ("resource", key) if version is None else ("resource_version", key, version)
         rows = self._rows(*asked)
-        return ResourceView(*rows[0]) if rows else None
+        return _resource(rows[0]) if rows else None
 
     async def resources_with(self, identifier: bytes) -> list[ResourceView]:
-        return [ResourceView(*row) for row in self._rows("resources_with", identifier)]
+        return [_resource(row) for row in self._rows("resources_with", identifier)]
+
+    async def subscription(self, feed: str, name: str) -> int | None:
+        rows = self._rows("subscription", feed, name)
+        return int(rows[0][0]) if rows else None
+
+    async def missed_events(self, since_us: int) -> list[MissedView]:
+        return [MissedView(*row) for row in self._rows("missed_events", since_us)]
 
     # Outbox --------------------------------------------------------------------------------------------------
 
@@ -477,3 +484,8 @@ def _delivery(*row: Any) -> DeliveryView:
     return view._replace(
         action=Action(view.action), state=DeliveryState(view.state), amount=decimal_of(row[15])
     )
+
+
+def _resource(row: tuple[Any, ...]) -> ResourceView:
+    key, version, message, at_us, deleted = row
+    return ResourceView(key, version, MessageId(message), at_us, bool(deleted))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -17,6 +19,8 @@ from tests.acceptance.rig import Far, Suture, free_ports
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "engine" / "cli" / "examples" / "fhir-resources"
+LOGIN = f"Basic {b64encode(b'lab:demo').decode()}"
+XML = "application/fhir+xml"
 
 
 class Lab(Suture):
@@ -30,13 +34,16 @@ class Lab(Suture):
         self.point_at(urls)
         self.process, self.program, self.log_level, self.runs = None, ("engine",), "info", 0
 
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.ports['lab']}/fhir"
+
     def send(
         self, method: str, path: str, body: Any = None, **headers: str
     ) -> tuple[int, dict[str, str], Any]:
         connection = HTTPConnection("127.0.0.1", self.ports["lab"], timeout=20)
-        login = b64encode(b"lab:demo").decode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        given = {"Content-Type": "application/fhir+json", "Authorization": f"Basic {login}", **named}
+        given = {"Content-Type": "application/fhir+json", "Authorization": LOGIN, **named}
         connection.request(method, f"/fhir/{path}", None if body is None else json.dumps(body), given)
         answer = connection.getresponse()
         data = answer.read()
@@ -98,3 +105,89 @@ def test_an_update_and_an_error_are_put_right_at_the_far_end(lab: Lab, far: Far)
     log = lab.log()
     assert "MRN7001" not in log
     assert "SD-1" not in log
+
+
+def test_a_subscription_that_left_events_out_is_an_alert(lab: Lab) -> None:
+    lab.start()
+    for number in (1, 4):
+        status = {
+            "resourceType": "SubscriptionStatus", "status": "active", "type": "event-notification",
+            "notificationEvent": [{"eventNumber": str(number)}], "subscription": {"reference": "Subscription/s"},
+        }  # fmt: skip
+        entries = [{"resource": status}, {"resource": supply(number, id=f"n{number}")}]
+        bundle = {"resourceType": "Bundle", "type": "subscription-notification", "entry": entries}
+        assert lab.send("POST", "", bundle)[0] == 200
+    told = lab.ask("alerts")
+    assert told.returncode == 1
+    assert "lab: events 2 to 3 of the subscription Subscription/s did not come" in told.stdout
+    shown = lab.ask("messages").stdout
+    assert "FHIR notification" in shown
+
+
+def curl(*arguments: str) -> str:
+    """What it prints. It is a part of what runs the tests: without it they fail."""
+    program = shutil.which("curl")
+    assert program, "curl is not installed"
+    command = [program, "--silent", "--show-error", "--max-time", "20", "--user", "lab:demo", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_curl_sends_xml_and_reads_it_back(lab: Lab, far: Far, tmp_path: Path) -> None:
+    lab.start()
+    sent = tmp_path / "supply.xml"
+    sent.write_text(
+        '<?xml version="1.0" encoding="UTF-8"?><SupplyDelivery xmlns="http://hl7.org/fhir"><identifier>'
+        '<system value="urn:north:supplies"/><value value="SD-9"/></identifier><status value="completed"/>'
+        '<patient><identifier><value value="MRN7001"/></identifier></patient><suppliedItem><quantity>'
+        '<value value="2"/><unit value="EA"/></quantity><itemCodeableConcept><coding><code value="CEM-PAL-40"/>'
+        '</coding></itemCodeableConcept></suppliedItem><occurrenceDateTime value="2026-11-20T09:55:00-06:00"/>'
+        '<destination><identifier><value value="CATH-NORTH"/></identifier></destination></SupplyDelivery>'
+    )
+    said = ["--header", f"Content-Type: {XML}", "--data-binary", f"@{sent}"]
+    head = curl(
+        "--dump-header", "-", "--output", str(tmp_path / "stored.xml"), *said, f"{lab.base}/SupplyDelivery"
+    )
+    assert head.startswith("HTTP/1.1 201 ")
+    (place,) = (line.partition(": ")[2].strip() for line in head.splitlines() if line.startswith("Location"))
+    shown = curl("--header", f"Accept: {XML}", place)
+    assert '<code value="CEM-PAL-40"/>' in shown
+    assert (tmp_path / "stored.xml").read_text() == shown
+    lab.settled()
+    assert far.books("erp")["documents"]["goods-issue"] == 1
+    resource = place.partition("/_history")[0]
+    assert curl("--request", "DELETE", "--write-out", "%{http_code}", resource) == "204"
+    lab.settled()
+    assert far.books("erp")["documents"]["goods-return"] == 1
+    refused = curl("--header", "Expect: 100-continue", "--data", "{", "--header", "Content-Type: text/csv",
+                   "--write-out", "%{http_code}", f"{lab.base}/SupplyDelivery")  # fmt: skip
+    assert refused.endswith("415")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_fhirpy_and_fhirclient_are_served_and_post_once(lab: Lab, far: Far) -> None:
+    from fhirclient.client import FHIRClient
+    from fhirclient.models.supplydelivery import SupplyDelivery
+    from fhirpy import SyncFHIRClient
+
+    lab.start()
+    client = SyncFHIRClient(lab.base, authorization=LOGIN)
+    first = client.resource("SupplyDelivery", **supply(1))
+    first.save()
+    first["suppliedItem"]["quantity"]["value"] = 3
+    first.save()
+    assert first["meta"]["versionId"] == "2"
+    bundle = json.loads((EXAMPLE / "channels" / "samples" / "charge-with-encounter.json").read_text())
+    assert client.execute("", method="post", data=bundle)["type"] == "transaction-response"
+    smart = FHIRClient(settings={"app_id": "test", "api_base": lab.base})
+    smart.server.session.headers["Authorization"] = LOGIN
+    second = SupplyDelivery({key: value for key, value in supply(2).items() if key != "id"})
+    name = second.create(smart.server)["id"]
+    read = SupplyDelivery.read(name, smart.server)
+    assert read.identifier[0].value == "SD-2"
+    first.delete()
+    read.delete()
+    lab.settled()
+    assert far.books("billing")["documents"]["charge"] == 1
+    books = far.books("erp")["documents"]
+    assert books.get("goods-issue", 0) == books.get("goods-return", 0)
+    assert not far.books("erp")["doubled"]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from engine.codecs.fhir.body import write_json
-
-MEDIA_TYPE = "application/fhir+json; charset=utf-8"
-FHIR_VERSIONS = {"4.0": "4.0.1", "4.3": "4.3.0", "5.0": "5.0.0"}
+from engine.codecs.fhir.formats import VERSIONS
 
 
 class Trouble(Exception):
@@ -73,12 +71,11 @@ def stored_outcome() -> dict[str, Any]:
 
 def entry_of(stored: Stored, prefer: str) -> dict[str, Any]:
     """An entry of a response Bundle."""
-    response: dict[str, Any] = {
-        "status": _status(stored.status),
-        "location": stored.place,
-        "etag": stored.etag,
-        "lastModified": instant(stored.at),
-    }
+    response: dict[str, Any] = {"status": _status(stored.status)}
+    if stored.status != 204:
+        response["location"] = stored.place
+    if stored.version:
+        response |= {"etag": stored.etag, "lastModified": instant(stored.at)}
     entry: dict[str, Any] = {"response": response}
     if prefer == "OperationOutcome":
         response["outcome"] = stored_outcome()
@@ -95,18 +92,8 @@ def bundle(kind: str, entries: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
 
 
-_PHRASES = {
-    200: "OK",
-    201: "Created",
-    400: "Bad Request",
-    404: "Not Found",
-    409: "Conflict",
-    412: "Precondition Failed",
-}
-
-
 def _status(status: int) -> str:
-    return f"{status} {_PHRASES.get(status, '')}".strip()
+    return f"{status} {HTTPStatus(status).phrase}"
 
 
 def instant(at: datetime) -> str:
@@ -140,7 +127,7 @@ def message_answer(
 
 def capabilities(types: Iterable[str], version: str, at: datetime, base: str) -> dict[str, Any]:
     """Exactly what is there."""
-    interactions = [{"code": code} for code in ("read", "vread", "create", "update")]
+    interactions = [{"code": code} for code in ("read", "vread", "create", "update", "delete")]
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -148,8 +135,8 @@ def capabilities(types: Iterable[str], version: str, at: datetime, base: str) ->
         "kind": "instance",
         "software": {"name": "Suture"},
         "implementation": {"description": "Takes in what hospitals use and charge", "url": base},
-        "fhirVersion": FHIR_VERSIONS[version],
-        "format": ["application/fhir+json"],
+        "fhirVersion": VERSIONS[version],
+        "format": ["application/fhir+json", "application/fhir+xml"],
         "rest": [
             {
                 "mode": "server",
@@ -161,6 +148,8 @@ def capabilities(types: Iterable[str], version: str, at: datetime, base: str) ->
                         "readHistory": True,
                         "updateCreate": True,
                         "conditionalCreate": True,
+                        "conditionalUpdate": True,
+                        "conditionalDelete": "not-supported",
                     }
                     for name in sorted(types)
                 ],
@@ -174,7 +163,3 @@ def capabilities(types: Iterable[str], version: str, at: datetime, base: str) ->
             }
         ],
     }
-
-
-def json_body(tree: object) -> bytes:
-    return write_json(tree)

@@ -2,7 +2,7 @@
 
     FHIR 4.0 create                                          or update, transaction, batch, message
     ChargeItem/8f1c0d2a/_history/1 - 512                     the resource: what it is stored as, its fullUrl, its bytes
-    Encounter/77aa0b1c/_history/3 urn:uuid:6a1e... 300       what it refers to, as it was known then
+    Encounter/77aa0b1c/_history/3 urn:uuid:6a1e... 300       what it refers to, as it was known then; `xml-R4`: no JSON
 
     {"resourceType": "ChargeItem", ...}{"resourceType": "Encounter", ...}
 
@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from engine.codecs.fhir.body import Tree, entries_of, read_json
+from engine.codecs.fhir.formats import JSON, read
 from engine.errors import MessageError
 
 HEAD = b"FHIR "
@@ -30,6 +31,9 @@ MONEY = frozenset(
     | {"MedicationDispense", "MedicationAdministration", "Claim"}
 )
 """Resources with money in them: unclaimed, they are held and not filtered."""
+
+KEPT, KEPT_SIZE = 256, 16 * 1024
+"""Documents of so many bytes that are kept parsed: whom a message is about, its step and its neighbours ask for one."""
 
 _LEADING = b"\xef\xbb\xbf \t\r\n"
 
@@ -52,21 +56,35 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource, as it came in. `url`: its fullUrl in a Bundle, or ''. The repr shows no content."""
+    """One resource, as it came in. `url`: its fullUrl in a Bundle, or ''. `form`: see `formats`. The repr shows no
+    content."""
 
     body: bytes = field(repr=False)
     target: Target | None = None
     url: str = field(default="", repr=False)
+    form: str = JSON
 
     @cached_property
     def tree(self) -> Tree:
         """With the id that it is stored under. Raises `MessageError`."""
-        tree = read_json(self.body)
+        tree = read(self.body, self.form)
         return (
             tree
             if self.target is None or tree.get("id") == self.target.id
             else {**tree, "id": self.target.id}
         )
+
+    @classmethod
+    def known(cls, body: bytes, tree: Tree, target: Target, url: str, form: str) -> Resource:
+        """One whose tree was read already."""
+        resource = cls(body, target, url, form)
+        resource.__dict__["tree"] = tree if tree.get("id") == target.id else {**tree, "id": target.id}
+        return resource
+
+    @cached_property
+    def references(self) -> tuple[str, ...]:
+        """Each reference that it makes."""
+        return tuple(dict.fromkeys(_references_in(self.tree)))
 
     @property
     def type(self) -> str:
@@ -83,7 +101,7 @@ class Document:
     resources: tuple[Resource, ...]
     is_sample: bool = False
 
-    @property
+    @cached_property
     def triggers(self) -> tuple[str, ...]:
         """The types of messages that it is."""
         told = self.resources if self.is_sample else self.resources[:1]
@@ -137,7 +155,15 @@ def is_fhir(raw: bytes) -> bool:
 
 
 def parse(raw: bytes) -> Document:
-    """Raises `MessageError`: of a stored resource only when its content is asked for."""
+    """Raises `MessageError`: of a stored resource only when its content is asked for. Trees are not to be changed."""
+    found = _kept.get(raw)
+    if found is None:
+        found = _parsed(raw)
+        _keep(raw, found)
+    return found
+
+
+def _parsed(raw: bytes) -> Document:
     if not raw.startswith(HEAD):
         return _sample(_stripped(raw))
     head, _, body = raw.partition(b"\n\n")
@@ -151,18 +177,33 @@ def parse(raw: bytes) -> Document:
         ) from None
 
 
+_kept: dict[bytes, Document] = {}
+
+
+def _keep(raw: bytes, document: Document) -> None:
+    if len(raw) <= KEPT_SIZE:
+        _kept[raw] = document
+    if len(_kept) > KEPT:
+        del _kept[next(iter(_kept))]
+
+
 def stored(version: str, interaction: str, resources: Sequence[Resource]) -> bytes:
     """The bytes of a resource and what it refers to. All of them have targets."""
     lines = [f"FHIR {version} {interaction}"]
-    lines += [f"{one.target} {one.url or '-'} {len(one.body)}" for one in resources]
-    return "\n".join(lines).encode() + b"\n\n" + b"".join(one.body for one in resources)
+    lines += [
+        f"{one.target} {one.url or '-'} {len(one.body)}{'' if one.form == JSON else f' {one.form}'}"
+        for one in resources
+    ]
+    raw = "\n".join(lines).encode() + b"\n\n" + b"".join(one.body for one in resources)
+    _keep(raw, Document(version, interaction, tuple(resources)))
+    return raw
 
 
 def _cut(lines: Sequence[str], body: bytes) -> Iterator[Resource]:
     at = 0
     for line in lines:
-        target, url, size = line.split(" ")
-        yield Resource(body[at : at + int(size)], Target.of(target), "" if url == "-" else url)
+        target, url, size, *form = line.split(" ")
+        yield Resource(body[at : at + int(size)], Target.of(target), "" if url == "-" else url, *form)
         at += int(size)
 
 
@@ -170,7 +211,7 @@ def _sample(raw: bytes) -> Document:
     tree = read_json(raw)
     if tree["resourceType"] != "Bundle":
         return Document("", "sample", (Resource(raw),), is_sample=True)
-    found = [Resource(body, None, url) for _, url, body in entries_of(raw, tree) if body]
+    found = [Resource(entry.body, None, entry.url) for entry in entries_of(raw, tree) if entry.body]
     return Document("", "sample", tuple(found), is_sample=True)
 
 
@@ -191,14 +232,14 @@ def _renamed(tree: Any, names: dict[str, str]) -> Any:
     return [_renamed(value, names) for value in tree] if isinstance(tree, list) else tree
 
 
-def references_in(tree: Any) -> Iterator[str]:
+def _references_in(tree: Any) -> Iterator[str]:
     """Every reference that a resource makes."""
     if isinstance(tree, dict):
         reference = tree.get("reference")
         if isinstance(reference, str):
             yield reference
         for value in tree.values():
-            yield from references_in(value)
+            yield from _references_in(value)
     elif isinstance(tree, list):
         for value in tree:
-            yield from references_in(value)
+            yield from _references_in(value)

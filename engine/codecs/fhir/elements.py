@@ -1,8 +1,8 @@
 """Which elements the types of FHIR have, for checking paths. The tables stand in `elements-r4.txt` and `-r5.txt`.
 
-A line is a type and its elements: `suppliedItem*:SupplyDeliverySuppliedItem` may repeat,
+A line is a type and its elements in their order: `suppliedItem*:SupplyDeliverySuppliedItem` may repeat,
 `occurrencePeriod:Period|occurrence` is one of a choice. Only resources that supply, charges and stays are told with are
-in them, with all their data types.
+in them, with all their data types; and what notifications of subscriptions say.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Element(NamedTuple):
 @cache
 def table(release: str) -> dict[str, dict[str, Element]]:
     """Type → its elements by name; a choice is there as `occurrence` and as `occurrencePeriod`."""
-    text = (files("engine.codecs.fhir") / f"elements-{release.lower()}.txt").read_text(encoding="utf-8")
-    return {name: _elements(rest) for name, _, rest in (line.partition(" ") for line in text.splitlines())}
+    lines = (line.partition(" ") for line in _text(release).splitlines())
+    return {name: _elements(rest) for name, _, rest in lines}
 
 
 def _elements(text: str) -> dict[str, Element]:
@@ -40,12 +40,34 @@ def _elements(text: str) -> dict[str, Element]:
     return found
 
 
+class Part(NamedTuple):
+    """One element as XML has it, a choice under the name with its type."""
+
+    type: str
+    repeats: bool
+
+
+@cache
+def parts(release: str) -> dict[str, dict[str, Part]]:
+    """Type → its elements, in their order."""
+    return {
+        kind: {
+            name.rstrip("*"): Part(of.partition("|")[0], name.endswith("*"))
+            for name, _, of in (entry.partition(":") for entry in rest.split())
+        }
+        for kind, _, rest in (line.partition(" ") for line in _text(release).splitlines())
+    }
+
+
+def _text(release: str) -> str:
+    return (files("engine.codecs.fhir") / f"elements-{release.lower()}.txt").read_text(encoding="utf-8")
+
+
 @cache
 def _choices() -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for release in RELEASES:
-        text = (files("engine.codecs.fhir") / f"elements-{release.lower()}.txt").read_text(encoding="utf-8")
-        for entry in text.split():
+        for entry in _text(release).split():
             name, _, kind = entry.partition(":")
             choice = kind.partition("|")[2]
             if choice:

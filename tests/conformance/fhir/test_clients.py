@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from engine.app import Engine
 from engine.domain.views import MessageQuery
-from engine.site.files import load_site
-
-ROOT = Path(__file__).parents[3]
-EXAMPLE = ROOT / "engine" / "cli" / "examples" / "fhir-resources"
-BASIC = f"Basic {base64.b64encode(b'lab:demo').decode()}"
+from tests.conformance.fhir.conftest import BASIC, base, sample
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-
-
-@pytest.fixture
-async def engine(tmp_path: Path):
-    for name, data in load_site(EXAMPLE).files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(data.replace(b"port: 8082", b"port: 0"))
-    (tmp_path / "var").mkdir()
-    running = Engine(tmp_path, "demo")
-    await running.start()
-    yield running
-    await running.stop()
-
-
-def base(engine: Engine) -> str:
-    return f"http://127.0.0.1:{engine.listeners[0].port}/fhir"
-
-
-def sample(name: str) -> dict[str, Any]:
-    return orjson.loads((EXAMPLE / "channels" / "samples" / name).read_bytes())
 
 
 async def kinds(engine: Engine) -> list[str]:
@@ -47,7 +20,8 @@ async def kinds(engine: Engine) -> list[str]:
 
 
 async def test_fhirpy_creates_reads_updates_and_sends_transactions(engine):
-    fhirpy = pytest.importorskip("fhirpy")
+    import fhirpy
+
     client = fhirpy.AsyncFHIRClient(base(engine), authorization=BASIC)
     stay = client.resource("Encounter", **{**sample("encounter.json"), "id": None})
     await stay.create()
@@ -68,7 +42,7 @@ async def test_fhirpy_creates_reads_updates_and_sends_transactions(engine):
 
 
 async def test_fhirclient_creates_reads_and_updates(engine):
-    fhirclient = pytest.importorskip("fhirclient.client")
+    from fhirclient import client as fhirclient
     from fhirclient.models import chargeitem, fhirreference
 
     def speak() -> list[str]:

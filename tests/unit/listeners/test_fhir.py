@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Mapping
 
 import aiohttp
 import orjson
@@ -31,8 +32,10 @@ class FakeResources:
     def refuses(self, feed: str, asked: Asked) -> Replied | None:
         return self.refused
 
-    def refusal(self, status: int, code: str, text: str) -> bytes:
-        return orjson.dumps({"resourceType": "OperationOutcome", "status": status, "code": code})
+    def refusal(self, status: int, code: str, text: str, headers: Mapping[str, str]) -> Replied:
+        body = orjson.dumps({"resourceType": "OperationOutcome", "status": status, "code": code})
+        named = headers.get("x-request-id")
+        return Replied(status, (("Content-Type", KIND), *([("X-Request-Id", named)] if named else ())), body)
 
     async def ask(self, feed: str, asked: Asked) -> Replied:
         self.asked.append((feed, asked))
@@ -147,7 +150,7 @@ async def test_what_is_refused_by_its_headers_is_refused_before_its_body(listen,
     writer.write(HEAD + b"Content-Length: 1000000\r\n\r\n")
     answer = await rest(reader)
     assert answer.startswith(b"HTTP/1.1 415 ")
-    assert b"Content-Type: application/fhir+json; charset=utf-8\r\n" in answer
+    assert b"Content-Type: application/fhir+json\r\n" in answer
     assert b"X-Request-Id: 7\r\n" in answer
     assert answer.endswith(b'{"resourceType":"OperationOutcome"}')
 
@@ -172,6 +175,11 @@ async def test_who_sends_slowly_is_cut_off(listen, connect, resources, sent):
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"OperationOutcome" in answer
     assert resources.asked == []
+
+
+async def test_by_default_nobody_is_waited_for_longer_than_half_a_minute(listen):
+    listener = await listen()
+    assert all(seconds <= 20 for phase, seconds in listener.seconds.items() if phase.name in ("HEAD", "BODY"))
 
 
 async def test_a_store_that_cannot_commit_is_said_with_when_to_come_back(listen, client, resources):
@@ -202,7 +210,26 @@ async def test_a_strange_host_makes_no_address(listen, connect, resources, host)
     assert [asked.base for _, asked in resources.asked] == ["/fhir"]
 
 
-async def test_an_empty_body_is_refused(listen, client, resources):
-    async with client.post(url(await listen()), data=b"", headers={"Content-Type": KIND}) as answer:
+async def test_an_empty_body_is_refused_but_for_a_bare_notification(listen, client, resources):
+    listener = await listen()
+    async with client.post(url(listener, "/ChargeItem"), data=b"", headers={"Content-Type": KIND}) as answer:
         assert answer.status == 400
     assert resources.asked == []
+    async with client.post(url(listener), data=b"") as answer:
+        assert answer.status == 201
+    assert [asked.body for _, asked in resources.asked] == [b""]
+
+
+async def test_a_deletion_has_no_body(listen, connect, resources):
+    reader, writer = await connect((await listen()).port)
+    writer.write(b"DELETE /fhir/ChargeItem/1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+    assert (await rest(reader)).startswith(b"HTTP/1.1 201 ")
+    assert [(asked.method, asked.path) for _, asked in resources.asked] == [("DELETE", "ChargeItem/1")]
+
+
+@pytest.mark.parametrize("sent", [b"GET /other HTTP/1.1\r\nX-Request-Id: 77\r\n\r\n",
+                                  b"POST /fhir HTTP/1.1\r\nX-Request-Id: 77\r\n\r\n"])  # fmt: skip
+async def test_a_refusal_of_http_names_the_request_that_it_refuses(listen, connect, sent):
+    reader, writer = await connect((await listen()).port)
+    writer.write(sent)
+    assert b"X-Request-Id: 77\r\n" in await rest(reader)

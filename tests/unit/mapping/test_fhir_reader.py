@@ -123,7 +123,6 @@ def test_faults_of_a_map_are_told_all_at_once():
         ({"read": ("FHIR ChargeItm",)}, "MAP042"),
         ({"read": ("FHIR ChargeItem", "DFT^P03")}, "MAP042"),
         ({"version": "2.5.1"}, "MAP049"),
-        ({"lines": "snapshot"}, "MAP043"),
         ({"each": "lineItm"}, "FHR011"),
     ],
 )

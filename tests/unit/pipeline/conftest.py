@@ -21,9 +21,11 @@ from engine.pipeline.correcting import Corrector, Done
 from engine.pipeline.correction import Order
 from engine.pipeline.releasing import Releaser
 from engine.pipeline.stepper import Stepper
-from engine.site.compile import compile_release, load_site
+from engine.site.compile import load_site
 from engine.site.files import Site
 from engine.store.sqlite import SqliteStore
+from tests.unit.pipeline.lab import running
+from tests.unit.pipeline.rig import Lanes, Told, stepping
 
 ROOT = Path(__file__).parents[3]
 RECEIVED = to_us(datetime(2026, 11, 20, 16, tzinfo=UTC))
@@ -59,35 +61,6 @@ def a41(survivor: str, loser: str) -> str:
         "MSH|^~\\&|EHR|NORTH|S|E|20261120101500||ADT^A41|9|P|2.5.1\rEVN|A41|20261120101500\r"
         f"PID|1||M1^^^NORTH^MR|||||||||||||||{survivor}^^^NORTH^AN\rMRG|M1^^^NORTH^MR||{loser}^^^NORTH^AN\r"
     )
-
-
-class Lanes:
-    """Nothing leaves: documents stay where the step put them."""
-
-    def reserve(self, destination, lane):
-        return False
-
-    def release(self, destination, lane): ...
-
-    def offer(self, outgoing): ...
-
-    def wake(self, destination, priority): ...
-
-
-class Told:
-    def __init__(self) -> None:
-        self.failures: list[Exception] = []
-
-    def stepped(self, inbound, stepped): ...
-
-    def failed(self, inbound, error):
-        self.failures.append(error)
-
-    def received(self, feed, kept, received): ...
-
-    def filed(self, feed, file, messages, held): ...
-
-    def garbled(self, feed, size, reason): ...
 
 
 class House:
@@ -199,24 +172,6 @@ async def house_in(folder: Path, edits: dict[str, tuple[str, str]]) -> AsyncIter
         yield House(store, stepper, told)
 
 
-@asynccontextmanager
-async def stepping(folder: Path, site: Site) -> AsyncIterator[tuple[SqliteStore, Stepper, Told]]:
-    """A store in the folder and a stepper of the site, that had no fault of its own until the end."""
-    clock, told = SystemClock(), Told()
-    store = SqliteStore(
-        folder / "suture.db", site=compile_release(site).site, environment="test", clock=clock
-    )
-    await store.start()
-    edition = await activate(store, site, clock, "test")
-    stepper = Stepper(store, store, Lanes(), clock, edition, told)
-    await stepper.start()
-    await stepper.idle()
-    yield store, stepper, told
-    await stepper.stop()
-    await store.stop()
-    assert told.failures == []
-
-
 def edited(site: Site, edits: dict[str, tuple[str, str]]) -> Site:
     files = dict(site.files)
     for file, (before, after) in edits.items():
@@ -237,3 +192,9 @@ def texts():
 
     Texts.ft1, Texts.dft, Texts.a41 = staticmethod(ft1), staticmethod(dft), staticmethod(a41)
     return Texts
+
+
+@pytest.fixture
+async def lab(tmp_path):
+    async with running(tmp_path) as made:
+        yield made

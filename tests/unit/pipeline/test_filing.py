@@ -26,7 +26,7 @@ from engine.pipeline.stepper import Stepper
 from engine.site.compile import compile_release, compile_tests, load_site
 from engine.site.files import Site
 from engine.store.sqlite import SqliteStore
-from tests.unit.pipeline.conftest import Lanes, Told, stepping
+from tests.unit.pipeline.rig import Lanes, Told, stepping
 
 FILES = Path(__file__).parents[2] / "sites" / "files"
 HEAD = "Account No;MRN;Line;Kind;Item;Qty;Used at;Amount;Department\n"

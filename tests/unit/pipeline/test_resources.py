@@ -3,92 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from engine.clock import SystemClock
 from engine.codecs.fhir.document import parse
-from engine.domain.changes import Acted, Sending, Settled
-from engine.domain.outcome import Outcome, Verdict
-from engine.domain.posting import Action, Priority
-from engine.domain.resources import Asked, Replied
-from engine.domain.status import DeliveryState, MessageState
+from engine.domain.posting import Action
+from engine.domain.resources import Asked
+from engine.domain.status import MessageState
 from engine.domain.views import MessageQuery
 from engine.errors import StoreUnavailable
-from engine.pipeline.digests import Digester
-from engine.pipeline.intake import Intake
-from engine.pipeline.resources import ResourceDoor
-from engine.pipeline.stepper import Stepper
-from engine.site.compile import load_site
-from engine.store.sqlite import SqliteStore
-from tests.unit.pipeline.conftest import stepping
-
-EXAMPLE = Path(__file__).parents[3] / "engine" / "cli" / "examples" / "fhir-resources"
-BASE = "http://h/fhir"
-JSON = "application/fhir+json"
-
-
-class Lab:
-    def __init__(self, store: SqliteStore, stepper: Stepper, door: ResourceDoor) -> None:
-        self.store, self.stepper, self.door = store, stepper, door
-
-    async def ask(self, method: str, path: str = "", body: Any = None, **headers: str) -> Replied:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        data = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
-        asked = Asked(method, path, "", {"content-type": JSON, **named}, BASE, "127.0.0.1:1", data)
-        reply = await self.door.ask("lab", asked)
-        await self.store.submit(
-            (Acted("test", "waits", "", "", {}, 1),)
-        )  # what is refused is kept after it is answered
-        await self.stepper.idle()
-        return reply
-
-    async def states(self) -> list[tuple[str, str, str]]:
-        found = await self.store.messages(MessageQuery())
-        return [(view.type, view.state.word, view.reason) for view in reversed(found)]
-
-    async def documents(self) -> list[tuple[Action, str, Any]]:
-        return [
-            (row.action, row.effect, orjson.loads(row.payload))
-            for end in ("erp", "billing")
-            for row in await self.store.ready(end, Priority.LIVE, 0, 100)
-        ]
-
-    async def deliver(self) -> None:
-        for end in ("erp", "billing"):
-            for row in await self.store.ready(end, Priority.LIVE, 0, 100):
-                await self.store.submit((Sending((row.id,), 1),))
-                applied = Outcome(Verdict.APPLIED, "HTTP 201", f"D{row.id}")
-                await self.store.submit((Settled(row.id, DeliveryState.DELIVERED, applied, 1),))
-
-
-@pytest.fixture
-async def lab(tmp_path):
-    async with stepping(tmp_path, load_site(EXAMPLE)) as (store, stepper, told):
-        clock = SystemClock()
-        intake = Intake(store, lambda: stepper.edition.release.listeners, clock, stepper.arrived, told)
-        yield Lab(
-            store,
-            stepper,
-            ResourceDoor(intake, store, Digester(store.hash_key), clock, lambda: stepper.edition.release),
-        )
-
-
-def supply(quantity: int = 2, status: str = "completed", **more: Any) -> dict[str, Any]:
-    tree = orjson.loads((EXAMPLE / "channels/samples/supply-delivery.json").read_bytes())
-    tree["suppliedItem"]["quantity"]["value"] = quantity
-    return {**tree, "status": status, **more}
-
-
-def tree(reply: Replied) -> Any:
-    return orjson.loads(reply.body)
-
-
-def header(reply: Replied, name: str) -> str:
-    return dict(reply.headers)[name]
+from tests.unit.pipeline.lab import BASE, EXAMPLE, JSON, Lab, header, supply, tree
 
 
 async def created(lab: Lab, **more: Any) -> str:
@@ -269,7 +195,10 @@ async def test_a_later_charge_finds_the_stay_that_it_refers_to(lab):
     [
         (("POST", "Nope", {"resourceType": "Nope"}), 404, "Bundle.entry[1].resource"),
         (("PUT", "SupplyDelivery/a", supply(id="b")), 400, "Bundle.entry[1].resource.id"),
-        (("DELETE", "SupplyDelivery/a", None), 400, "Bundle.entry[1].request.method"),
+        (("PATCH", "SupplyDelivery/a", None), 400, "Bundle.entry[1].request"),
+        (("DELETE", "SupplyDelivery?identifier=a|b", None), 400, "Bundle.entry[1].request"),
+        (("GET", "SupplyDelivery", None), 400, "Bundle.entry[1].request.url"),
+        (("GET", "Nope/1", None), 404, "Bundle.entry[1].request.url"),
         (("POST", "SupplyDelivery", None), 400, "Bundle.entry[1].resource"),
         (("PUT", "SupplyDelivery/own", supply(id="own")), 400, "Bundle.entry"),
     ],
@@ -326,9 +255,15 @@ async def test_a_message_is_taken_once(lab):
         ("GET", "SupplyDelivery/none", None, {}, 404),
         ("GET", "SupplyDelivery/none/_history/99999999999", None, {}, 404),
         ("GET", "SupplyDelivery", None, {}, 405),
-        ("DELETE", "SupplyDelivery/a", None, {}, 405),
-        ("GET", "metadata", None, {"accept": "application/fhir+xml"}, 406),
-        ("POST", "SupplyDelivery", supply(), {"content_type": "application/fhir+xml"}, 415),
+        ("DELETE", "SupplyDelivery", None, {}, 405),
+        ("PATCH", "SupplyDelivery/a", supply(), {}, 405),
+        ("PUT", "SupplyDelivery", supply(), {}, 400),
+        ("GET", "metadata", None, {"accept": "text/turtle"}, 406),
+        ("GET", "metadata", None, {"accept": f"{JSON};q=0"}, 406),
+        ("POST", "SupplyDelivery", supply(), {"content_type": "text/turtle"}, 415),
+        ("POST", "SupplyDelivery", supply(), {"content_type": "json"}, 415),
+        ("POST", "", {"resourceType": "Bundle", "type": "history", "entry": []}, {}, 422),
+        ("POST", "", {"resourceType": "SupplyDelivery"}, {}, 422),
         ("POST", "SupplyDelivery", supply(), {"content_type": f"{JSON}; fhirVersion=3.0"}, 415),
         ("POST", "", {"resourceType": "Bundle", "type": "collection"}, {}, 422),
         ("POST", "$process-message", {"resourceType": "Bundle", "type": "message"}, {}, 400),
@@ -351,7 +286,13 @@ async def test_the_capabilities_are_what_is_there(lab):
     types = [one["type"] for one in statement["rest"][0]["resource"]]
     assert types == ["Account", "ChargeItem", "Encounter", "Patient", "SupplyDelivery"]
     for one in statement["rest"][0]["resource"]:
-        assert {code["code"] for code in one["interaction"]} == {"read", "vread", "create", "update"}
+        assert {code["code"] for code in one["interaction"]} == {
+            "read",
+            "vread",
+            "create",
+            "update",
+            "delete",
+        }
 
 
 async def test_another_feed_does_not_see_it(lab):

@@ -15,7 +15,7 @@ from engine.domain.posting import Action
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
 from engine.explain.story import Storyteller
 from engine.pipeline.sequels import Sequels
-from tests.unit.pipeline.conftest import Lanes
+from tests.unit.pipeline.rig import Lanes
 
 FEM, CEM, STEM, NEW = "IMP-FEM-06", "CEM-PAL-40", "IMP-HIP-STM-12", "NOBODY-KNOWS"
 """Owned, owned, consigned, not in the tables."""

@@ -20,7 +20,8 @@ from engine.pipeline.stepper import Stepper
 from engine.site.compile import load_site
 from engine.site.files import Site
 from engine.store.sqlite import SqliteStore
-from tests.unit.pipeline.conftest import RECEIVED, House, Lanes, Told, edited
+from tests.unit.pipeline.conftest import RECEIVED, House, edited
+from tests.unit.pipeline.rig import Lanes, Told
 
 EXAMPLE = Path(__file__).parents[3] / "engine" / "cli" / "examples" / "item-master"
 ITEMS = "mappings/tables/items.yaml"

@@ -46,6 +46,7 @@ GROWS = {
     "waiting_for_any_case",
     "late_effects",
     "accounts_of_type",
+    "missed_events",
 }
 """Reads of the whole (on their thread), of tables that stay small, or by id up to a limit."""
 

@@ -69,8 +69,13 @@ def test_what_is_no_fhir_is_left_to_others(raw):
         (b'{"resourceType": "A", "x": "\\ud800"}', "FHR001"),
         (b"{}", "FHR003"),
         (b'{"resourceType": 1}', "FHR003"),
-        (b'{"a":' * (DEEPEST + 1), "FHR002"),
+        (b'{"a":' * (DEEPEST + 1) + b"1" + b"}" * (DEEPEST + 1), "FHR002"),
+        (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, "FHR002"),
         (b"[" * 1_000_000, "FHR002"),
+        (b'{"resourceType": "A", "x": 1e999999999}', "FHR001"),
+        (b'{"resourceType": "A", "x": 1e99999999999999999999999}', "FHR001"),
+        (b'{"resourceType": "A", "x": -0.0e-99999999999999999999999}', "FHR001"),
+        (b'{"resourceType": "A", "x": ' + b"9" * 5_000 + b"}", "FHR001"),
     ],
 )
 def test_what_cannot_be_read_has_a_code_and_no_content(body, code):
