@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from engine.codecs.hl7v2.segments import SEGMENTS, is_segment
 from engine.codecs.hl7v2.structure import beyond
 from engine.codecs.rows import TYPE, Layout
-from engine.domain.event import FIELDS, FieldType, Kind
+from engine.domain.event import FIELDS, SERVICE_DAYS, FieldType, Kind
 from engine.mapping import fields
 from engine.mapping.columns import column_path, date_form, with_columns
 from engine.mapping.emitter import names_in, walk
@@ -37,7 +37,8 @@ FACILITY = "MSH-4.1"
 """Where the facility is read when a map does not say."""
 
 _TRIGGER = re.compile(r"[A-Z][A-Z0-9]{2}(\^[A-Z0-9]{3})?")
-_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
+_EACH = re.compile(r"([A-Z][A-Z0-9]{2})(?: of ([A-Z][A-Z0-9]{2}))?")
+"""The segment that begins a line, and the one at the head of its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ Origin = From | Lookup | Literal
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSpec:
     """A read map as its YAML says it. `triggers`: `DFT^P03`, or `DFT` of a type without triggers. `each`:
-    segment that begins a line, None: the message is one. `lines`: delta | snapshot. `version`: of HL7,
+    segment that begins a line, or `RXA of ORC`; None: the message is one. `lines`: delta | snapshot. `version`: of HL7,
     None: any. `extra`: fields beyond the kind's. `rows`: of a file of rows; `dates`: how dates stand in its columns."""
 
     name: str
@@ -104,6 +105,12 @@ class Source:
     def names(self) -> tuple[str, ...]:
         """The names that a line has from it: its own, and that of a moment's local day."""
         return names_of(self.name, self.type)
+
+
+def anchors_of(each: str | None) -> tuple[str | None, str | None]:
+    """`FT1` → FT1 and no head; `RXA of ORC` → both; neither where there are no lines, or no segments."""
+    found = _EACH.fullmatch(each or "")
+    return (found[1], found[2]) if found else (None, None)
 
 
 def names_of(name: str, kind: FieldType) -> tuple[str, ...]:
@@ -158,10 +165,12 @@ class Checker:
         for trigger in self.spec.triggers:
             if not _TRIGGER.fullmatch(trigger):
                 self.fault(("read",), "MAP042", f"'{trigger}' is no message type", "write DFT^P03")
-        each = self.spec.each
-        if each is not None and not (_SEGMENT.fullmatch(each) and is_segment(each)):
-            mend = _nearest_segment(each) or "write FT1"
-            self.fault(("each",), "MAP043", f"'{each}' is no segment", mend)
+        if self.spec.each is not None:
+            named = [name for name in anchors_of(self.spec.each) if name is not None]
+            for name in named or [self.spec.each]:
+                if not (named and is_segment(name)):
+                    mend = _nearest_segment(name) or "write FT1, or RXA of ORC"
+                    self.fault(("each",), "MAP043", f"'{name}' is no segment", mend)
 
     def _check_rows(self, rows: Layout | None) -> None:
         if len(self.spec.triggers) != 1 or not TYPE.fullmatch(self.spec.triggers[0]):
@@ -283,7 +292,7 @@ class Checker:
 
     def _keys(self, path: NodePath, origin: Lookup) -> frozenset[str]:
         """Fields that a look-up needs: its keys, and the day it is as of."""
-        needs = {self._owners[name] for name in ("used_on", "occurred_on") if self._read(name)}
+        needs = {self._owners[name] for name in SERVICE_DAYS if self._read(name)}
         for index, name in enumerate(origin.by):
             if name in PATIENT_FIELDS:
                 mend = "look it up by codes; causes on worklists show keys"

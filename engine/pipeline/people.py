@@ -43,16 +43,14 @@ def people_of(release: Release, inbound: Inbound) -> People:
     named: dict[Person, None] = {}
     lanes: dict[Person, None] = {}
     for channel in channels:
-        if channel.reader.kind is Kind.MERGE:
+        found = list(_persons(channel.reader.persons(message)))
+        told: list[Person] = []
+        if channel.reader.kind in _BY_LINE:
             today = to_datetime(inbound.received_us).date()
             event = channel.reader.read(message, release.zone, release.tables, today)
-            merged = [person for line in event.lines for person in _merged(line.fields)]
-            named.update(dict.fromkeys(merged))
-            lanes.update(dict.fromkeys(merged))
-        else:
-            found = list(_persons(channel.reader.persons(message)))
-            named.update(dict.fromkeys(found))
-            lanes.update(dict.fromkeys(found[:1]))
+            told = [person for line in event.lines for person in _BY_LINE[event.kind](line.fields)]
+        named.update(dict.fromkeys([*found, *told]))
+        lanes.update(dict.fromkeys([*found[:1], *told]))
     return People(tuple(named), tuple(lanes))
 
 
@@ -65,3 +63,13 @@ def _merged(fields: Fields) -> Iterable[Person]:
     """Survivors and those who end."""
     yield from _persons(fields)
     yield from _persons({kind: fields.get(f"merged_{kind}") for kind in PERSONS})
+
+
+def _asked(fields: Fields) -> Iterable[Person]:
+    """A requisition is somebody, too: its cancellation names it, and perhaps no patient."""
+    if fields.get("requisition"):
+        yield hash(("requisition", text_of(fields["requisition"])))
+
+
+_BY_LINE = {Kind.MERGE: _merged, Kind.REQUISITION: _asked}
+"""Of whom each line of a kind of event speaks."""

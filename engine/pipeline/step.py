@@ -248,4 +248,6 @@ def _without_lines(read: Read) -> tuple[MessageState, str]:
         if read.usage:
             return MessageState.HELD, "unclaimed: no channel takes it"
         return MessageState.FILTERED, "no channel takes this type"
+    if read.unread:
+        return MessageState.HELD, "unclaimed: no channel reads its lines"
     return MessageState.FILTERED, "remembered" if read.remember else "no lines"

@@ -73,6 +73,7 @@ _DEVICE = frozenset({"serial"})
 _WHO = (PATIENT_FIELDS - _DEVICE) | {
     "account_authority",
     "performer",
+    "requester",
     "used_at",
     "used_on",
     "occurred_at",

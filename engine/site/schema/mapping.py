@@ -99,11 +99,12 @@ class ReadFile(Model):
         example="2.5.1",
         default=None,
     )
-    makes: Literal["supply-usage", "charge", "encounter", "merge"] = setting(
+    makes: Literal["supply-usage", "charge", "requisition", "encounter", "merge"] = setting(
         "Kind of event.", example="supply-usage"
     )
     each: Text | None = setting(
-        "Segment that begins a line, `row` of rows in files; left out: the message is one event without lines. "
+        "Segment that begins a line; `RXA of ORC` is each RXA with the ORC of its order; `row` of rows in files; left "
+        "out: the message is one event without lines. "
         "Of FHIR: a FHIRPath that chooses the lines of a resource; left out: the resource is one.",
         example="FT1",
         default=None,

@@ -40,7 +40,7 @@ def test_a_message_goes_to_every_channel_that_takes_its_type_from_its_feed(relea
     assert taking("cabinet", "OMS^O05") == ["cabinet-vends"]
     assert taking("ehr", "ADT^A40") == ["adt-merge-patients"]
     assert taking("ehr", "ADT^A41") == ["adt-merge-accounts"]
-    assert taking("ehr", "OMS^O05") == []
+    assert taking("ehr", "OMS^O05") == ["requisitions"]
 
 
 def test_a_channel_says_where_it_stands(release: Release) -> None:

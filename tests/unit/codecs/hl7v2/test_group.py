@@ -78,3 +78,42 @@ def test_every_segment_is_in_one_group_or_shared() -> None:
 
 def test_the_repr_shows_no_content() -> None:
     assert repr(groups(parse("FT1|SECRET\rNTE|x"), "FT1")[0]) == "Group(FT1[1], 2 segments)"
+
+
+def headed(body: str, anchor: str = "RXA") -> list[list[str]]:
+    found = groups(parse(body), anchor, "ORC")
+    assert [group.number for group in found] == [*range(1, len(found) + 1)]
+    return [[segment.text for one in group.own.values() for segment in one] for group in found]
+
+
+def test_each_of_several_under_one_head_has_it_with_what_stands_between() -> None:
+    assert headed("ORC|1\rTQ1|a\rRXA|1\rRXR|x\rRXA|2\rNTE|y\rORC|2\rRXA|3") == [
+        ["ORC|1", "TQ1|a", "RXA|1", "RXR|x"],
+        ["ORC|1", "TQ1|a", "RXA|2", "NTE|y"],
+        ["ORC|2", "RXA|3"],
+    ]
+
+
+def test_a_head_that_stands_alone_is_a_group_and_one_of_another_order_is_none() -> None:
+    assert headed("ORC|CA|1\rNTE|why\rORC|NW|2\rOBR|1\rORC|NW|3\rRXA|1") == [
+        ["ORC|CA|1", "NTE|why"],
+        ["ORC|NW|3", "RXA|1"],
+    ]
+    assert headed("ORC|CA|1\rNTE|why\rRXA|1") == [["ORC|CA|1", "NTE|why", "RXA|1"]]
+
+
+def test_without_a_head_each_stands_for_itself() -> None:
+    assert headed("RXA|1\rRXR|x\rRXA|2") == [["RXA|1", "RXR|x"], ["RXA|2"]]
+    assert headed("FT1|1") == []
+
+
+def test_what_stands_before_the_first_head_is_the_messages() -> None:
+    (found,) = groups(parse("AL1|1\rORC|1\rRXA|1"), "RXA", "ORC")
+    assert [segment.text for segment in found.find("AL1") or ()] == ["AL1|1"]
+    assert sorted(found.shared) == ["AL1", "MSH", "PID", "PV1"]
+
+
+def test_a_segment_under_a_head_is_nobody_elses() -> None:
+    first, second = groups(parse("NTE|of all\rORC|1\rRXA|1\rORC|2\rRXA|2\rNTE|of the second"), "RXA", "ORC")
+    assert first.find("NTE") is None
+    assert [segment.text for segment in second.find("NTE") or ()] == ["NTE|of the second"]
