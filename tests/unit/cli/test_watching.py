@@ -25,7 +25,7 @@ def edited(site: Site, file: str, old: str, new: str) -> Site:
     return Site(site.folder, {**site.files, file: site.files[file].replace(old.encode(), new.encode())})
 
 
-def tested(site: Site) -> str:
+def all_of(site: Site) -> str:
     tests = compile_tests(site)
     return f"{len({one.channel for one in tests})} tested channels, {len(tests)} tests passed"
 
@@ -35,7 +35,7 @@ def test_only_tests_of_what_changed_are_run_again(desk, ran):
     rounds.lines(site)
     assert len(ran) == len(compile_tests(site))
     ran.clear()
-    assert rounds.lines(site)[-1].startswith(f"all good: {tested(site)}")
+    assert rounds.lines(site)[-1].startswith(f"all good: {all_of(site)}")
     assert ran == []
     site = edited(site, "mappings/hl7/adt.yaml", "location: PV1-3.1", "location: PV1-3.2")
     rounds.lines(site)
@@ -53,4 +53,4 @@ def test_warnings_are_told_and_the_tests_run_all_the_same(desk):
     site = edited(load_site(desk.site), "channels/cabinet-vends.yaml", "    undo: erp/goods-return\n", "")
     lines = Rounds().lines(site)
     assert "SIT040 (warning)" in lines[0]
-    assert lines[-1].startswith(f"1 warning; {tested(site)}")
+    assert lines[-1].startswith(f"1 warning; {all_of(site)}")
