@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import orjson
 import pytest
 
@@ -11,7 +13,9 @@ from engine.domain.status import EffectState, MessageState
 from engine.pipeline.judging import NEVER_ASKED
 from engine.pipeline.people import people_of
 from engine.pipeline.refusing import refused_by
+from engine.site.compile import load_site
 
+ROOT = Path(__file__).parents[3]
 NW, XO, CA, SC = "NW", "XO", "CA", "SC"
 
 
@@ -208,3 +212,17 @@ async def test_a_cancellation_never_overtakes_its_requisition(house):
 async def test_a_negative_quantity_waits_for_a_person(house):
     told = await house.tell(oms(line(quantity="-2")))
     assert (told.state, await asked(house)) == (MessageState.HELD, [])
+
+
+async def test_what_waits_for_a_row_and_is_changed_is_ordered_once_as_it_was_changed(house):
+    unknown = line().replace("GLV-SUR-70", "NEW-GLOVE")
+    first = await house.tell(oms(unknown))
+    second = await house.tell(oms(unknown.replace("|2|BX", "|5|BX").replace("|NW|", "|XO|", 1)))
+    row = "NORTH,GLV-SUR-70,3000470"
+    items = load_site(ROOT).files["mappings/tables/items.csv"].decode()
+    whole = next(one for one in items.splitlines() if one.startswith(row))
+    await house.adopt(
+        {"mappings/tables/items.csv": (whole, f"{whole}\n{whole.replace('GLV-SUR-70', 'NEW-GLOVE')}")}
+    )
+    await house.release(first.id, second.id)
+    assert await asked(house) == [(Action.POST, "order", "250")]
