@@ -101,7 +101,7 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         tuple(reads),
         bool(channels),
         _moneyed(message),
-        _has_lines(message) and not any(part.event.lines for part in reads),
+        not any(part.event.lines for part in reads) and _has_lines(message),
         _needs(digester, reads),
         tuple(_remembered(digester, reads, received, _sent(message, received))),
         person_digest(digester, "account", people),
