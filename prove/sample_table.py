@@ -12,12 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import socket
 import tempfile
 import time
 from base64 import b64encode
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from signal import SIGKILL
 from typing import NamedTuple
@@ -79,8 +81,6 @@ class Laboratory(Suture):
     """The example whose door speaks FHIR."""
 
     def __init__(self, folder: Path, urls: dict[str, str]) -> None:
-        import shutil
-
         self.folder, self.site = folder, folder / "site"
         shutil.copytree(LABORATORY, self.site)
         self.ports = dict(zip(("lab",), free_ports(1), strict=True))
@@ -143,32 +143,46 @@ def _send(name: str, hospital: Suture, laboratory: Suture) -> Iterator[Sent]:
     raw = (SAMPLES / name).read_bytes()
     folder = name.partition("/")[0]
     if folder.startswith("fhir"):
-        kind, answer = _post_fhir(name, raw, laboratory)
-        yield _kept(laboratory, name, kind, "lab", answer)
+        kind, media = _fhir(name, raw)
+        path = "/fhir" if kind == "Bundle" else f"/fhir/{kind}"
+        send = partial(_post, laboratory, "lab", path, raw, media, "lab:demo")
+        yield _kept(laboratory, name, f"FHIR {kind}", "lab", send)
     elif folder.startswith("x12"):
         found = re.search(rb"[~\n\r\s]ST\W(\d{3})", raw)
         kind = f"X12 {found[1].decode()}" if found else "X12"
-        answer = _post(hospital, "hl7-http", "/hl7", raw, "text/plain", "ehr:demo")
-        yield _kept(hospital, name, kind, "hl7-http", answer)
+        send = partial(_post, hospital, "hl7-http", "/hl7", raw, "text/plain", "ehr:demo")
+        yield _kept(hospital, name, kind, "hl7-http", send)
     else:
         messages = split_messages(raw)
         for number, message in enumerate(messages, 1):
             door = "cabinet" if b"\rZPM" in message.replace(b"\n", b"\r") else "ehr"
-            answer = _over_mllp(hospital.ports[door], message)
             label = f"{name}, {number} of {len(messages)}" if len(messages) > 1 else name
-            yield _kept(hospital, label, _type_of(message), door, answer)
+            yield _kept(
+                hospital, label, _type_of(message), door, partial(_over_mllp, hospital.ports[door], message)
+            )
 
 
-_LAST: dict[Path, int] = {}
-
-
-def _kept(engine: Suture, name: str, kind: str, door: str, answer: str) -> Sent:
-    first = _LAST.get(engine.site, 0) + 1
+def _kept(engine: Suture, name: str, kind: str, door: str, send: Callable[[], str]) -> Sent:
+    first = _newest(engine) + 1
+    answer = send()
     until = time.monotonic() + (_UNANSWERED if answer == "none" or answer.startswith("HTTP 4") else 0)
     while (last := _newest(engine)) < first and time.monotonic() < until:
         time.sleep(0.05)
-    _LAST[engine.site] = last
+    _rest(engine)
     return Sent(name, kind, door, answer, first, last)
+
+
+_OPEN = """SELECT EXISTS (SELECT 1 FROM message WHERE state = 0) OR EXISTS (SELECT 1 FROM delivery WHERE state < 4)
+    OR EXISTS (SELECT 1 FROM effect WHERE state = 5)"""
+
+
+def _rest(engine: Suture, seconds: float = 30.0) -> None:
+    """Until nothing is on its way: what a cancellation meets must not be a matter of pace."""
+    until = time.monotonic() + seconds
+    while _ask(engine, _OPEN)[0][0]:
+        if time.monotonic() > until:
+            raise SystemExit("the engine did not come to rest")
+        time.sleep(0.02)
 
 
 def _type_of(message: bytes) -> str:
@@ -185,14 +199,12 @@ def _over_mllp(port: int, message: bytes) -> str:
     return code_of(answer.strip(START + END)) or "none"
 
 
-def _post_fhir(name: str, raw: bytes, laboratory: Suture) -> tuple[str, str]:
-    if name.endswith(".xml"):
-        found = re.search(rb"<(\w+)[ >]", raw[raw.find(b"?>") + 1 :])
-        kind, media = found[1].decode() if found else "", "application/fhir+xml"
-    else:
-        kind, media = json.loads(raw)["resourceType"], "application/fhir+json"
-    path = "/fhir" if kind == "Bundle" else f"/fhir/{kind}"
-    return f"FHIR {kind}", _post(laboratory, "lab", path, raw, media, "lab:demo")
+def _fhir(name: str, raw: bytes) -> tuple[str, str]:
+    """Type of the resource, and how it is written."""
+    if not name.endswith(".xml"):
+        return json.loads(raw)["resourceType"], "application/fhir+json"
+    found = re.search(rb"<(\w+)[ >]", raw[raw.find(b"?>") + 1 :])
+    return found[1].decode() if found else "", "application/fhir+xml"
 
 
 def _post(engine: Suture, door: str, path: str, raw: bytes, media: str, user: str) -> str:
@@ -265,8 +277,8 @@ def _posted(effects: Iterable[tuple]) -> Iterator[str]:
             waits[f"refused by {destination}"].append(what)
         else:
             waits[cause or EffectState(state).word].append(what)
-    yield from (f"{count} × {what}" if count > 1 else what for what, count in there.items())
-    yield from (f"{', '.join(dict.fromkeys(names))}: {cause}" for cause, names in waits.items())
+    yield from (f"{count} × {what}" if count > 1 else what for what, count in sorted(there.items()))
+    yield from (f"{', '.join(sorted(set(names)))}: {cause}" for cause, names in sorted(waits.items()))
 
 
 def main() -> None:
