@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup demo demo-erp test check lint types imports bench schemas clean prove-once
+.PHONY: setup demo demo-erp test check lint types imports bench schemas samples clean prove-once
 
 $(READY): requirements-dev.txt setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +49,10 @@ bench: $(READY)
 
 schemas: $(READY)
 	$(BIN)/python -c 'from pathlib import Path; from engine.site.jsonschema import write_schemas; from engine.site.reference import write_reference; write_schemas(Path("docs/schema")); write_reference(Path("docs/reference"))'
+
+# What becomes of each file of tests/samples, sent to running engines: writes docs/guide/samples.md.
+samples: $(READY)
+	$(BIN)/python -m prove.sample_table
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -80,10 +80,11 @@ def _prove(scale: Scale, chance: random.Random) -> Proof:
 
 
 def _readings() -> dict[str, Reading]:
+    """By type; where several channels read it, by the first: vends, of OMS^O05."""
     release = compile_release(load_site(ROOT))
     return {
         trigger: Reading(channel.reader, private_fields(channel.reader.fields, frozenset()))
-        for channel in release.channels
+        for channel in reversed(release.channels)
         for trigger in channel.reader.triggers
     }
 

@@ -16,7 +16,7 @@ from engine.clock import to_us
 from engine.codecs.hl7v2.ack import accept_answer, application_answer, build_ack, parse_ack
 from engine.codecs.hl7v2.batch import open_envelopes
 from engine.codecs.hl7v2.escape import escape, unescape
-from engine.codecs.hl7v2.group import groups
+from engine.codecs.hl7v2.group import Each, groups
 from engine.codecs.hl7v2.header import Header, peek
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import compile_path
@@ -118,7 +118,7 @@ class Examiner:
         self._answered(header, raw, None)
         for path in PATHS:
             path.read(message)
-            for group in groups(message, path.segment)[:20]:
+            for group in groups(message, Each(path.segment))[:20]:
                 path.read(message, group)
         text = message.text[:2000]
         if message.delimiters.escape == "\\":

@@ -164,8 +164,8 @@ async def _count(reader: asyncio.StreamReader) -> int:
 
 
 def stepped(house: House, away: Callable[[], int] = int, files: int = 0) -> None:
-    """Until so many files are `away`, and nothing waits for its step. What is delivered of it, and how the far end takes
-    it, is not asked. Gives up where nothing moves any more."""
+    """Until so many files are `away`, and nothing waits for its step. What is delivered of it is not asked. Gives up
+    where nothing moves any more."""
     before, until = (-1, -1), 0.0
     while True:
         ((waiting,),) = house.rows("SELECT count(*) FROM message WHERE state = 0")

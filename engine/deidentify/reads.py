@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from engine.codecs.hl7v2.delimiters import Delimiters
 from engine.codecs.hl7v2.lexer import Message
-from engine.codecs.hl7v2.path import Group, HL7Path, Selector, groups, where
+from engine.codecs.hl7v2.path import Group, HL7Path, Selector, where
 from engine.codecs.udi.carrier import looks_scanned
 from engine.deidentify.kinds import KEPT, Treatment
 from engine.deidentify.leaves import Leaf
@@ -89,8 +89,7 @@ class Uses:
 
 def _uses(message: Message, reading: Reading) -> Mapping[tuple[str, int, int], list[Use]]:
     found: dict[tuple[str, int, int], list[Use]] = defaultdict(list)
-    anchor = reading.reader.anchor
-    units: list[Group | None] = [None] if anchor is None else [*groups(message, anchor)]
+    units = reading.reader.groups(message)
     for source in reading.reader.sources:
         treatment = _treatment(source, reading.private)
         for node in source.paths:

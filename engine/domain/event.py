@@ -20,6 +20,7 @@ class Kind(StrEnum):
 
     USAGE = "supply-usage"
     CHARGE = "charge"
+    REQUISITION = "requisition"
     ENCOUNTER = "encounter"
     MERGE = "merge"
     CASE = "case"
@@ -94,6 +95,7 @@ _LINE = {
     "stated_currency": FieldSpec(
         _T, "currency of what is stated; another than the site's is held", "FT1-11.1.2"
     ),
+    "ndc": FieldSpec(_T, "National Drug Code of a drug", "ndc(RXA-5.1)"),
     "lot": FieldSpec(_T, "lot number", "ZPM-20"),
     "serial": FieldSpec(_T, "serial number", "ZPM-21"),
     "expiry": FieldSpec(_D, "expiry date", "ZPM-22"),
@@ -113,9 +115,38 @@ _LINE = {
     ),
 }
 
+_ASKED = {name: _LINE[name] for name in ("code", "description", "quantity", "unit", "station")} | {
+    "requisition": FieldSpec(_T, "the requester's number of the requisition", "ORC-2.1"),
+    "requisition_line": FieldSpec(_T, "its line", "RQD-1"),
+    "type": FieldSpec(_T, "order control as sent: NW new, XO changed, CA cancelled", "ORC-1"),
+    "status": FieldSpec(_T, "order status as sent", "ORC-5"),
+    "ordered_at": FieldSpec(_AT, "when it was asked for (gives ordered_on as well)", "ORC-9"),
+    "requester": FieldSpec(_T, "id of who asked", "ORC-10.1"),
+    "external_code": FieldSpec(_T, "item in the numbers of whoever supplies it", "RQD-3.1"),
+    "hospital_code": FieldSpec(_T, "item in the numbers of the hospital", "RQD-4.1"),
+    "non_catalog": FieldSpec(
+        _F, "true when no catalog has the item, and the line itself describes it", "RQ1-4.1 is present"
+    ),
+    "deliver_to": FieldSpec(_T, "where it is to be delivered", "RQD-9.1"),
+    "need_by": FieldSpec(_D, "day on which it is needed", "RQD-10"),
+    "stated_cost_center": FieldSpec(_T, "cost center that the requester states", "RQD-7.1"),
+    "natural_account": FieldSpec(_T, "natural account that the requester states", "RQD-8.1"),
+    "amount": FieldSpec(_M, "anticipated price of the line", "ZRQ-1"),
+    "unit_amount": FieldSpec(_M, "anticipated price for one unit", "RQ1-1.1.1"),
+    "stated_currency": _LINE["stated_currency"]._replace(example="RQ1-1.1.2"),
+    "vendor": FieldSpec(_T, "vendor that the requester names", "RQ1-4.1"),
+    "vendor_catalog": FieldSpec(_T, "number in the vendor's catalog", "RQ1-5.1"),
+    "manufacturer": FieldSpec(_T, "manufacturer that the requester names", "RQ1-2.1"),
+    "manufacturer_catalog": FieldSpec(_T, "number in the manufacturer's catalog", "RQ1-3.1"),
+    "void": FieldSpec(
+        _F, "true when the line is asked for no more: what was ordered of it is cancelled", "ORC-1 == 'CA'"
+    ),
+}
+
 FIELDS: dict[Kind, dict[str, FieldSpec]] = {
     Kind.USAGE: _PERSON | _LINE,
     Kind.CHARGE: _PERSON | _LINE,
+    Kind.REQUISITION: _PERSON | _ASKED,
     Kind.ENCOUNTER: _PERSON
     | {
         "event": FieldSpec(_T, "trigger of the message", "MSH-9.2"),
@@ -172,6 +203,9 @@ FIELDS: dict[Kind, dict[str, FieldSpec]] = {
 }
 """Canonical fields of each kind of event, with type, meaning and a usual source. The reference is made from it. A
 master has besides whatever its map names."""
+
+SERVICE_DAYS = ("used_on", "ordered_on", "occurred_on")
+"""The day that a line is about: the first of these that it has."""
 
 
 class LineFault(NamedTuple):

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from engine.codecs.hl7v2.group import Group
 from engine.codecs.hl7v2.lexer import Message
+from engine.domain.event import SERVICE_DAYS
 from engine.domain.posting import Measure, Original
 from engine.mapping.emitter import walk
 from engine.mapping.expression import EvaluationFault, Expression
@@ -213,7 +214,7 @@ class Lineage:
         origin = field.origin
         assert isinstance(origin, Lookup)
         table = self._release.tables[origin.table]
-        service = told.base.get("used_on") or told.base.get("occurred_on")
+        service = next((day for name in SERVICE_DAYS if (day := told.base.get(name))), None)
         on = service if table.spec.as_of == "service" and isinstance(service, date) else self._dates.received
         return table.find(tuple(text_of(told.base.get(key)) or "" for key in origin.by), on)
 

@@ -132,6 +132,23 @@ def text_of(value: object) -> str | None:
     raise EvaluationFault("MAP010", f"a {kind_of(value)} has no text", "name one of its parts")
 
 
+_SPANS = {(4, 4, 2), (5, 3, 2), (5, 4, 1), (5, 4, 2)}
+"""Digits between the hyphens of a National Drug Code; the last are the eleven that claims have."""
+
+
+def _ndc(value: object) -> object:
+    """Eleven digits, 5-4-2. Ten without hyphens could be any of three codes: they are left as they are."""
+    if value is None:
+        return None
+    text = _text(value, "ndc").strip()
+    parts = text.split("-")
+    if not all(part.isdecimal() and part.isascii() for part in parts):
+        return text or None
+    if tuple(map(len, parts)) not in _SPANS:
+        return text
+    return "".join(part.zfill(width) for part, width in zip(parts, (5, 4, 2), strict=True))
+
+
 def _number(value: object) -> object:
     if value is None:
         return None
@@ -264,6 +281,9 @@ FUNCTIONS: dict[str, Function] = {
         "text(x)",
         "any value as text: 12.50, yes, 2026-11-20",
         "replace(text(used_on), '-', '')",
+    ),
+    "ndc": Function(
+        _ndc, 1, 1, "ndc(x)", "a drug code 4-4-2, 5-3-2 or 5-4-1 as 11 digits; else as it is", "ndc(RXA-5.1)"
     ),
     "number": Function(_number, 1, 1, "number(x)", "the number that a text says", "number(FT1-10) * 2"),
     "date": Function(_date, 1, 1, "date(x)", "the date that a text says", "used_on >= date('2026-10-01')"),

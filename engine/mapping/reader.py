@@ -16,13 +16,14 @@ from datetime import date
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
+from engine.codecs.hl7v2.group import Each
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group, groups
 from engine.codecs.rows import ROW
 from engine.domain.event import FIELDS, UDI_PARTS, Event, Fields, FieldSpec, FieldType, Kind, Line, LineFault
 from engine.mapping.fields import Moment
 from engine.mapping.reading import Plan, Sent
-from engine.mapping.sources import From, Literal, Lookup, ReadSpec, Source, sources_of
+from engine.mapping.sources import From, Literal, Lookup, ReadSpec, Source, each_of, sources_of
 from engine.reference.table import Table
 
 __all__ = ["From", "Literal", "Lookup", "ReadMap", "ReadSpec"]
@@ -48,10 +49,10 @@ _OF_SENDING = frozenset({"MSH", "EVN"})
 
 
 class ReadMap:
-    """A compiled read map. `triggers`: `DFT^P03`…; `anchor`: segment that begins a line, or None; `lines`:
-    delta or snapshot. `fields`: every name that its lines have, moments with their `_on`. `unique_per`:
-    field → facility, feed or day. `rows`: how they stand in a file, or None. `tables`: those it looks up in.
-    `sources`: where each field comes from, in the order of reading."""
+    """A compiled read map. `triggers`: `DFT^P03`…; `anchor`: segment that begins a line, or None; `opener`: the one
+    at the head of its order; `lines`: delta or snapshot. `fields`: every name that its lines have, moments with their
+    `_on`. `unique_per`: field → facility, feed or day. `rows`: how they stand in a file, or None. `tables`: those it
+    looks up in. `sources`: where each field comes from, in the order of reading."""
 
     always_own: ClassVar[frozenset[str]] = frozenset()
     """Segments that belong to lines wherever they stand."""
@@ -61,7 +62,7 @@ class ReadMap:
         "_persons",
         "_plans",
         "_segments",
-        "anchor",
+        "each",
         "fields",
         "kind",
         "lines",
@@ -74,11 +75,12 @@ class ReadMap:
     )
 
     def __init__(self, spec: ReadSpec) -> None:
-        self.name, self.kind, self.anchor, self.lines = spec.name, spec.kind, spec.each, spec.lines
+        self.name, self.kind, self.lines = spec.name, spec.kind, spec.lines
+        self.each = each_of(spec.each)
         self.triggers = frozenset(spec.triggers)
         self.rows = spec.rows
         if spec.rows is not None:
-            self.anchor, self.triggers = ROW, frozenset(trigger.upper() for trigger in spec.triggers)
+            self.each, self.triggers = Each(ROW), frozenset(trigger.upper() for trigger in spec.triggers)
         self.sources = self.sources_of(spec)
         self.fields = _field_specs(spec, self.sources)
         self.unique_per = {
@@ -148,7 +150,7 @@ class ReadMap:
 
     def groups(self, message: Message) -> Sequence[Group | None]:
         """One for each line; without an anchor the whole message is one."""
-        return (None,) if self.anchor is None else groups(message, self.anchor)
+        return (None,) if self.each is None else groups(message, self.each)
 
     def _plan(self, found: Sequence[Group | None]) -> Plan:
         """The functions for messages in which the same segments of this map belong to lines."""

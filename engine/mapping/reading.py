@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group, HL7Path
-from engine.domain.event import Fields, FieldType, LineFault
+from engine.domain.event import SERVICE_DAYS, Fields, FieldType, LineFault
 from engine.mapping import fields
 from engine.mapping.emitter import Emitter
 from engine.mapping.faults import EvaluationFault
@@ -180,7 +180,7 @@ def _lookup(lookup: Lookup) -> Callable[[Fields, Mapping[str, Table], date], obj
 
     def look(known: Fields, tables: Mapping[str, Table], received: date) -> object:
         table = tables[lookup.table]
-        service = known.get("used_on") or known.get("occurred_on")
+        service = next((day for name in SERVICE_DAYS if (day := known.get(name))), None)
         on = service if table.spec.as_of == "service" and isinstance(service, date) else received
         key = tuple(text_of(known.get(name)) or "" for name in lookup.by)
         row = table.find(key, on) or table.default

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from engine.codecs.hl7v2.group import Each
 from engine.codecs.hl7v2.segments import SEGMENTS, is_segment
 from engine.codecs.hl7v2.structure import beyond
 from engine.codecs.rows import TYPE, Layout
-from engine.domain.event import FIELDS, UDI_PARTS, FieldType, Kind
+from engine.domain.event import FIELDS, SERVICE_DAYS, UDI_PARTS, FieldType, Kind
 from engine.mapping import fields
 from engine.mapping.columns import column_path, date_form, with_columns
 from engine.mapping.emitter import names_in, walk
@@ -42,7 +43,8 @@ _OF_MASTERS = {"change": "MFE-1", "effective_on": "MFE-3", "whole": "MFI-3 == 'R
 _ENDS = "change in ['MDL', 'MDC']"
 
 _TRIGGER = re.compile(r"[A-Z][A-Z0-9]{2}(\^[A-Z0-9]{3})?")
-_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
+_EACH = re.compile(r"([A-Z][A-Z0-9]{2})(?: (of|in) ([A-Z][A-Z0-9]{2}))?")
+"""The segment that begins a line, and the one at the head of its order, or of its record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ Origin = From | Lookup | Literal
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSpec:
     """A read map as its YAML says it. `triggers`: `DFT^P03`, or `DFT` of a type without triggers. `each`:
-    segment that begins a line, None: the message is one. `lines`: delta | snapshot. `version`: of HL7,
+    segment that begins a line, or `RXA of ORC`; None: the message is one. `lines`: delta | snapshot. `version`: of HL7,
     None: any. `extra`: fields beyond the kind's. `rows`: of a file of rows; `dates`: how dates stand in its columns."""
 
     name: str
@@ -109,6 +111,12 @@ class Source:
     def names(self) -> tuple[str, ...]:
         """The names that a line has from it: its own, that of a moment's local day, those of what a UDI says."""
         return names_of(self.name, self.type)
+
+
+def each_of(each: str | None) -> Each | None:
+    """`FT1`, `RXA of ORC` or `PKG in MFE`; None where there are no lines, or no segments."""
+    found = _EACH.fullmatch(each or "")
+    return Each(found[1], found[3], strict=found[2] == "in") if found else None
 
 
 def names_of(name: str, kind: FieldType) -> tuple[str, ...]:
@@ -182,12 +190,13 @@ class Checker:
         for trigger in self.spec.triggers:
             if not _TRIGGER.fullmatch(trigger):
                 self.fault(("read",), "MAP042", f"'{trigger}' is no message type", "write DFT^P03")
-        each = self.spec.each
-        named = each.split(" in ", 1) if each is not None else []
-        for name in named:
-            if not (_SEGMENT.fullmatch(name) and is_segment(name)):
-                mend = _nearest_segment(name) or "write FT1, or PKG in MFE"
-                self.fault(("each",), "MAP043", f"'{name}' is no segment", mend)
+        if self.spec.each is not None:
+            each = each_of(self.spec.each)
+            named = [name for name in (each.anchor, each.head) if name is not None] if each else []
+            for name in named or [self.spec.each]:
+                if not (named and is_segment(name)):
+                    mend = _nearest_segment(name) or "write FT1, RXA of ORC, or PKG in MFE"
+                    self.fault(("each",), "MAP043", f"'{name}' is no segment", mend)
 
     def _check_rows(self, rows: Layout | None) -> None:
         if len(self.spec.triggers) != 1 or not TYPE.fullmatch(self.spec.triggers[0]):
@@ -313,7 +322,7 @@ class Checker:
 
     def _keys(self, path: NodePath, origin: Lookup) -> frozenset[str]:
         """Fields that a look-up needs: its keys, and the day it is as of."""
-        needs = {self._owners[name] for name in ("used_on", "occurred_on") if self._read(name)}
+        needs = {self._owners[name] for name in SERVICE_DAYS if self._read(name)}
         for index, name in enumerate(origin.by):
             if name in PATIENT_FIELDS:
                 mend = "look it up by codes; causes on worklists show keys"

@@ -88,8 +88,8 @@ class Context:
         return None if at_us is None else to_datetime(at_us).astimezone(self.release.zone).date()
 
     def dates(self, fields: Fields) -> Dates:
-        """The days that tables are read as of. A line without a service date has the day of receipt."""
-        used_on = fields.get("used_on")
+        """The days that tables are read as of. A line neither used nor ordered on a day has that of receipt."""
+        used_on = fields.get("used_on") or fields.get("ordered_on")
         service = used_on if isinstance(used_on, date) else self.read.today
         return Dates(service=service, posting=self.read.today, received=self.read.today)
 

@@ -94,7 +94,7 @@ def _scope_parts(scope: str, feed: str, fields: Fields) -> tuple[str, ...]:
         case "facility":
             return ("facility", text_of(fields.get("facility")))
         case "day":
-            return ("day", feed, text_of(fields.get("used_on")))
+            return ("day", feed, text_of(fields.get("used_on") or fields.get("ordered_on")))
         case _:
             return ("feed", feed)
 

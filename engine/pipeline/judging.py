@@ -26,6 +26,9 @@ from engine.pipeline.reading import ChannelRead
 from engine.pipeline.repeats import Earlier, told_before
 from engine.pipeline.whole import judge_whole, newer_save
 
+NEVER_ASKED = "cancels what was never asked for here"
+"""The order may stand with whoever took it before: a person must look, as for a credit (rules of money, 10)."""
+
 
 def judge_lines(context: Context, part: ChannelRead) -> list[Judged]:
     """What becomes of each line of an event, in order."""
@@ -53,7 +56,7 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
     because = skipped(context, names)
     if because is not None:
         return Judged(LineState.FILTERED, because)
-    hold = _unusable(context, line, names)
+    hold = _unusable(context, line, identity, names)
     if hold is not None:
         return _held_once(context, index, line, identity, hold, earlier)
     if is_credit(line.fields):
@@ -65,23 +68,26 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
     told = told_before(context, index, line, identity, Action.POST, earlier)
     if told is not None:
         return told
-    if _corrects(context, line, identity):
-        posted = context.posted(index, identity)
-        if posted and (not is_void(line.fields) or any(original.stands for original in posted)):
-            return judge_changed(context, line, identity, names, posted)
+    posted = context.posted(index, identity) if _corrects(context, line, identity) else []
+    if posted and (not is_void(line.fields) or any(original.stands for original in posted)):
+        return judge_changed(context, line, identity, names, posted)
     if is_void(line.fields):
+        if not posted and context.channel.reader.kind is Kind.REQUISITION:
+            return hold_all(context, line, identity, Hold(INTERFACE, NEVER_ASKED), Action.REVERSE, owns=False)
         gone = told_no_more(context, identity.key)
         return Judged(LineState.FILTERED, "void: nothing of it stands", sightings=gone)
     return _post(context, index, line, identity, names, earlier, Action.POST)
 
 
-def _unusable(context: Context, line: Line, names: dict[str, object]) -> Hold | None:
+def _unusable(context: Context, line: Line, identity: Identity, names: dict[str, object]) -> Hold | None:
     """Why nothing can be made of the line, whatever was told before."""
     cause = unreadable(context, line) or waits_for_account(context.channel, names)
     if cause is not None:
         return Hold(INTERFACE, cause)
     if is_void(line.fields):
-        return Hold(INTERFACE, "a credit that is void") if is_credit(line.fields) else None
+        if is_credit(line.fields):
+            return Hold(INTERFACE, "a credit that is void")
+        return None if identity.strong else Hold(INTERFACE, "void, and its id is missing")
     quantity = line.fields.get("quantity")
     if not isinstance(quantity, Decimal) or quantity == 0:
         return Hold(INTERFACE, "quantity missing or zero")

@@ -47,20 +47,18 @@ def people_of(release: Release, inbound: Inbound) -> People:
     named: dict[Person, None] = {}
     lanes: dict[Person, None] = {}
     for channel in channels:
-        if channel.reader.kind is Kind.MERGE:
-            today = to_datetime(inbound.received_us).date()
-            event = channel.reader.read(message, release.zone, release.tables, today)
-            merged = [person for line in event.lines for person in _merged(line.fields)]
-            named.update(dict.fromkeys(merged))
-            lanes.update(dict.fromkeys(merged))
-            continue
-        fields = channel.reader.persons(message)
+        kind, fields = channel.reader.kind, channel.reader.persons(message)
         case, found = fields.get("case_id"), list(_persons(fields))
         if channel.account_from and case and not fields.get("account"):
             return UNKNOWN
         booked = [hash(("case", text_of(case)))] if case else []
-        named.update(dict.fromkeys((*found, *booked)))
-        lanes.update(dict.fromkeys((*found[:1], *(booked if channel.reader.kind is Kind.CASE else ()))))
+        told: list[Person] = []
+        if kind in _BY_LINE:
+            today = to_datetime(inbound.received_us).date()
+            event = channel.reader.read(message, release.zone, release.tables, today)
+            told = [person for line in event.lines for person in _BY_LINE[event.kind](line.fields)]
+        named.update(dict.fromkeys((*found, *booked, *told)))
+        lanes.update(dict.fromkeys((*found[:1], *(booked if kind is Kind.CASE else ()), *told)))
     return People(tuple(named), tuple(lanes))
 
 
@@ -74,3 +72,13 @@ def _merged(fields: Fields) -> Iterable[Person]:
     yield from _persons(fields)
     for prefix in ("merged", "from"):
         yield from _persons({kind: fields.get(f"{prefix}_{kind}") for kind in PERSONS})
+
+
+def _asked(fields: Fields) -> Iterable[Person]:
+    """A requisition is somebody, too: its cancellation names it, and perhaps no patient."""
+    if fields.get("requisition"):
+        yield hash(("requisition", text_of(fields["requisition"])))
+
+
+_BY_LINE = {Kind.MERGE: _merged, Kind.REQUISITION: _asked}
+"""Of whom each line of a kind of event speaks."""

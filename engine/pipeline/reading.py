@@ -67,6 +67,7 @@ class Read(NamedTuple):
     reads: tuple[ChannelRead, ...]
     claimed: bool
     usage: bool
+    unread: bool  # it has segments of money, and no channel reads a line of it
     needs: FactKeys
     remember: tuple[Fact, ...]
     account: bytes | None
@@ -101,6 +102,7 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         tuple(reads),
         bool(channels),
         _moneyed(message),
+        not any(part.event.lines for part in reads) and _has_lines(message),
         _needs(digester, reads),
         tuple(_remembered(digester, reads, received, _sent(message, received))),
         person_digest(digester, "account", people),
@@ -129,7 +131,12 @@ def _moneyed(message: Message) -> bool:
     """Whether it has money in it, whoever takes it."""
     if isinstance(message, Document):
         return message.has_money
-    return message.header.type in USAGE_TYPES or any(message.segments(name) for name in USAGE_SEGMENTS)
+    return message.header.type in USAGE_TYPES or _has_lines(message)
+
+
+def _has_lines(message: Message) -> bool:
+    """Whether somebody could read lines of money in it; a resource of FHIR has none but itself."""
+    return not isinstance(message, Document) and any(message.segments(name) for name in USAGE_SEGMENTS)
 
 
 def _sent(message: Message, received: datetime) -> str:

@@ -12,7 +12,6 @@ from math import inf
 from typing import NamedTuple
 
 from engine.clock import to_datetime
-from engine.codecs.hl7v2.group import groups
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import where
 from engine.domain.message import Inbound
@@ -152,6 +151,5 @@ def _holding(
 
 
 def _error(channel: Channel, nak: Nak, message: Message, number: int) -> MessageError:
-    anchor = channel.reader.anchor
-    group = groups(message, anchor)[number - 1] if anchor and number else None
+    group = channel.reader.groups(message)[number - 1] if number else None
     return MessageError("INT005", nak.because, where=where(nak.where, group), hl7_code=nak.code)

@@ -255,4 +255,9 @@ def _without_lines(read: Read) -> tuple[MessageState, str]:
         if read.usage:
             return MessageState.HELD, "unclaimed: no channel takes it"
         return MessageState.FILTERED, "no channel takes this type"
-    return MessageState.FILTERED, "remembered" if read.remember else "no lines"
+    if read.unread:
+        return MessageState.HELD, "unclaimed: no channel reads its lines"
+    if read.remember:
+        return MessageState.FILTERED, "remembered"
+    stays = any(part.event.kind in REMEMBERED for part in read.reads)
+    return MessageState.FILTERED, "nothing to remember in it" if stays else "no lines"

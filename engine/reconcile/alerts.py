@@ -30,8 +30,8 @@ _MANY = 500
 
 
 class Alert(NamedTuple):
-    """`channel`: or the listener that it is about. `since_us`: when the oldest of it should have been there; when it came
-    to contradict itself, where it is not `late`. `message`: one that shows it."""
+    """`channel`: or the listener that it is about. `since_us`: when the oldest of it should have been there; when it
+    came to contradict itself, where it is not `late`. `message`: one that shows it."""
 
     channel: str
     what: str

@@ -11,7 +11,7 @@ shows.
     remainders   what of a booked document can still be given back
     stock        quantity and moving average value per item and location
     ledger       debits and credits
-    erp          goods issues and returns, bill-only orders, cost postings
+    erp          goods issues and returns, bill-only orders, requisitions, cost postings
     billing      charges and credits
     desk         one side's counter: form, duplicate, booking
     answers      what a side answers

@@ -1,11 +1,13 @@
-"""The ERP's bookkeeping: goods issues and returns, bill-only orders, cost postings. Pure: no HTTP, no clock.
+"""The ERP's bookkeeping: goods issues and returns, bill-only orders, requisitions, cost postings. Pure: no HTTP, no
+clock.
 
     goods issue       Dr material-expense (cost center)    Cr inventory, at moving average
     bill-only order   Dr bill-only-expense (cost center)   Cr goods-received-not-invoiced, at the stated price
     cost posting      Dr activity-expense (cost center)    Cr absorption, at the stated amount
 
-Returns, cancellations and reversals are these turned round, at the value that was booked. A document is
-booked whole or refused whole (`books.Refused`).
+Returns, cancellations and reversals are these turned round, at the value that was booked. A requisition is no
+posting: what it anticipates stands against its cost centers as a commitment. A document is booked whole or refused
+whole (`books.Refused`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from engine.sandbox import forms
-from engine.sandbox.amounts import cents
+from engine.sandbox.amounts import ZERO, cents
 from engine.sandbox.books import Document, Kind, Line, Refused, Register
 from engine.sandbox.desk import Endpoint
 from engine.sandbox.ledger import Account, Ledger
@@ -28,6 +30,8 @@ GOODS_ISSUE = Kind("goods-issue", "GI", "item")
 GOODS_RETURN = Kind("goods-return", "GR", "item")
 BILL_ONLY_ORDER = Kind("bill-only-order", "PO", "item")
 BILL_ONLY_CANCELLATION = Kind("bill-only-cancellation", "PX", "item")
+REQUISITION = Kind("requisition", "RQ", "item")
+REQUISITION_CANCELLATION = Kind("requisition-cancellation", "RX", "item")
 COST_POSTING = Kind("cost-posting", "CP", "cost_element")
 COST_REVERSAL = Kind("cost-reversal", "CX", "cost_element")
 
@@ -53,6 +57,7 @@ class Erp:
         self.stock = Stock()
         self.ledger = Ledger()
         self.cost_centers: defaultdict[str, Account] = defaultdict(Account)
+        self.commitments: defaultdict[str, Account] = defaultdict(Account)
         self._remainders = Remainders()
         self._closed_before = masters.closed_before
         self._items = {item.number: item for item in masters.items}
@@ -72,6 +77,10 @@ class Erp:
             "/bill-only-orders": Endpoint(BILL_ONLY_ORDER, forms.BillOnlyOrder.read, self.order),
             "/bill-only-cancellations": Endpoint(
                 BILL_ONLY_CANCELLATION, forms.BillOnlyCancellation.read, self.cancel_order
+            ),
+            "/requisitions": Endpoint(REQUISITION, forms.Requisition.read, self.requisition),
+            "/requisition-cancellations": Endpoint(
+                REQUISITION_CANCELLATION, forms.RequisitionCancellation.read, self.cancel_requisition
             ),
             "/cost-postings": Endpoint(COST_POSTING, forms.CostPosting.read, self.post_costs),
             "/cost-reversals": Endpoint(COST_REVERSAL, forms.CostReversal.read, self.reverse_costs),
@@ -122,6 +131,49 @@ class Erp:
         lines = self._remainders.draw(BILL_ONLY_ORDER, form.original, _wanted(form.lines or ()))
         return self._undo(BILL_ONLY_ORDER, BILL_ONLY_CANCELLATION, form, lines, at)
 
+    def requisition(self, form: forms.Requisition, at: datetime) -> Document:
+        """Notes what a department asks for. A line without a price commits nothing."""
+        self._must_be_open(form.posting_date)
+        for number, sent in forms.numbered(form.lines):
+            if sent.item is not None:
+                self._item(number, sent.item, sent.unit)
+            self._must_be_center(number, sent.cost_center)
+        lines = [
+            Line(
+                number=number,
+                what=sent.what,
+                quantity=sent.quantity,
+                value=ZERO if sent.price is None else cents(sent.price * sent.quantity),
+                unit=sent.unit,
+                cost_center=sent.cost_center,
+            )
+            for number, sent in forms.numbered(form.lines)
+        ]
+        for line in lines:
+            self.commitments[line.cost_center or ""].debit += line.value
+        document = self.register.book(REQUISITION, form.reference, lines, at, posting_date=form.posting_date)
+        self._remainders.open(document)
+        return document
+
+    def cancel_requisition(self, form: forms.RequisitionCancellation, at: datetime) -> Document:
+        """Takes back a requisition, whole or by the given lines."""
+        self._must_be_open(form.posting_date)
+        wanted = [
+            Wanted(number, sent.what, sent.quantity, sent.cost_center)
+            for number, sent in forms.numbered(form.lines or ())
+        ]
+        lines = self._remainders.draw(REQUISITION, form.original, wanted)
+        for line in lines:
+            self.commitments[line.cost_center or ""].credit += line.value
+        return self.register.book(
+            REQUISITION_CANCELLATION,
+            form.reference,
+            lines,
+            at,
+            original=form.original,
+            posting_date=form.posting_date,
+        )
+
     def post_costs(self, form: forms.CostPosting, at: datetime) -> Document:
         """Charges cost centers with activities, at the stated amounts."""
         self._must_be_open(form.posting_date)
@@ -156,6 +208,7 @@ class Erp:
             "stock_value": str(self.stock.value),
             "negative": self.stock.negative(),
             "cost_centers": {code: sums.tree() for code, sums in sorted(self.cost_centers.items())},
+            "commitments": {code: sums.tree() for code, sums in sorted(self.commitments.items())},
             "ledger": self.ledger.tree(),
         }
 

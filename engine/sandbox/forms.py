@@ -11,7 +11,15 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from engine.sandbox.amounts import Money, Price, Quantity
 from engine.sandbox.books import Refused
@@ -109,6 +117,58 @@ class BillOnlyCancellation(_Form):
     original: Text
     posting_date: Day | None = None
     lines: Lines[GoodsBackLine] | None = None
+
+
+class _Named(_Line):
+    """An item of the masters, or words for what no catalog has."""
+
+    item: Text | None = None
+    description: Text | None = None
+
+    @property
+    def what(self) -> str:
+        return self.item or self.description or ""
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.what:
+            raise ValueError("give an item, or a description of what no catalog has")
+        return self
+
+
+class RequisitionLine(_Named):
+    """`vendor`, `manufacturer`: as the requester writes them, for the buyer. `price`: anticipated, per unit."""
+
+    unit: Text
+    cost_center: Text
+    natural_account: Text | None = None
+    need_by: Day | None = None
+    vendor: Text | None = None
+    vendor_item: Text | None = None
+    manufacturer: Text | None = None
+    manufacturer_item: Text | None = None
+    price: Price | None = None
+
+
+class Requisition(_Form):
+    """POST /requisitions: a department asks for goods. Touches no stock and no ledger."""
+
+    posting_date: Day
+    requisition: Text | None = None
+    deliver_to: Text | None = None
+    lines: Lines[RequisitionLine]
+
+
+class RequisitionBackLine(_Named):
+    cost_center: Text | None = None
+
+
+class RequisitionCancellation(_Form):
+    """POST /requisition-cancellations. No `lines`: everything that is left of the requisition."""
+
+    original: Text
+    posting_date: Day | None = None
+    lines: Lines[RequisitionBackLine] | None = None
 
 
 class CostLine(_Line):

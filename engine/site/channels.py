@@ -28,10 +28,11 @@ from engine.site.schema.channel import ChannelFile
 from engine.site.sources import Source, Sources
 from engine.site.yaml import Path
 
-_POSTING = (Kind.USAGE, Kind.CHARGE)
+_POSTING = (Kind.USAGE, Kind.CHARGE, Kind.REQUISITION)
 _SAME = {
     Kind.USAGE: "source_id",
     Kind.CHARGE: "source_id",
+    Kind.REQUISITION: "[requisition, requisition_line]",
     Kind.ENCOUNTER: "account",
     Kind.MERGE: "[account, merged_account, occurred_at]",
     Kind.CASE: "case_id",
@@ -174,8 +175,8 @@ def _unknown_read(source: Source[ChannelFile], sources: Sources) -> Iterable[Fau
 
 
 def _check_kind(draft: Draft) -> None:
-    """Usage and charges are delivered; encounters and merges are remembered, and may be delivered as well. What is
-    delivered is told apart."""
+    """Usage, charges and requisitions are delivered; encounters and merges are remembered, and may be delivered as
+    well. What is delivered is told apart."""
     model, kind = draft.source.model, draft.reader.kind
     if model.account_from is not None and "case_id" not in draft.reader.fields:
         mend = f"add case_id to fields of mappings/{draft.reader.name}.yaml"

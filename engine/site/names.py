@@ -92,6 +92,7 @@ _DEVICE = frozenset({"serial", "udi", "udi_serial"})
 _WHO = (PATIENT_FIELDS - _DEVICE) | {
     "account_authority",
     "performer",
+    "requester",
     "used_at",
     "used_on",
     "occurred_at",

@@ -9,20 +9,32 @@ Message structures are not consulted: senders put Z segments and notes where the
    has such a segment: there they are each group's own.
 4. A segment id that occurs in any group is looked for in groups only. A note at the fifth FT1 is no note of
    the first, and a PRT behind PID is nobody's implant.
-
-`PKG in MFE` opens a group at each PKG within a group of MFE: what stands in the MFE's group before its first PKG is
-told again in each of them. An MFE without any PKG opens none.
-
-So choose as anchor the segment that opens the repetition (`each: ORC`, not `each: RQD`: the ORC before a RQD
-would belong to the group before).
+ 5. Orders have a head: `RXA of ORC` is a group for each RXA, with the ORC before it and what stands between them.
+    What follows up to the next RXA or ORC is its own. An ORC that stands alone is a group as well: it speaks of its
+    order by the number alone, as a cancellation may. An ORC with other segments and no RXA is none.
+ 6. `PKG in MFE` is the same, but there is none without both: an MFE without any PKG is no group.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from engine.codecs.hl7v2.lexer import Message, Segment
 
 CLOSING = frozenset({"DG1", "DRG", "GT1", "IN1", "IN2", "IN3", "ACC"})
 """Segments that stand once behind all FT1 of a DFT^P03. Source: HL7 v2.3 to v2.8.2 §6.4.3."""
+
+BESIDE = frozenset({"NTE", "TQ1", "TQ2"})
+"""Segments that say nothing of what is ordered: an ORC with these stands alone. Source: HL7 v2.5.1 §4.4.6."""
+
+
+class Each(NamedTuple):
+    """What begins a line: `anchor`, in upper case. `head`: of which each is one (rule 5); `strict`: there is none
+    without both (rule 6)."""
+
+    anchor: str
+    head: str | None = None
+    strict: bool = False
 
 
 class Group:
@@ -53,11 +65,11 @@ class Group:
         return f"Group({self.anchor}[{self.number}], {sum(map(len, self.own.values()))} segments)"
 
 
-def groups(message: Message, anchor: str) -> list[Group]:
-    """The groups that `anchor` (upper case) opens, in message order; empty when it does not occur."""
-    inner, within, outer = anchor.partition(" in ")
-    if within:
-        return _within(message, inner, outer)
+def groups(message: Message, each: Each) -> list[Group]:
+    """The groups that the anchor of `each` opens, in message order; empty when it does not occur."""
+    anchor = each.anchor
+    if each.head is not None:
+        return _headed(message, anchor, each.head, strict=each.strict)
     shared: dict[str, list[Segment]] = {}
     found: list[Group] = []
     if anchor not in message.by_name:
@@ -81,25 +93,46 @@ def groups(message: Message, anchor: str) -> list[Group]:
     return found
 
 
-def _within(message: Message, anchor: str, outer: str) -> list[Group]:
-    """The groups that `anchor` opens within those of `outer`."""
+def _headed(message: Message, anchor: str, head: str, *, strict: bool) -> list[Group]:
+    """Rules 5 and 6."""
     shared: dict[str, list[Segment]] = {}
     found: list[Group] = []
-    head: dict[str, list[Segment]] | None = None
-    place, number = shared, 0
-    for segment in message:
-        if segment.name == outer:
-            place = head = {}
-        elif segment.name == anchor:
-            number += 1
-            if head is not None:
-                place = {name: [*segments] for name, segments in head.items()}
-                found.append(Group(message, anchor, number, place, shared))
-        place.setdefault(segment.name, []).append(segment)
+    place = shared
+    for part in _parts(message, anchor, head):
+        first = part[0].name
+        if first == head:
+            place = {}
+            _put(place, part)
+            if not strict and place.keys() <= {head, *BESIDE}:
+                alone = Group(message, head, len(found) + 1, place, shared)
+                found.append(alone)
+        elif first == anchor and not (strict and place is shared):
+            if found and found[-1].own is place:
+                found.pop()  # its ORC does not stand alone
+            own = {name: [*segments] for name, segments in place.items()} if place is not shared else {}
+            _put(own, part)
+            found.append(Group(message, anchor, len(found) + 1, own, shared))
+        else:
+            _put(shared, part)
     for group in found:
         for name in group.own:
             shared.pop(name, None)
     return found
+
+
+def _parts(message: Message, anchor: str, head: str) -> list[list[Segment]]:
+    """The message cut before each head and each anchor."""
+    parts: list[list[Segment]] = []
+    for segment in message:
+        if not parts or segment.name in (anchor, head):
+            parts.append([])
+        parts[-1].append(segment)
+    return parts
+
+
+def _put(place: dict[str, list[Segment]], segments: list[Segment]) -> None:
+    for segment in segments:
+        place.setdefault(segment.name, []).append(segment)
 
 
 def _closing_segment(message: Message, anchor: str) -> Segment | None:

@@ -99,11 +99,12 @@ class ReadFile(Model):
         example="2.5.1",
         default=None,
     )
-    makes: Literal["supply-usage", "charge", "encounter", "merge", "case", "master"] = setting(
+    makes: Literal["supply-usage", "charge", "requisition", "encounter", "merge", "case", "master"] = setting(
         "Kind of event.", example="supply-usage"
     )
     each: Text | None = setting(
-        "Segment that begins a line, or `PKG in MFE` where it repeats within another; `row` of rows in files. Left "
+        "Segment that begins a line; `RXA of ORC` is each RXA with the ORC of its order, `PKG in MFE` each PKG with "
+        "the MFE of its record, and none without one; `row` of rows in files; left "
         "out: the message is one event without lines. "
         "Of FHIR: a FHIRPath that chooses the lines of a resource; left out: the resource is one.",
         example="FT1",

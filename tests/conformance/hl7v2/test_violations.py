@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.codecs.hl7v2.ack import parse_ack
+from engine.codecs.hl7v2.group import Each
 from engine.codecs.hl7v2.header import peek
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import compile_path, groups
@@ -58,7 +59,7 @@ def test_the_event_is_in_the_header_and_not_in_evn(samples: dict[str, bytes]) ->
 
 def test_a_charge_states_its_money_in_subcomponents(samples: dict[str, bytes]) -> None:
     message = Message.parse(samples["DFT-P03-01.hl7-1"])
-    charges = groups(message, "FT1")
+    charges = groups(message, Each("FT1"))
     amount, currency, kind = (compile_path(text) for text in ("FT1-11.1", "FT1-11.1.2", "FT1-6"))
     assert [amount.read(message, charge) for charge in charges] == ["100", "120"]
     assert [currency.read(message, charge) for charge in charges] == ["USD", "USD"]
@@ -67,7 +68,7 @@ def test_a_charge_states_its_money_in_subcomponents(samples: dict[str, bytes]) -
 
 def test_shifted_requisitions_are_read_where_the_sender_put_them(samples: dict[str, bytes]) -> None:
     message = Message.parse(samples["OMS_O05_stock_requisition.hl7-1"])
-    orders = groups(message, "ORC")
+    orders = groups(message, Each("ORC"))
     item, quantity, unit = (compile_path(text) for text in ("RQD-2.1", "RQD-3", "RQD-5"))
     assert [path.read(message, orders[0]) for path in (item, quantity, unit)] == ["SYR10ML", "100", "EA"]
     assert len(orders) == 2

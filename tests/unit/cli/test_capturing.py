@@ -270,7 +270,7 @@ def test_what_cannot_be_captured_is_said(desk, arguments, code):
 
 
 def test_a_message_that_no_channel_reads(desk, receive):
-    receive(("ehr", "ORM^O01", b"MSH|^~\\&|EHR|NORTH|S|E|20261230||ORM^O01|C1|P|2.5.1\r"))
+    receive(("ehr", "OML^O21", b"MSH|^~\\&|EHR|NORTH|S|E|20261230||OML^O21|C1|P|2.5.1\r"))
     result = capture(desk, "4")
     assert (result.exit_code, "no channel reads it" in result.stderr) == (2, True)
 

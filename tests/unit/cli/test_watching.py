@@ -6,7 +6,7 @@ import pytest
 
 from engine.cli.watching import Rounds
 from engine.pipeline import trial
-from engine.site.compile import load_site
+from engine.site.compile import compile_tests, load_site
 from engine.site.files import Site
 
 
@@ -32,6 +32,15 @@ def edited(site: Site, file: str, old: str, new: str) -> Site:
     return Site(site.folder, {**site.files, file: site.files[file].replace(old.encode(), new.encode())})
 
 
+def file_of(site: Site, channel: str) -> bytes:
+    return site.files[f"channels/{channel}.yaml"]
+
+
+def all_of(site: Site) -> str:
+    tests = compile_tests(site)
+    return f"{len({one.channel for one in tests})} tested channels, {len(tests)} tests passed"
+
+
 def test_only_tests_of_what_changed_are_run_again(desk, ran):
     site, rounds = load_site(desk.site), Rounds()
     rounds.lines(site)
@@ -50,7 +59,12 @@ def test_only_tests_of_what_changed_are_run_again(desk, ran):
     ran.clear()
     site = edited(site, "mappings/tables/charges.csv", "27810107", "27810199")
     rounds.lines(site)
-    assert set(ran) == {"case-usage", "ehr-usage"}
+    charging = {
+        source.channel
+        for source in compile_tests(site)
+        if b"table: charges," in file_of(site, source.channel)
+    }
+    assert set(ran) == charging >= {"case-usage", "ehr-usage"}
     ran.clear()
     told = rounds.lines(edited(site, "mappings/hl7/siu.yaml", "room: AIL-3.2", "room: AIL-3.3"))
     assert set(ran) == {"case-usage", "cases"}, "a map that reads what came before"

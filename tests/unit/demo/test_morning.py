@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ def test_contract_prices_and_cabinet_packs_are_those_that_people_agreed() -> Non
     with (tables / "contract-prices.csv").open() as sheet:
         agreed = {(row["item"], Decimal(row["price"])) for row in csv.DictReader(sheet)}
     with (tables / "units.csv").open() as sheet:
-        packs = {(row["item"], row["unit"]): int(row["factor"]) for row in csv.DictReader(sheet)}
+        packs = {(row["item"], row["unit"]): Fraction(row["factor"]) for row in csv.DictReader(sheet)}
     for good in GOODS.values():
         if good.taken_by == "consigned":
             assert (good.number, good.cost) in agreed, good.code

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.codecs.hl7v2.group import groups
+from engine.codecs.hl7v2.group import Each, groups
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import where
 from engine.codecs.rows import Layout
@@ -65,7 +65,7 @@ def test_a_map_knows_the_persons_and_the_type_of_its_rows():
 def test_a_column_is_told_by_row_within_a_group_and_by_name_without():
     message = Message.parse(RAW)
     path = column_path("qty", "Qty")
-    assert where(path, groups(message, "ROW")[1]) == "row 7, column qty"
+    assert where(path, groups(message, Each("ROW"))[1]) == "row 7, column qty"
     assert where(path) == "row.qty"
     assert path.read(message) == "2"
     assert column_path("note", "note").read(message) == "a\nb"

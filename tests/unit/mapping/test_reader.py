@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.codecs.hl7v2.group import Each
 from engine.codecs.hl7v2.lexer import Message
 from engine.domain.event import FIELDS, Event, FieldType, Kind
 from engine.mapping.reader import From, Literal, Lookup, ReadMap, ReadSpec
@@ -117,7 +118,7 @@ def test_a_map_says_what_it_is() -> None:
         USAGE | {"unit": Lookup("units", ("code",)), "wing": "PV1-3.9"}, extra={"wing": FieldType.TEXT}
     )
     assert reader.triggers == {"DFT^P03", "DFT^P11"}
-    assert (reader.kind, reader.anchor, reader.lines) == (Kind.USAGE, "FT1", "delta")
+    assert (reader.kind, reader.each, reader.lines) == (Kind.USAGE, Each("FT1"), "delta")
     assert reader.unique_per == {"source_id": "facility"}
     assert reader.tables == {"units"}
     assert reader.fields.keys() == {*USAGE, "facility", "unit", "used_on", "wing"}

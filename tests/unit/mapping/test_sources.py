@@ -99,6 +99,19 @@ def test_faults_of_the_message_and_of_extras_are_placed() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("each", "wrong"),
+    [("RXA of OCR", "OCR"), ("RAX of ORC", "RAX"), ("RXA at ORC", "RXA at ORC"), ("RXA of", "RXA of")],
+)
+def test_a_line_below_the_head_of_its_order_is_two_segments(each: str, wrong: str) -> None:
+    assert sources_of(spec_of({"code": "RXA-5.1"}, each="RXA of ORC"))
+    with pytest.raises(SpecError) as raised:
+        sources_of(spec_of({"code": "RXA-5.1"}, each=each))
+    assert [(fault.code, fault.what) for fault in raised.value.faults] == [
+        ("MAP043", f"'{wrong}' is no segment")
+    ]
+
+
 def test_all_faults_are_told_at_once_with_mends() -> None:
     with pytest.raises(SpecError) as raised:
         sources_of(spec_of({"acount": "PID-18.1", "lot": "FT1-7 ==", "used_on": "FT1-4"}))

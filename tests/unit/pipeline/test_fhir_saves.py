@@ -21,7 +21,7 @@ each: suppliedItem
 lines: snapshot
 fields:
   facility: {text: NORTH}
-  case: "%resource.id"
+  case_id: "%resource.id"
   patient: "%resource.patient.identifier.value"
   type: "%resource.status"
   void: "%resource.status = 'entered-in-error'"
@@ -38,7 +38,7 @@ def several(site: Path, counts: str = "") -> None:
     (site / "mappings" / "fhir" / "supply-delivery.yaml").write_text(MAP)
     channel = site / "channels" / "supplies.yaml"
     text = channel.read_text().replace(
-        "same_line: {by: source_id, changed: correct, alike: hold}", "same_line: {by: [case, code]}"
+        "same_line: {by: source_id, changed: correct, alike: hold}", "same_line: {by: [case_id, code]}"
     )
     if counts:
         owned = f"when: item.stocked\n    owned: {{when: item.issued_by == '{counts}', by: [facility, item.item]}}"

@@ -93,6 +93,11 @@ def costs(reference: str = "K1", quantity: str = "3", amount: str = "10.00", **f
     return {"reference": reference, "posting_date": "2026-11-20", "lines": [line], **fields}
 
 
+def requisition(reference: str = "Q1", quantity: str = "3", **fields: Any) -> dict[str, Any]:
+    line = {"item": "SCREW", "quantity": quantity, "unit": "EA", "cost_center": "4100"}
+    return {"reference": reference, "posting_date": "2026-11-20", "lines": [line | fields]}
+
+
 def charge(
     reference: str = "F1", quantity: str = "1", code: str = "C1", account: str = "A1"
 ) -> dict[str, Any]:
@@ -125,7 +130,13 @@ def masters_tree() -> dict[str, Any]:
 def sent() -> SimpleNamespace:
     """Documents as they are sent; every argument has a default."""
     return SimpleNamespace(
-        issue=issue, goods_return=goods_return, order=order, costs=costs, charge=charge, credit=credit
+        issue=issue,
+        goods_return=goods_return,
+        order=order,
+        requisition=requisition,
+        costs=costs,
+        charge=charge,
+        credit=credit,
     )
 
 

@@ -118,9 +118,37 @@ def test_costs_are_posted_and_reversed_by_quantity(erp: Erp, sent: SimpleNamespa
     assert accounts(erp)["activity-expense"] == 0
 
 
+def test_a_requisition_commits_and_posts_nothing(erp: Erp, sent: SimpleNamespace, book: Book) -> None:
+    before = {name: value for name, value in erp.tree().items() if name != "commitments"}
+    assert book(erp, "/requisitions", sent.requisition()).total == 0
+    special = sent.requisition("Q2", "3", item=None, description="Revision stem", price="12.505")
+    assert book(erp, "/requisitions", special).number == "RQ-000002"
+    assert erp.commitments["4100"].tree() == {"debit": "37.52", "credit": "0.00", "net": "37.52"}
+    assert {name: value for name, value in erp.tree().items() if name != "commitments"} == before
+
+
+def test_a_requisition_is_cancelled_by_lines_and_no_further(
+    erp: Erp, sent: SimpleNamespace, book: Book
+) -> None:
+    book(erp, "/requisitions", sent.requisition(item=None, description="Stem", price="10.00"))
+    part = {"reference": "X1", "original": "Q1", "lines": [{"description": "Stem", "quantity": "2"}]}
+    assert book(erp, "/requisition-cancellations", part).total == 20
+    again = part | {"reference": "X2"}
+    assert refused(book, erp, "/requisition-cancellations", again) == ("more_than_remains", 1)
+    assert book(erp, "/requisition-cancellations", {"reference": "X3", "original": "Q1"}).total == 10
+    assert erp.commitments["4100"].net == 0
+
+
+def test_a_requisition_of_nothing_is_refused(erp: Erp, sent: SimpleNamespace, book: Book) -> None:
+    assert refused(book, erp, "/requisitions", sent.requisition(item=None)) == ("invalid_field", 1)
+
+
 @pytest.mark.parametrize(
     ("path", "build", "fields", "says"),
     [
+        ("/requisitions", "requisition", {"item": "NOTHING"}, ("unknown_item", 1)),
+        ("/requisitions", "requisition", {"unit": "BX"}, ("wrong_unit", 1)),
+        ("/requisitions", "requisition", {"cost_center": "9999"}, ("unknown_cost_center", 1)),
         ("/goods-issues", "issue", {"location": "NOWHERE"}, ("unknown_location", None)),
         ("/goods-issues", "issue", {"item": "NOTHING"}, ("unknown_item", 1)),
         ("/goods-issues", "issue", {"item": "STENT"}, ("not_stocked", 1)),

@@ -47,6 +47,8 @@ async def test_every_document_is_posted_over_http(sent: SimpleNamespace, box: Sa
         ("/goods-returns", sent.goods_return(), "GR-000001"),
         ("/bill-only-orders", sent.order(), "PO-000001"),
         ("/bill-only-cancellations", {"reference": "X1", "original": "P1"}, "PX-000001"),
+        ("/requisitions", sent.requisition(), "RQ-000001"),
+        ("/requisition-cancellations", {"reference": "X3", "original": "Q1"}, "RX-000001"),
         ("/cost-postings", sent.costs(), "CP-000001"),
         ("/cost-reversals", {"reference": "X2", "original": "K1"}, "CX-000001"),
         ("/charges", sent.charge(), "CH-000001"),
@@ -56,7 +58,7 @@ async def test_every_document_is_posted_over_http(sent: SimpleNamespace, box: Sa
         status, receipt = await post(tree, path)
         assert (status, receipt["document"], receipt["reference"]) == (201, number, tree["reference"])
     books = box.books()
-    assert sum(books["erp"]["documents"].values()) == 6
+    assert sum(books["erp"]["documents"].values()) == 8
     assert books["billing"]["documents"] == {"charge": 1, "credit": 1}
 
 

@@ -101,6 +101,8 @@ FORMS = {
     "/goods-returns": forms.GoodsReturn,
     "/bill-only-orders": forms.BillOnlyOrder,
     "/bill-only-cancellations": forms.BillOnlyCancellation,
+    "/requisitions": forms.Requisition,
+    "/requisition-cancellations": forms.RequisitionCancellation,
     "/cost-postings": forms.CostPosting,
     "/cost-reversals": forms.CostReversal,
     "/charges": forms.ChargeForm,

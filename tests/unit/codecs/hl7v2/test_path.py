@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.codecs.hl7v2.group import Each
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import NULL, PathError, Selector, compile_path, groups, where
 
@@ -22,7 +23,7 @@ TEXT = (
     "NTE|1||one\rNTE|2||two~again\r"
 )
 MESSAGE = Message.parse(TEXT.encode())
-FIRST, SECOND = groups(MESSAGE, "FT1")
+FIRST, SECOND = groups(MESSAGE, Each("FT1"))
 
 
 @pytest.mark.parametrize(
