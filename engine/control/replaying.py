@@ -173,15 +173,21 @@ class Replayer:
 
     async def _kept(self, changes: Sequence[Received]) -> list[MessageId]:
         kept: list[MessageId] = []
-        for change, answer in zip(changes, await self._store.submit(changes), strict=True):
+        for answer in await self._store.submit(changes):
             assert isinstance(answer, Kept)
-            self._stepper.arrived(_inbound(answer.id, change))
+            inbound = await self._store.inbound(answer.id)
+            assert inbound is not None
+            self._stepper.arrived(inbound)
             kept.append(answer.id)
         return kept
 
     async def _tried(self, change: Received) -> Answer:
         """What would come of it now: stepped, and nothing kept."""
-        inbound = _inbound(NO_MESSAGE, change)
+        first = await self._store.inbound(change.replays) if change.replays is not None else None
+        inbound = Inbound(
+            NO_MESSAGE, change.feed, change.received_us, change.raw, change.charset, change.replays, change.edition,
+            change.to, *((first.told, first.told_us) if first else ()),
+        )  # fmt: skip
         edition = self._stepper.edition
         if inbound.edition is not None:
             edition = Edition(inbound.edition, await self._editions.release(inbound.edition))
@@ -214,13 +220,6 @@ class Replayer:
             what = f"the edited message cannot be read: {error.code} {error.what}"
             raise UsageError("CTL015", what, error.mend) from None
         return header.event, header.control_id
-
-
-def _inbound(message: MessageId, change: Received) -> Inbound:
-    return Inbound(
-        message, change.feed, change.received_us, change.raw, change.charset, change.replays, change.edition,
-        change.to,
-    )  # fmt: skip
 
 
 def _outcome(change: Received, stepped: Stepped) -> Answer:

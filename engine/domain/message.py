@@ -35,7 +35,8 @@ class Answer:
 
 class Inbound(NamedTuple):
     """A pending message as the stepper takes it from the inbox. Of a replay: `edition` is what it is stepped with
-    (None: the active one), `to` the only destination it is for (None: all)."""
+    (None: the active one), `to` the only destination it is for (None: all), `first` the message that it tells again,
+    which came in at `first_us`."""
 
     id: MessageId
     feed: str
@@ -45,6 +46,18 @@ class Inbound(NamedTuple):
     replays: MessageId | None = None
     edition: int | None = None
     to: str | None = None
+    first: MessageId | None = None
+    first_us: int | None = None
+
+    @property
+    def told(self) -> MessageId:
+        """Which message told it: of a replay the one that it tells again."""
+        return self.first or self.id
+
+    @property
+    def told_us(self) -> int:
+        """When it was told, where it does not say so itself."""
+        return self.received_us if self.first_us is None else self.first_us
 
     def __repr__(self) -> str:
         return f"Inbound({self.id}, feed={self.feed!r}, {len(self.raw)} bytes)"

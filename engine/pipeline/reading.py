@@ -82,7 +82,7 @@ class Read(NamedTuple):
 def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read:
     """Raises `MessageError` when the bytes are no HL7 message; all else is said in the result."""
     message = parsed(release, inbound)
-    received = to_datetime(inbound.received_us)
+    received, first = to_datetime(inbound.received_us), to_datetime(inbound.told_us)
     today = received.astimezone(release.zone).date()
     channels = takers(release, inbound.feed, message)
     reads = []
@@ -93,7 +93,7 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         told = (event.kind not in REMEMBERED or channel.effects) and event.kind is not Kind.MASTER
         identities = identify(digester, channel, inbound.feed, event.lines) if told else ()
         read = ChannelRead(channel, event, _with_cases(digester, event.lines, identities))
-        reads.append(_as_save(digester, read, received) if channel.reader.lines == "snapshot" else read)
+        reads.append(_as_save(digester, read, first) if channel.reader.lines == "snapshot" else read)
     people = _first_fields(reads)
     return Read(
         inbound,
@@ -104,7 +104,7 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         _moneyed(message),
         not any(part.event.lines for part in reads) and _has_lines(message),
         _needs(digester, reads),
-        tuple(_remembered(digester, reads, received, _sent(message, received))),
+        tuple(_remembered(digester, reads, first, _sent(message, first), again=inbound.told != inbound.id)),
         person_digest(digester, "account", people),
         person_digest(digester, "patient", people),
     )
@@ -155,7 +155,7 @@ def _with_cases(
     )
 
 
-def _as_save(digester: Digester, read: ChannelRead, received: datetime) -> ChannelRead:
+def _as_save(digester: Digester, read: ChannelRead, told: datetime) -> ChannelRead:
     """A message that tells a case whole: its lines are found by the case. One without a case number is no save."""
     header = read.event.header
     number, saved_at = text_of(header.get("case_id")), header.get("saved_at")
@@ -165,7 +165,7 @@ def _as_save(digester: Digester, read: ChannelRead, received: datetime) -> Chann
     return read._replace(
         identities=tuple(one._replace(finds=(*one.finds, case)) for one in read.identities),
         case=case,
-        saved_us=to_us(saved_at if isinstance(saved_at, datetime) else received),
+        saved_us=to_us(saved_at if isinstance(saved_at, datetime) else told),
     )
 
 
@@ -228,18 +228,20 @@ def _stay(digester: Digester, part: ChannelRead) -> bytes | None:
     return person_digest(digester, "account", fields) if event in CANCELS or event in GOES_ON else None
 
 
-def _remembered(digester: Digester, reads: list[ChannelRead], received: datetime, sent: str) -> list[Fact]:
-    """What later messages are to know of it. `sent`: MSH-7."""
+def _remembered(
+    digester: Digester, reads: list[ChannelRead], told: datetime, sent: str, *, again: bool
+) -> list[Fact]:
+    """What later messages are to know of it. `sent`: MSH-7. `again`: it is told again by a replay, and is no newer."""
     facts: list[Fact] = []
     for part in reads:
-        if part.case is not None:
+        if part.case is not None and not again:
             facts.append(Fact("save", part.case, part.saved_us, b"{}"))
         for line in part.event.lines:
-            facts.extend(facts_of(digester, part.event.kind, line, received, sent))
+            facts.extend(facts_of(digester, part.event.kind, line, told, sent))
     return facts
 
 
 def happened_us(read: Read) -> int:
     """When the event of a message without lines of money happened."""
     line = next(line for part in read.reads for line in part.event.lines)
-    return happened(line, read.received)
+    return happened(line, to_datetime(read.inbound.told_us))

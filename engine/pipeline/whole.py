@@ -77,7 +77,7 @@ def _stands(context: Context, original: Original) -> bool:
 def newer_save(context: Context, part: ChannelRead) -> str | None:
     """Which message told a newer save of the case; None: this is the newest."""
     save = context.facts.saves.get(part.case) if part.case is not None else None
-    if save is None or (save.at_us, save.message) <= (part.saved_us, context.read.inbound.id):
+    if save is None or (save.at_us, save.message) <= (part.saved_us, context.read.inbound.told):
         return None
     return f"an older save than message {save.message}"
 

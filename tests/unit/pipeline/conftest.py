@@ -77,7 +77,7 @@ class House:
             replays=MessageId(replays) if replays else None,
         )  # fmt: skip
         (kept,) = await self.store.submit((received,))
-        self.stepper.arrived(Inbound(kept.id, feed, RECEIVED, text.encode(), None, received.replays))
+        self.stepper.arrived(await self.store.inbound(kept.id))
         await self.stepper.idle()
         return await self.view(kept.id)
 

@@ -215,3 +215,13 @@ async def explained(house, message: int) -> list[Action]:
     found = await Storyteller(house.store).postings(message)
     assert all(one.same and one.fields for one in found)
     return [one.delivery.action for one in found]
+
+
+async def test_a_discharge_that_is_replayed_is_no_later_than_it_was(house):
+    """Where the message does not say when, it was when it first came."""
+    timeless = adt("A03").replace("EVN|A03|20261120100000", "EVN|A03|")
+    left = await house.tell(timeless)
+    await house.tell(adt("A13", "").replace("||ADT", "20261120110000||ADT"))
+    assert await written(house, "discharge") == []
+    await house.tell(timeless, replays=left.id)
+    assert await written(house, "discharge") == []

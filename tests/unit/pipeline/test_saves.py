@@ -278,3 +278,24 @@ async def test_a_line_that_a_save_calls_void_is_taken_back_and_may_come_again(ho
     await house.tell(csu("1200", {FEM: 1, CEM: 2}))
     await settle(house)
     assert sorted((await books(house)).values()) == [1, 2]
+
+
+@pytest.mark.parametrize("saved", ["1000", ""])
+async def test_an_older_save_that_is_replayed_is_an_older_one_still(house, saved):
+    """Saved in the same minute, or nobody says when: then the one that came last is the newest."""
+    told = [
+        csu(saved or "1000", used, control=str(number))
+        for number, used in enumerate(({FEM: 1, CEM: 2}, {CEM: 1}))
+    ]
+    first, second = (text if saved else text.replace("20261120100000", "") for text in told)
+    older = await house.tell(first)
+    newer = await house.tell(second)
+    await settle(house)
+    again = await house.tell(first, replays=older.id)
+    assert (again.state, again.reason) == (MessageState.FILTERED, f"an older save than message {newer.id}")
+    twice = await house.tell(first, replays=again.id)
+    assert twice.state is MessageState.FILTERED
+    await settle(house)
+    assert await books(house) == {"3000140": 1}
+    newest = await house.tell(second, replays=newer.id)
+    assert newest.state is MessageState.DUPLICATE
