@@ -14,6 +14,12 @@ from demo.house import ENVIRONMENT, STARTING, House, Trouble
 
 OVERLAY = Path(__file__).parent / "site"
 
+NOT_THERE = (
+    "discharges", "adt-move-accounts", "adt-move-visits", "case-usage", "requisitions", "drug-dispensing",
+    "drug-administration",
+)  # fmt: skip
+"""An ERP bills no stays and moves none, and takes no requisitions here; the morning saves no cases, gives no drugs."""
+
 
 class ErpHouse(House):
     """`before`: the ERP's books before anything was sent."""
@@ -48,8 +54,7 @@ class ErpHouse(House):
     def _lay_out(self) -> None:
         super()._lay_out()
         shutil.copytree(OVERLAY, self._site, dirs_exist_ok=True)
-        # an ERP bills no stays and moves none, and the morning saves no cases
-        for name in ("discharges", "adt-move-accounts", "adt-move-visits", "case-usage"):
+        for name in NOT_THERE:
             (self._site / f"channels/{name}.yaml").unlink()
         assert self._seed is not None
         place = self._site / "config/env/demo.yaml"

@@ -1,7 +1,7 @@
 """Which line is this? Business keys, strong and weak, and how a credit finds what it takes back. Pure.
 
 Rules of money, 2 to 4 and 10. Keys are made of values as sent; an account that was merged is tried under each of
-its numbers.
+its numbers. What has no id is compared within its channel, by whichever of its feeds it comes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def identify(
                 key,
                 strong,
                 digester.digest("body", *(f"{name}={text}" for name, text in line.sent)),
-                () if is_credit(fields) else tuple(_find_digests(digester, channel, feed, fields)),
+                () if is_credit(fields) else tuple(_find_digests(digester, channel, fields)),
                 _seeks(digester, channel, feed, fields) if is_credit(fields) else (),
             )
         )
@@ -86,7 +86,7 @@ def _key_parts(
     names = same.otherwise if scope is not None or not (whole or all(texts)) else same.by
     if not names:
         names = tuple(sorted({*sent, *(name for name in _PERSON_FIELDS if fields.get(name))}))
-    return False, ("weak", feed, *(f"{name}={_sent_text(name, fields, sent)}" for name in names))
+    return False, ("weak", channel.name, *(f"{name}={_sent_text(name, fields, sent)}" for name in names))
 
 
 def _scope_parts(scope: str, feed: str, fields: Fields) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ def _seeks(digester: Digester, channel: Channel, feed: str, fields: Fields) -> t
     ways = [names for names in channel.credit_finds if all(text_of(fields.get(name)) for name in names)]
     if any("reverses_id" in names for names in ways):
         return ((_key_of_reversed(digester, channel, feed, fields),),)
-    return tuple((_find_digest(digester, names, feed, fields),) for names in ways)
+    return tuple((_find_digest(digester, names, channel, fields),) for names in ways)
 
 
 def _key_of_reversed(digester: Digester, channel: Channel, feed: str, fields: Fields) -> bytes:
@@ -114,14 +114,14 @@ def _key_of_reversed(digester: Digester, channel: Channel, feed: str, fields: Fi
     return digester.digest("strong", *_scope_parts(scope, feed, fields), text_of(fields["reverses_id"]))
 
 
-def _find_digests(digester: Digester, channel: Channel, feed: str, fields: Fields) -> Iterable[bytes]:
+def _find_digests(digester: Digester, channel: Channel, fields: Fields) -> Iterable[bytes]:
     for names in channel.credit_finds:
         if "reverses_id" not in names and all(text_of(fields.get(name)) for name in names):
-            yield _find_digest(digester, names, feed, fields)
+            yield _find_digest(digester, names, channel, fields)
 
 
-def _find_digest(digester: Digester, names: Sequence[str], feed: str, fields: Fields) -> bytes:
-    return digester.digest("find", feed, *(f"{name}={text_of(fields.get(name))}" for name in names))
+def _find_digest(digester: Digester, names: Sequence[str], channel: Channel, fields: Fields) -> bytes:
+    return digester.digest("find", channel.name, *(f"{name}={text_of(fields.get(name))}" for name in names))
 
 
 def _sent_text(name: str, fields: Fields, sent: dict[str, str]) -> str:

@@ -86,3 +86,11 @@ async def test_money_in_another_currency_is_held_and_never_taken_for_the_site_s(
     effects = await house.effects(told.id)
     assert effects[1, "charge"].cause == "stated in another currency"
     assert effects[2, "charge"].amount == 4200
+
+
+async def test_the_same_line_by_another_feed_of_its_channel_is_suspected(house, texts):
+    await house.tell(texts.dft(texts.ft1("")))
+    again = await house.tell(texts.dft(texts.ft1(""), control="2"), feed="hl7-http")
+    assert await house.causes(again.id) == {"suspected duplicate"}
+    credit = await house.tell(texts.dft(texts.ft1("", kind="CD", amount="4100.00"), control="3"), feed="hl7-http")
+    assert credit.reason == "taken back before it left"
