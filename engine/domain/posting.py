@@ -165,7 +165,8 @@ class Original(NamedTuple):
     `owns`: False once it was refused for good. `shares`: effects that its document carries, itself included.
     `receipt`: money that the far end told of the document. `edition`: with which it was written. `fields`: the line
     as it was translated when posted (names to plain JSON values). `reference`: of its document; `document`: the far
-    end's number, '' until known. `held`: reversals that wait for a person; they take nothing back yet.
+    end's number, '' until known. `held`: reversals that wait for a person; they take nothing back yet. `cancelled_by`:
+    messages because of which it never left.
     """
 
     effect_id: int
@@ -193,6 +194,7 @@ class Original(NamedTuple):
     reversals: tuple[Reversal, ...] = ()
     part: str = ""
     held: tuple[Reversal, ...] = ()
+    cancelled_by: tuple[int, ...] = ()
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -258,6 +260,15 @@ class Save(NamedTuple):
     keys: tuple[bytes, ...] = ()
 
 
+class Telling(NamedTuple):
+    """That a message told a line which has an id of its own, and with which content. `held`: effects of it that wait
+    beside those that own the line's key."""
+
+    message: MessageId
+    body: bytes
+    held: tuple[int, ...] = ()
+
+
 class Facts(NamedTuple):
     """All that a step may know beyond message and release: gathered by key, frozen, saved with the message.
 
@@ -265,7 +276,7 @@ class Facts(NamedTuple):
     the one that survived.
     `priors`: business key → effects that own it. `originals`: find key → candidate effects. `stays`: account digest →
     what was posted for it. `saves`: digest of a case → its newest save. `cases`: digest of a case → what was told of
-    its schedule.
+    its schedule. `told`: business key → who told the line, where the channel corrects.
     """
 
     encounters: dict[bytes, tuple[Told, ...]]
@@ -275,6 +286,7 @@ class Facts(NamedTuple):
     stays: dict[bytes, Stay] = {}
     saves: dict[bytes, Save] = {}
     cases: dict[bytes, tuple[Told, ...]] = {}
+    told: dict[bytes, tuple[Telling, ...]] = {}
 
     def plus(self, other: Facts) -> Facts:
         """What is known of both; of a key that both know, what this one knows."""
@@ -288,6 +300,7 @@ class Facts(NamedTuple):
             {**other.stays, **self.stays},
             {**other.saves, **self.saves},
             {**other.cases, **self.cases},
+            {**other.told, **self.told},
         )
 
 
@@ -304,6 +317,7 @@ class FactKeys(NamedTuple):
     stays: tuple[bytes, ...] = ()
     saves: tuple[bytes, ...] = ()
     cases: tuple[bytes, ...] = ()
+    told: tuple[bytes, ...] = ()
 
     def plus(self, other: FactKeys) -> FactKeys:
         return FactKeys(*((*mine, *more) for mine, more in zip(self, other, strict=True)))

@@ -1,6 +1,6 @@
 """What was posted, against what is owed now: what stays, what is taken back, what is posted anew. Pure.
 
-Serves `correct` (rules of money, 12) and a line that comes in changed where the channel says `changed: correct`. A
+Serves `correct` (rules of money, 12), lines that are told again where the channel corrects, and what is told whole. A
 reversal is built from what was posted; what takes its place has the next version of the same key, and leaves after it.
 """
 
@@ -14,14 +14,10 @@ from typing import NamedTuple
 
 from engine.domain.event import Line
 from engine.domain.posting import Measure, Original
-from engine.domain.status import Fate, LineState
+from engine.domain.status import Fate
 from engine.pipeline.context import Context
-from engine.pipeline.corroborating import told_no_more
-from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
-from engine.pipeline.holding import hold_all
-from engine.pipeline.identity import Identity, is_void
+from engine.pipeline.dues import Due, Hold
 from engine.pipeline.numbers import PERSONS
-from engine.pipeline.owing import owed
 from engine.pipeline.pairing import cancelled
 from engine.pipeline.record import restore
 from engine.pipeline.reversing import WAITS_FOR_REFUSED, taken_back
@@ -58,44 +54,6 @@ class Change(NamedTuple):
     @property
     def part(self) -> str:
         return self.before.part if self.before else self.after.part if self.after else ""
-
-
-def judge_changed(
-    context: Context, line: Line, identity: Identity, names: dict[str, object], posted: Sequence[Original]
-) -> Judged:
-    """A line with a known id and other content, in a channel that corrects."""
-    if any(_touched(context, original) for original in posted):
-        return hold_all(context, line, identity, Hold(INTERFACE, TAKEN_BACK), owns=False)
-    base = dict(names)
-    if is_void(line.fields):
-        owes = Owed(sightings=told_no_more(context, identity.key))
-    else:
-        owes = owed(context, line, identity.key, 1, names)
-    changes = compare(context, line, base, posted, owes.dues)
-    dues = [due for change in changes for due in halves(change)]
-    if not dues:
-        told = posted[0]
-        return Judged(LineState.DUPLICATE, f"posts what message {told.message_id}, line {told.number} posted")
-    held = all(due.hold is not None for due in dues)
-    return Judged(
-        LineState.HELD if held else LineState.POSTED,
-        dues[0].hold.cause if held and dues[0].hold else "",
-        tuple(dues),
-        sightings=owes.sightings,
-    )
-
-
-def _touched(context: Context, original: Original) -> bool:
-    """Whether somebody else took some of it back. What this message itself did, for effects that were not held, counts
-    as what it is about to do."""
-    mine = context.read.inbound.id
-    if any(reversal.message_id != mine for reversal in original.reversals):
-        return True
-    known = (one for found in context.facts.originals.values() for one in found)
-    replaced = any(
-        one.message_id == mine and one.place == original.place and one.key == original.key for one in known
-    )
-    return original.fate is Fate.CANCELLED and not replaced
 
 
 def compare(

@@ -13,7 +13,6 @@ from engine.domain.posting import Action
 from engine.domain.status import LineState
 from engine.mapping.expression import EvaluationFault
 from engine.pipeline.cases import waits_for_account
-from engine.pipeline.changing import judge_changed
 from engine.pipeline.context import AS_NEW, Context
 from engine.pipeline.corroborating import told_no_more
 from engine.pipeline.crediting import judge_credit
@@ -24,6 +23,7 @@ from engine.pipeline.numbers import PERSONS
 from engine.pipeline.owing import owed
 from engine.pipeline.reading import ChannelRead
 from engine.pipeline.repeats import Earlier, told_before
+from engine.pipeline.retelling import corrects, judge_told_again, told_as_ever
 from engine.pipeline.whole import judge_whole, newer_save
 
 NEVER_ASKED = "cancels what was never asked for here"
@@ -65,14 +65,15 @@ def judge(context: Context, index: int, line: Line, identity: Identity, earlier:
             return Judged(LineState.FILTERED, owes.why_nothing, sightings=owes.sightings)
         credited = judge_credit(context, index, line, identity, names, earlier)
         return credited or _post(context, index, line, identity, names, earlier, Action.REVERSE)
-    told = told_before(context, index, line, identity, Action.POST, earlier)
+    if corrects(context, line, identity):
+        told = told_as_ever(context, index, line, identity, earlier)
+        told = told or judge_told_again(context, index, line, identity, names)
+    else:
+        told = told_before(context, index, line, identity, Action.POST, earlier)
     if told is not None:
         return told
-    posted = context.posted(index, identity) if _corrects(context, line, identity) else []
-    if posted and (not is_void(line.fields) or any(original.stands for original in posted)):
-        return judge_changed(context, line, identity, names, posted)
     if is_void(line.fields):
-        if not posted and context.channel.reader.kind is Kind.REQUISITION:
+        if context.channel.reader.kind is Kind.REQUISITION:
             return hold_all(context, line, identity, Hold(INTERFACE, NEVER_ASKED), Action.REVERSE, owns=False)
         gone = told_no_more(context, identity.key)
         return Judged(LineState.FILTERED, "void: nothing of it stands", sightings=gone)
@@ -101,11 +102,14 @@ def _held_once(
 ) -> Judged:
     """A line that is told again is the same one, whether it can be used or not: its key is held once."""
     action = Action.REVERSE if is_credit(line.fields) else Action.POST
-    told = told_before(context, index, line, identity, action, earlier)
+    if action is Action.POST and corrects(context, line, identity):
+        told = told_as_ever(context, index, line, identity, earlier)
+        if told is None and context.posted(index, identity):
+            return hold_all(context, line, identity, hold, action, owns=False)
+    else:
+        told = told_before(context, index, line, identity, action, earlier)
     if told is not None:
         return told
-    if _corrects(context, line, identity) and context.posted(index, identity):
-        return hold_all(context, line, identity, hold, action, owns=False)
     key, version = _key_and_version(context, index, line, identity, earlier, action)
     return hold_all(context, line, identity._replace(key=key), hold, action, version=version)
 
@@ -129,12 +133,6 @@ def skipped(context: Context, names: dict[str, object]) -> str | None:
         except EvaluationFault:
             continue
     return None
-
-
-def _corrects(context: Context, line: Line, identity: Identity) -> bool:
-    """Whether what was posted of a line that is told again otherwise is corrected."""
-    decided = (context.channel.name, line.number) in context.decisions
-    return identity.strong and not decided and context.channel.same_line.changed == "correct"
 
 
 def _corroborated(context: Context, line: Line, identity: Identity, names: dict[str, object]) -> Owed | None:

@@ -17,7 +17,7 @@ from engine.domain.event import Event, Fields, Kind, Line
 from engine.domain.message import Inbound
 from engine.domain.posting import Fact, FactKeys
 from engine.pipeline.digests import Digester
-from engine.pipeline.identity import Identity, identify, text_of
+from engine.pipeline.identity import Identity, identify, is_credit, text_of
 from engine.pipeline.numbers import alias_keys, case_digest, person_digest
 from engine.pipeline.remembering import REMEMBERED, facts_of
 from engine.pipeline.remembering import happened_us as happened
@@ -187,7 +187,9 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
     stays: list[bytes] = []
     saves: list[bytes] = []
     cases: list[bytes] = []
+    told: list[bytes] = []
     for part in reads:
+        told += [identity.key for identity in _corrected(part)]
         if part.case is not None:
             originals.append(part.case)
             saves.append(part.case)
@@ -218,7 +220,19 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
         tuple(stays),
         tuple(saves),
         tuple(cases),
+        tuple(told),
     )
+
+
+def _corrected(part: ChannelRead) -> list[Identity]:
+    """Lines of which the newest telling counts: those with an id of their own, where the channel corrects."""
+    if part.channel.same_line.changed != "correct" or part.channel.reader.tells_whole:
+        return []
+    return [
+        identity
+        for line, identity in zip(part.event.lines, part.identities, strict=True)
+        if identity.strong and not is_credit(line.fields)
+    ]
 
 
 def _stay(digester: Digester, part: ChannelRead) -> bytes | None:
@@ -236,6 +250,8 @@ def _remembered(
     for part in reads:
         if part.case is not None and not again:
             facts.append(Fact("save", part.case, part.saved_us, b"{}"))
+        if not again:
+            facts += [Fact("told", one.key, to_us(told), one.body) for one in _corrected(part)]
         for line in part.event.lines:
             facts.extend(facts_of(digester, part.event.kind, line, told, sent))
     return facts

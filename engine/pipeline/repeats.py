@@ -12,8 +12,6 @@ from engine.pipeline.dues import INTERFACE, Hold, Judged
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity
 
-AS_BEFORE = "told as it was before it changed"
-
 
 class Earlier:
     """What the lines before this one, in the same message, owe."""
@@ -56,28 +54,12 @@ def told_before(
         return hold_all(context, line, identity, Hold(INTERFACE, "suspected duplicate"), action, owns=False)
     same = [f"told by line {number}" for number, body in here if body == identity.body]
     same += [_as_told(prior) for prior in priors if prior.body == identity.body]
-    if same and (here or not _changed_since(context, index, identity, action, priors)):
-        return Judged(LineState.DUPLICATE, same[0])
     if same:
-        return hold_all(context, line, identity, Hold(INTERFACE, AS_BEFORE), action, owns=False)
-    changed = context.channel.same_line.changed
-    if changed == "new" or (changed == "correct" and not here and action is Action.POST):
+        return Judged(LineState.DUPLICATE, same[0])
+    if context.channel.same_line.changed == "new":
         return None
     cause = "changed after it was posted" if priors else "one id with two contents in a message"
     return hold_all(context, line, identity, Hold(INTERFACE, cause), action, owns=False)
-
-
-def _changed_since(
-    context: Context, index: int, identity: Identity, action: Action, priors: list[Prior]
-) -> bool:
-    """Whether what is told again was corrected, or taken back, by what came between: an old message that is sent again
-    says the same as one that is meant."""
-    if not priors or context.channel.same_line.changed != "correct" or action is not Action.POST:
-        return False
-    newest = max(priors, key=lambda prior: prior.version)
-    posted = context.posted(index, identity)
-    gone = bool(posted) and not any(original.stands for original in posted)
-    return gone or newest.body != identity.body
 
 
 def _as_told(prior: Prior) -> str:

@@ -100,8 +100,8 @@ def judge_whole(
         hold = Hold(INTERFACE, "one id with two contents in a message")
         return hold_all(context, line, identity, hold, owns=False)
     known = list(_known(context, part, index))
-    stale = _stale(context, known)
-    posted = _posted(known, stale)
+    stale = stale_of(context, known)
+    posted = as_posted(known, stale)
     left_out = index >= len(part.event.lines) - part.left_out
     fault = None if left_out or because is not None else _fault(context, part, line, names)
     if fault is not None:
@@ -188,7 +188,7 @@ def _known(context: Context, part: ChannelRead, index: int) -> Iterable[Original
             yield original.without(inbound.id, inbound.replays)
 
 
-def _stale(context: Context, known: Iterable[Original]) -> tuple[int, ...]:
+def stale_of(context: Context, known: Iterable[Original]) -> tuple[int, ...]:
     """Effects that older messages left held or waiting, without a document: this message takes their place."""
     mine = context.read.inbound.id
     found = []
@@ -203,7 +203,7 @@ def _stale(context: Context, known: Iterable[Original]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _posted(known: Iterable[Original], stale: Sequence[int]) -> list[Original]:
+def as_posted(known: Iterable[Original], stale: Sequence[int]) -> list[Original]:
     """The newest of each effect and part that is, or was, on its way, as it is without what is stale."""
     newest: dict[tuple[str, str, str], Original] = {}
     for original in sorted(known, key=lambda one: (one.owns, one.version)):

@@ -25,6 +25,7 @@ from engine.domain.posting import (
     Reversal,
     Save,
     Stay,
+    Telling,
     kept_as,
 )
 from engine.domain.status import DeliveryState, EffectState, Fate
@@ -44,7 +45,8 @@ def gather(connection: apsw.Connection, wanted: Sequence[FactKeys]) -> list[Fact
         originals = _originals(connection, _all(keys.originals for keys in wanted))
         stays = _stays(connection, _all(keys.stays for keys in wanted))
         saves = _saves(connection, _all(keys.saves for keys in wanted))
-    if not (encounters or aliases or priors or originals or stays or saves or cases):
+        told = _tellings(connection, _all(keys.told for keys in wanted))
+    if not (encounters or aliases or priors or originals or stays or saves or cases or told):
         return [NO_FACTS] * len(wanted)
     return [
         Facts(
@@ -55,6 +57,7 @@ def gather(connection: apsw.Connection, wanted: Sequence[FactKeys]) -> list[Fact
             _known(stays, keys.stays),
             _known(saves, keys.saves),
             _known(cases, keys.cases),
+            _known(told, keys.told),
         )
         for keys in wanted
     ]
@@ -196,6 +199,14 @@ def _saves(connection: apsw.Connection, cases: tuple[bytes, ...]) -> dict[bytes,
     return found
 
 
+def _tellings(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes, tuple[Telling, ...]]:
+    found: dict[bytes, list[Telling]] = {}
+    for key, message, value, held in ask(connection, "tellings", apsw.carray(keys)) if keys else ():
+        beside = tuple(map(int, held.split(","))) if held else ()
+        found.setdefault(key, []).append(Telling(MessageId(message), value, beside))
+    return {key: tuple(told) for key, told in found.items()}
+
+
 def read_originals(connection: apsw.Connection, ids: Sequence[int]) -> dict[int, Original]:
     """These posted effects, as who takes them back must know them."""
     if not ids:
@@ -203,10 +214,14 @@ def read_originals(connection: apsw.Connection, ids: Sequence[int]) -> dict[int,
     effects = array("q", ids)
     reversals: dict[int, tuple[Reversal, ...]] = {}
     held: dict[int, tuple[Reversal, ...]] = {}
+    cancelled: dict[int, tuple[int, ...]] = {}
     for original, effect, message, state, quantity, amount in ask(
         connection, "reversals", apsw.carray(effects)
     ):
         one = Reversal(effect, message, EffectState(state), abs(Decimal(quantity or 0)), decimal_of(amount))
+        if one.state is EffectState.CANCELLED:
+            cancelled[original] = (*cancelled.get(original, ()), message)
+            continue
         found = held if one.state is EffectState.HELD else reversals
         found[original] = (*found.get(original, ()), one)
     records: dict[int, dict[str, Any]] = {}
@@ -243,6 +258,7 @@ def read_originals(connection: apsw.Connection, ids: Sequence[int]) -> dict[int,
             reversals.get(effect, ()),
             part,
             held.get(effect, ()),
+            cancelled.get(effect, ()),
         )
     return originals
 

@@ -25,7 +25,9 @@ async def replayed(house, text: str, edition: int | None) -> str:
                         MessageId(1), "ann", edition, "billing")  # fmt: skip
     (kept,) = await house.store.submit((received,))
     inbound = await house.store.inbound(kept.id)
-    assert inbound == Inbound(kept.id, "ehr", RECEIVED, text.encode(), None, 1, edition, "billing", 1, RECEIVED)
+    assert inbound == Inbound(
+        kept.id, "ehr", RECEIVED, text.encode(), None, 1, edition, "billing", 1, RECEIVED
+    )
     house.stepper.arrived(inbound)
     await house.stepper.idle()
     trees = [orjson.loads(await house.store.payload(one.id)) for one in await house.store.deliveries(kept.id)]

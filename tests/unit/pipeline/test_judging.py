@@ -92,5 +92,7 @@ async def test_the_same_line_by_another_feed_of_its_channel_is_suspected(house, 
     await house.tell(texts.dft(texts.ft1("")))
     again = await house.tell(texts.dft(texts.ft1(""), control="2"), feed="hl7-http")
     assert await house.causes(again.id) == {"suspected duplicate"}
-    credit = await house.tell(texts.dft(texts.ft1("", kind="CD", amount="4100.00"), control="3"), feed="hl7-http")
+    credit = await house.tell(
+        texts.dft(texts.ft1("", kind="CD", amount="4100.00"), control="3"), feed="hl7-http"
+    )
     assert credit.reason == "taken back before it left"

@@ -75,7 +75,7 @@ async def test_what_never_was_is_taken_back_once(lab, status):
     assert [(action, document["lines"][0]["quantity"]) for action, _, document in await lab.documents()] == [
         (Action.REVERSE, "2")
     ]
-    assert [state for _, state, _ in await lab.states()] == ["routed", "routed", "filtered"]
+    assert [state for _, state, _ in await lab.states()] == ["routed", "routed", "duplicate"]
 
 
 async def test_what_never_was_before_it_left_is_cancelled(lab):

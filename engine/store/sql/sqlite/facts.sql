@@ -20,6 +20,12 @@ SELECT at_us, message_id, value FROM fact WHERE kind = 'alias' AND key = ? ORDER
 -- name: newest_save
 SELECT at_us, message_id FROM fact WHERE kind = 'save' AND key = ? ORDER BY at_us DESC, message_id DESC LIMIT 1
 
+-- name: tellings
+SELECT f.key, f.message_id, f.value,
+       (SELECT group_concat(e.id) FROM effect e
+        WHERE e.message_id = f.message_id AND e.key = f.key AND e.owns = 0 AND e.state = 2)
+FROM fact f WHERE f.kind = 'told' AND f.key IN carray(?) ORDER BY f.message_id
+
 -- name: keys_of_case
 SELECT l.key, min(l.id) AS first FROM line_find f JOIN line l ON l.id = f.line_id WHERE f.key = ? GROUP BY l.key ORDER BY first
 
@@ -50,7 +56,7 @@ WHERE e.id IN carray(?) ORDER BY e.id
 
 -- name: reversals
 SELECT reverses, id, message_id, state, quantity, amount FROM effect
-WHERE reverses IN carray(?) AND owns = 1 AND state IN (1, 2, 5) ORDER BY id
+WHERE reverses IN carray(?) AND owns = 1 AND state IN (1, 2, 3, 5) ORDER BY id
 
 -- name: posted_for_account
 SELECT e.id FROM message m JOIN effect e ON e.message_id = m.id

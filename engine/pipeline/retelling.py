@@ -1,0 +1,118 @@
+"""A line with an id of its own that is told again, in a channel that corrects: what was told last is what holds. Pure.
+
+Rules of money, 1, 2 and 9. What the newest telling says is compared with what was posted; what earlier ones left held
+or waiting gives way to it. An earlier one that is released, or replayed, posts nothing any more. What a credit or a
+person took back meanwhile is a person's to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from engine.domain.event import Line
+from engine.domain.posting import Action, Original, Telling
+from engine.domain.status import Fate, LineState
+from engine.pipeline.changing import TAKEN_BACK, compare, halves
+from engine.pipeline.context import Context
+from engine.pipeline.corroborating import told_no_more
+from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
+from engine.pipeline.holding import hold_all
+from engine.pipeline.identity import Identity, is_void
+from engine.pipeline.owing import owed
+from engine.pipeline.repeats import Earlier
+from engine.pipeline.whole import as_posted, stale_of
+
+
+def corrects(context: Context, line: Line, identity: Identity) -> bool:
+    """Whether what was posted of a line that is told again otherwise is corrected."""
+    decided = (context.channel.name, line.number) in context.decisions
+    return identity.strong and not decided and context.channel.same_line.changed == "correct"
+
+
+def told_as_ever(
+    context: Context, index: int, line: Line, identity: Identity, earlier: Earlier
+) -> Judged | None:
+    """A duplicate of what was told last, a line that was told anew since, or two contents in one message; None: it says
+    what nobody said last."""
+    for number, body in earlier.told(identity, Action.POST):
+        if body == identity.body:
+            return Judged(LineState.DUPLICATE, f"told by line {number}")
+        hold = Hold(INTERFACE, "one id with two contents in a message")
+        return hold_all(context, line, identity, hold, owns=False)
+    newest, mine = _newest(context, identity), context.read.inbound.told
+    if newest is None or newest.message == mine:
+        return None
+    if newest.body != identity.body:
+        over = newest.message > mine and not is_void(line.fields)  # what is void is so for good
+        return Judged(LineState.FILTERED, f"told anew by message {newest.message}") if over else None
+    if newest.message > mine or not _known(context, index, identity):
+        return None
+    return Judged(LineState.DUPLICATE, f"told by message {newest.message}")
+
+
+def judge_told_again(
+    context: Context, index: int, line: Line, identity: Identity, names: dict[str, object]
+) -> Judged | None:
+    """What it changes of what was posted; None: nothing was, nor is to be."""
+    known = _known(context, index, identity)
+    if not known:
+        return None
+    stale = stale_of(context, known)
+    posted = as_posted(known, stale)
+    told = context.facts.told.get(identity.key, ())
+    tellers = {one.message for one in told}
+    if any(_taken_back(original, tellers) for original in posted):
+        return hold_all(context, line, identity, Hold(INTERFACE, TAKEN_BACK), owns=False)
+    base = dict(names)
+    if is_void(line.fields):
+        owes = Owed(sightings=told_no_more(context, identity.key))
+    else:
+        owes = owed(context, line, identity.key, 1, names)
+    changes = compare(context, line, base, posted, owes.dues, again=True)
+    dues = tuple(due for change in changes for due in halves(change))
+    beside = tuple(effect for one in told if one.message != context.read.inbound.id for effect in one.held)
+    judged = _judged(line, posted, dues, owes)
+    return judged._replace(withdraws=(*stale, *beside), sightings=owes.sightings)
+
+
+def _judged(line: Line, posted: list[Original], dues: tuple[Due, ...], owes: Owed) -> Judged:
+    if dues:
+        held = [due.hold.cause for due in dues if due.hold is not None]
+        if len(held) == len(dues):
+            return Judged(LineState.HELD, held[0], dues)
+        return Judged(LineState.POSTED, "", dues)
+    stands = next((original for original in posted if original.stands), None)
+    if stands is not None:
+        return Judged(
+            LineState.DUPLICATE, f"posts what message {stands.message_id}, line {stands.number} posted"
+        )
+    return Judged(
+        LineState.FILTERED, "void: nothing of it stands" if is_void(line.fields) else owes.why_nothing
+    )
+
+
+def _newest(context: Context, identity: Identity) -> Telling | None:
+    """The last telling of this message or another."""
+    return max(context.facts.told.get(identity.key, ()), default=None, key=lambda one: one.message)
+
+
+def _known(context: Context, index: int, identity: Identity) -> list[Original]:
+    """All that other messages have made of the line, under any number of a merged account."""
+    inbound = context.read.inbound
+    keys = {identity.key, *(other[index].key for other in context.others if index < len(other))}
+    targets = {(rule.destination, rule.name) for rule in context.channel.effects}
+    found = {one.effect_id: one for key in keys for one in context.facts.originals.get(key, ())}
+    return [
+        one.without(inbound.id, inbound.replays)
+        for one in found.values()
+        if one.message_id != inbound.id and one.place[:2] in targets
+    ]
+
+
+def _taken_back(original: Original, tellers: Collection[int]) -> bool:
+    """Whether somebody else than a later telling took some of it back, or kept it from leaving: a credit, or a person,
+    whose acts stand with the message itself."""
+    later = {message for message in tellers if message != original.message_id}
+    if any(reversal.message_id not in later for reversal in original.reversals):
+        return True
+    return original.fate is Fate.CANCELLED and later.isdisjoint(original.cancelled_by)
