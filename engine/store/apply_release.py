@@ -93,7 +93,7 @@ def _cancel(batch: Batch, stepped: Stepped, message: MessageId, at_us: int) -> N
 
 def dropped(batch: Batch, change: Dropped) -> int:
     """Held effects, effects of held deliveries, and what is held without any, are not to be posted. Others are left as
-    they are. What would have taken them back is moot."""
+    they are. Credits that would have taken them back are moot."""
     found = batch.ask_many("effects_to_drop", change.effects)
     held = [(effect, message) for effect, message, state, _, _ in found if state == EffectState.HELD]
     refused = [
@@ -106,7 +106,7 @@ def dropped(batch: Batch, change: Dropped) -> int:
     for effect, _ in held:
         batch.do("cancel_effect", DROPPED, effect)
     gone = [effect for effect, *_ in (*held, *refused)]
-    moot = batch.ask_many("held_reversals", gone)
+    moot = batch.ask_many("held_credits", gone)
     for effect, _ in moot:
         batch.do("cancel_effect", ORIGINAL_DROPPED, effect)
     messages = {row[1] for row in (*held, *refused, *moot)}

@@ -10,6 +10,7 @@ from random import Random
 import orjson
 import pytest
 
+from engine.domain.changes import Dropped
 from engine.domain.outcome import Verdict
 from engine.domain.posting import Action
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
@@ -299,3 +300,31 @@ async def test_an_older_save_that_is_replayed_is_an_older_one_still(house, saved
     assert await books(house) == {"3000140": 1}
     newest = await house.tell(second, replays=newer.id)
     assert newest.state is MessageState.DUPLICATE
+
+
+@pytest.mark.parametrize("last", [2, 0])
+async def test_what_a_save_takes_back_is_not_forgotten_with_an_older_save_that_is_dropped(house, last):
+    """The second save's credit is refused, the third waits for it; a person drops the second, and releases the third."""
+    await house.tell(csu("1000", {FEM: 3}))
+    await settle(house)
+    second = await house.tell(csu("1100", {FEM: 1}))
+    (credit,) = [
+        row for row in await house.documents() if (row.effect, row.action) == ("charge", Action.REVERSE)
+    ]
+    await house.end(credit.id, Verdict.REJECTED, DeliveryState.HELD, frees=True)
+    await settle(house)
+    third = await house.tell(csu("1200", {FEM: last} if last else {}))
+    await settle(house)
+    waits = tuple(effect.id for effect in await house.store.effects(second.id) if effect.name == "charge")
+    await house.store.submit((Dropped(waits, 1, "ann", "a newer save took its place"),))
+    await house.release(third.id)
+    await settle(house)
+    assert await house.store.worklist() == []
+    net: Counter[str] = Counter()
+    for row in house.sent:
+        if row.effect == "charge":
+            for line in orjson.loads(row.payload)["lines"]:
+                net[line["code"]] += Decimal(line["quantity"]) * (1 if row.action is Action.POST else -1)
+    assert {code: quantity for code, quantity in net.items() if quantity} == (
+        {"27810106": last} if last else {}
+    )

@@ -7,8 +7,10 @@ WHERE e.id IN carray(?)
 -- name: effects_of_delivery
 SELECT id FROM effect WHERE delivery_id = ?
 
--- name: held_reversals
-SELECT id, message_id FROM effect WHERE reverses IN carray(?) AND state IN (2, 5)
+-- name: held_credits
+-- What a newer telling takes back is not moot with its original: something older may stand, and its release compares.
+SELECT e.id, e.message_id FROM effect e JOIN line l ON l.id = e.line_id
+WHERE e.reverses IN carray(?) AND e.state IN (2, 5) AND l.credit = 1
 
 -- name: untold_lines
 SELECT id FROM line WHERE message_id = ?1 AND state = 3
