@@ -304,7 +304,7 @@ async def test_an_older_save_that_is_replayed_is_an_older_one_still(house, saved
 
 @pytest.mark.parametrize("last", [2, 0])
 async def test_what_a_save_takes_back_is_not_forgotten_with_an_older_save_that_is_dropped(house, last):
-    """The second save's credit is refused, the third waits for it; a person drops the second, and releases the third."""
+    """The second save's credit is refused, the third waits for it; the second is dropped, and the third released."""
     await house.tell(csu("1000", {FEM: 3}))
     await settle(house)
     second = await house.tell(csu("1100", {FEM: 1}))
