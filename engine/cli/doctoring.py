@@ -27,6 +27,7 @@ from engine.site.files import Site
 from engine.site.release import DestinationPlace, Environment, Release, SftpPlace, TlsFiles
 from engine.site.schema.destination import HttpFile, MllpFile, TrytonFile
 from engine.store.sqlite import SqliteReader
+from listeners.folder import strangers
 
 
 class Finding(NamedTuple):
@@ -99,7 +100,8 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
     )
     for name, spot in place.listeners.items():
         if spot.folder is not None:
-            yield _folder(name, spot.folder)
+            rules = release.listeners.get(name) if release else None
+            yield _folder(name, spot.folder, rules.files.unfinished if rules else ())
             if spot.fetch is not None:
                 yield _server(name, spot.fetch)
             continue
@@ -134,8 +136,9 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
         yield from _keys(release, place)
 
 
-def _folder(listener: str, folder: Path) -> Finding:
-    """Whether a folder is there and may be worked in, and whether anything was refused in it."""
+def _folder(listener: str, folder: Path, unfinished: tuple[str, ...]) -> Finding:
+    """Whether a folder is there and may be worked in, whether anything was refused in it, and whether something lies
+    there that is never taken."""
     what = f"listener {listener}"
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return Finding(
@@ -144,6 +147,12 @@ def _folder(listener: str, folder: Path) -> Finding:
     refused = [path for path in folder.glob("refused/*") if path.suffix != ".txt"]
     if refused:
         return Finding(what, False, f"{len(refused)} files in {folder}/refused; each has a note beside it")
+    left = strangers(folder, unfinished)
+    if left:
+        said = (
+            f"{left} entries in {folder} are links, pipes or folders, and are left there: put the files there"
+        )
+        return Finding(what, False, said)
     return Finding(what, True, f"watches {folder}")
 
 

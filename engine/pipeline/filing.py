@@ -18,7 +18,7 @@ from engine.codecs.hl7v2.header import peek
 from engine.codecs.rows import Layout, Slip
 from engine.codecs.rows import cut as cut_rows
 from engine.domain.changes import FileBegun, FileKnown, FileMoved, Kept, Received
-from engine.domain.filing import Dropped, FileRefused, FileState, TakenFile
+from engine.domain.filing import Dropped, FileRefused, FileState, TakenFile, readable
 from engine.domain.message import Arrival, Inbound
 from engine.domain.ports import Writer
 from engine.domain.status import MessageState
@@ -181,7 +181,7 @@ def _plan(listener: Listener, layouts: Sequence[Layout], dropped: Dropped, now_u
         contents,
         FileBegun(
             dropped.feed,
-            dropped.name,
+            readable(dropped.name),
             sha256(dropped.content).digest(),
             label if listener.files.ids_are_unique else None,
             len(contents.messages),
