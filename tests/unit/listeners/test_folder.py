@@ -210,6 +210,8 @@ async def test_one_bad_message_stops_none_and_repeats_are_known(house: House):
     assert [view.reason for view in await house.store.messages(MessageQuery(state=MessageState.REFUSED))] == [
         "INT001"
     ]
+    (file,) = await house.store.files(10)
+    assert (file.done, file.refused, file.waiting) == (4, 1, 0)
 
 
 @pytest.mark.parametrize(

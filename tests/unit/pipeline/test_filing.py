@@ -12,6 +12,7 @@ import pytest
 
 from engine.activation import activate
 from engine.capture.desk import check_taken
+from engine.cli.asking import worklist_line
 from engine.clock import SystemClock
 from engine.domain.filing import Dropped, FileRefused
 from engine.domain.message import MessageId
@@ -23,6 +24,7 @@ from engine.pipeline.filing import Filing
 from engine.pipeline.people import people_of
 from engine.pipeline.releasing import Releaser
 from engine.pipeline.stepper import Stepper
+from engine.reconcile.account import group_json
 from engine.site.compile import compile_release, compile_tests, load_site
 from engine.site.files import Site
 from engine.store.sqlite import SqliteStore
@@ -171,6 +173,10 @@ async def test_a_miscounted_file_is_stepped_when_a_person_releases_it(house: Hou
     )
     (view,) = await house.drop(HEAD + row(1))
     assert (view.state.word, view.reason[:6]) == ("held", "FIL006")
+    (file,) = await house.store.files(10)
+    assert (file.held[:6], file.refused, file.waiting) == ("FIL006", 0, 1)
+    (group,) = await house.store.worklist()
+    assert ": 1 message, not read yet; see message 1" in worklist_line(group_json(group))
     releaser = Releaser(
         house.store, house.store, Lanes(), SystemClock(), house.stepper.edition, "ann", "counted"
     )
@@ -178,6 +184,8 @@ async def test_a_miscounted_file_is_stepped_when_a_person_releases_it(house: Hou
         tally = await releaser.release([view.id])
     assert tally.released == 1
     assert await house.lines(view.id) == [(1, "posted", "45.00")]
+    (file,) = await house.store.files(10)
+    assert (file.held, file.done, file.refused, file.waiting) == ("", 1, 0, 0)
 
 
 async def test_rows_that_a_channel_refuses_wait_for_a_person_who_tells_their_sender(house: House):
