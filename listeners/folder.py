@@ -278,6 +278,6 @@ def _any_marked(folder: Path, mark: str) -> bool:
 def _note(fault: Fault, feed: str, now_us: int) -> str:
     where = f"Where: {fault.where}\n" if fault.where else ""
     return (
-        f"This file was not taken in by {feed}.\n\nWhat: {fault.what}\n{where}To mend it: {fault.mend}\n"
+        f"{feed} did not take this file, or not to its end.\n\nWhat: {fault.what}\n{where}To mend it: {fault.mend}\n"
         f"Fault: {fault.code}, see `suture explain {fault.code}`\nWhen: {to_datetime(now_us):%Y-%m-%d %H:%M} UTC\n"
     )
