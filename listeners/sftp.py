@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -74,22 +74,22 @@ class SftpFetcher(Looker):
         try:
             async with connected(self._place) as server:
                 claimed, whole = await self._files(server, self._rules())
-                await self._go_on(server, claimed)
+                for ours in await asyncio.to_thread(self._fetched):
+                    done += await self._try(self._go_on(server, ours, claimed))
                 for name in claimed:
-                    done += await self._try(server, name, claimed=True)
+                    done += await self._try(self._fetch(server, name))
                 for name in whole:
                     if self.leaves:
                         break
-                    done += await self._try(server, name)
+                    done += await self._try(self._take(server, name))
         except Trouble as trouble:
             self.say_once(trouble.code, trouble.what, trouble.mend)
         return done
 
-    async def _try(self, server: asyncssh.SFTPClient, name: str, *, claimed: bool = False) -> int:
+    async def _try(self, work: Awaitable[int]) -> int:
         """A file that the server, or our disk, will not have moved stays; the others go on."""
         try:
-            kept = name if claimed else await self._claim(server, name)
-            return await self._fetch(server, kept) if kept else 0
+            return await work
         except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
             raise
         except asyncssh.SFTPError as error:
@@ -123,15 +123,21 @@ class SftpFetcher(Looker):
 
     # One file ------------------------------------------------------------------------------------------------
 
-    async def _go_on(self, server: asyncssh.SFTPClient, claimed: list[str]) -> None:
-        """Ends what an earlier look had on our disk already."""
+    def _fetched(self) -> list[Path]:
+        """What an earlier look had on our disk already."""
         for folder in (FETCHING, FETCHED):
-            await asyncio.to_thread((self.folder / folder).mkdir, exist_ok=True)
-        for ours in await asyncio.to_thread(sorted, (self.folder / FETCHED).iterdir()):
-            if ours.name in claimed:
-                await server.remove(CLAIMED + ours.name)
-                claimed.remove(ours.name)
-            await asyncio.to_thread(self._drop, ours)
+            (self.folder / folder).mkdir(exist_ok=True)
+        return sorted((self.folder / FETCHED).iterdir())
+
+    async def _go_on(self, server: asyncssh.SFTPClient, ours: Path, claimed: list[str]) -> int:
+        if ours.name in claimed:
+            claimed.remove(ours.name)
+            await server.remove(CLAIMED + ours.name)
+        return await asyncio.to_thread(self._drop, ours)
+
+    async def _take(self, server: asyncssh.SFTPClient, name: str) -> int:
+        kept = await self._claim(server, name)
+        return await self._fetch(server, kept) if kept else 0
 
     async def _claim(self, server: asyncssh.SFTPClient, name: str) -> str:
         """What it is called from now on: a long name leaves no room for more. '' while one of its name is on our disk,

@@ -145,15 +145,13 @@ def _folder(listener: str, folder: Path, unfinished: tuple[str, ...]) -> Finding
             what, False, f"not there, or not ours to write: {folder}; if it is new: mkdir -p {folder}"
         )
     refused = [path for path in folder.glob("refused/*") if path.suffix != ".txt"]
-    if refused:
-        return Finding(what, False, f"{len(refused)} files in {folder}/refused; each has a note beside it")
     left = strangers(folder, unfinished)
+    amiss = []
+    if refused:
+        amiss.append(f"{len(refused)} files in {folder}/refused; each has a note beside it")
     if left:
-        said = (
-            f"{left} entries in {folder} are links, pipes or folders, and are left there: put the files there"
-        )
-        return Finding(what, False, said)
-    return Finding(what, True, f"watches {folder}")
+        amiss.append(f"{left} entries in {folder} are links, pipes or folders, and are left there")
+    return Finding(what, not amiss, "; ".join(amiss) or f"watches {folder}")
 
 
 def _server(listener: str, place: SftpPlace) -> Finding:

@@ -19,3 +19,7 @@ def test_a_folder_with_links_and_subfolders_says_that_they_are_left(tmp_path: Pa
     found = _folder("nightly", tmp_path, (".tmp",))
     assert not found.well
     assert found.said.startswith("2 entries in ")
+    (tmp_path / "refused" / "0-x.hl7").write_bytes(b"")
+    said = _folder("nightly", tmp_path, (".tmp",)).said
+    assert said.startswith("1 files in ")
+    assert "; 2 entries in " in said

@@ -314,3 +314,15 @@ async def test_a_long_name_is_shortened_when_it_is_claimed(house, server):
     (name,) = house.files()
     assert name.endswith("n.hl7")
     assert server.names() == []
+
+
+async def test_a_file_that_cannot_be_removed_keeps_no_other_waiting_on_our_disk(house, server):
+    for name in (".fetching", ".fetched"):
+        (house.folder / name).mkdir()
+    for name in ("a.hl7", "b.hl7"):
+        (house.folder / ".fetched" / name).write_bytes(name.encode())
+    server.put(".taking-a.hl7")
+    server.removes = False
+    assert await house.fetcher().look() == 1
+    assert house.files() == {"b.hl7": b"b.hl7"}
+    assert house.codes() == ["FIL023"]
