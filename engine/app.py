@@ -35,6 +35,7 @@ from engine.service import Service
 from engine.site.compile import compile_environment, load_site
 from engine.site.files import Site
 from engine.site.release import Environment, ListenerPlace, Release
+from engine.site.release import Listener as Rules
 from engine.site.sources import read_sources
 from engine.store.sqlite import SqliteStore
 from listeners.base import Listener
@@ -194,7 +195,7 @@ class Engine:
             self._log,
             lambda: intake.accepting,
         )
-        for folder in folders_of(release, place, filing, self._clock, self._log):
+        for folder in folders_of(lambda: stepper.edition.release, place, filing, self._clock, self._log):
             self.folders.append(await self._up(folder))
 
     async def _up(self, service: S) -> S:
@@ -275,23 +276,24 @@ def listeners_of(
 
 
 def folders_of(
-    release: Release, place: Environment, intake: Filing, clock: Clock, log: EngineLog
+    release: Callable[[], Release], place: Environment, intake: Filing, clock: Clock, log: EngineLog
 ) -> list[Looker]:
-    """A watched folder for each that the environment gives a place, and what brings files into it."""
+    """A watched folder for each that the environment gives a place, and what brings files into it. `release`: the one
+    in force, whose rules are asked at each look."""
     found: list[Looker] = []
     for name, spot in place.listeners.items():
         if spot.folder is None:
             continue
-        rules = release.listeners[name]
         files: dict[str, Any] = {
-            "report": log.fault, "folder": spot.folder, "unfinished": rules.files.unfinished,
+            "report": log.fault, "folder": spot.folder, "rules": _rules_of(name, release),
         }  # fmt: skip
-        quiet = rules.files.quiet
         if spot.fetch is not None:
             from listeners.sftp import SftpFetcher  # SSH is paid for only where it is used
 
-            server: dict[str, Any] = {"place": spot.fetch, "limit": rules.limit_bytes, "quiet": quiet}
-            found.append(SftpFetcher(name, intake, clock, **files, **server))
-            quiet = 0.0  # what is fetched is whole
-        found.append(FolderListener(name, intake, clock, quiet=quiet, **files))
+            found.append(SftpFetcher(name, intake, clock, place=spot.fetch, **files))
+        found.append(FolderListener(name, intake, clock, fetched=spot.fetch is not None, **files))
     return found
+
+
+def _rules_of(name: str, release: Callable[[], Release]) -> Callable[[], Rules]:
+    return lambda: release().listeners[name]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.clock import Clock
 from engine.domain.filing import FileIntake
-from engine.errors import Fault
+from engine.errors import Fault, StoreUnavailable
 
 STOP_WITHIN = 1.5
 """Seconds in which a stop waits for the file under way; what is left is gone on with at the next start."""
@@ -33,7 +33,8 @@ class Looker(ABC):
         self.report = report
         self._intake = intake
         self._every = every
-        self._trouble = ""  # the fault that was told last, until a look has none
+        self._told: set[tuple[str, str]] = set()  # the troubles of the look before this one
+        self._troubles: set[tuple[str, str]] = set()  # of this one
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
 
@@ -52,9 +53,21 @@ class Looker(ABC):
         task.cancel()
         await asyncio.wait((task,))
 
-    @abstractmethod
     async def look(self) -> int:
-        """Takes every file that is whole; gives how many were dealt with."""
+        """Takes every file that is whole; gives how many were dealt with. Whatever goes wrong is told, and the next
+        look begins anew."""
+        try:
+            return await self._look()
+        except StoreUnavailable:
+            return 0  # what is claimed is gone on with at the next look
+        except Exception as error:
+            self.tell(error)
+            return 0
+        finally:
+            self._told, self._troubles = self._troubles, set()
+
+    @abstractmethod
+    async def _look(self) -> int: ...
 
     @property
     def leaves(self) -> bool:
@@ -73,29 +86,34 @@ class Looker(ABC):
 
     def say_once(self, code: str, what: str, mend: str) -> None:
         """Not again at each look, while it lasts."""
-        if self._trouble != code:
-            self._trouble = code
+        if (code, what) not in self._told | self._troubles:
             self.report(Fault(self.feed, code, what, mend))
+        self._troubles.add((code, what))
 
-    def well(self) -> None:
-        """This look had no trouble."""
-        self._trouble = ""
+    def tell(self, error: Exception) -> None:
+        """What went wrong with the folder, or with one file in it that stays where it is."""
+        kind = type(error).__name__
+        if isinstance(error, OSError):
+            mend = "see that the engine may read, write and rename in it, and that its disk has room"
+            self.say_once("FIL005", f"the folder, or a file in it, cannot be worked with: {kind}", mend)
+        else:
+            mend = "keep the engine's log for its makers; it is tried again at each look"
+            self.say_once("FIL017", f"{self.does} failed with {kind}", mend)
 
 
 class Quiet:
-    """Which files nobody writes any more: those unchanged for `seconds`; 0: any."""
+    """Which files nobody writes any more."""
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._seconds = seconds
         self._seen: dict[str, tuple[Stamp, float]] = {}
 
-    def of(self, found: Iterable[tuple[str, Stamp]]) -> list[str]:
-        """Names of the whole ones of all that are there now, in the order given."""
+    def of(self, found: Iterable[tuple[str, Stamp]], seconds: float) -> list[str]:
+        """Names of those unchanged for `seconds`, 0: of any, of all that are there now, in the order given."""
         now = self._clock.monotonic()
         seen: dict[str, tuple[Stamp, float]] = {}
         for name, stamp in found:
             known = self._seen.get(name)
             seen[name] = stamp, known[1] if known and known[0] == stamp else now
         self._seen = seen
-        return [name for name, (_, since) in seen.items() if now - since >= self._seconds]
+        return [name for name, (_, since) in seen.items() if now - since >= seconds]

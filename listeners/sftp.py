@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -25,8 +25,9 @@ import asyncssh
 from engine.clock import Clock
 from engine.domain.filing import FileIntake
 from engine.errors import Fault
-from engine.site.release import SftpPlace
+from engine.site.release import Listener, SftpPlace
 from listeners.looking import Looker, Quiet, Stamp
+from listeners.naming import shortened
 
 CLAIMED = ".taking-"
 FETCHING, FETCHED = ".fetching", ".fetched"
@@ -47,8 +48,8 @@ class Trouble(Exception):
 
 
 class SftpFetcher(Looker):
-    """A service for one folder. `limit`: bytes; a longer file stays where it is. `quiet`, `unfinished`: as of a folder,
-    asked at the server."""
+    """A service for one folder. `rules`: the listener's in the release in force, asked at each look; a file that is
+    longer than its limit stays where it is, and `quiet` and `unfinished` are asked at the server."""
 
     does = "fetching"
 
@@ -61,38 +62,44 @@ class SftpFetcher(Looker):
         report: Callable[[Fault], None],
         place: SftpPlace,
         folder: Path,
-        limit: int,
-        quiet: float,
-        unfinished: Sequence[str],
+        rules: Callable[[], Listener],
     ) -> None:
         super().__init__(feed, intake, folder, report=report, every=place.every)
         self._place = place
-        self._limit = limit
-        self._quiet = Quiet(clock, quiet)
-        self._unfinished = tuple(unfinished)
+        self._rules = rules
+        self._quiet = Quiet(clock)
 
-    async def look(self) -> int:
+    async def _look(self) -> int:
         done = 0
         try:
             async with connected(self._place) as server:
-                claimed, whole = await self._files(server)
-                await self._go_on(server, claimed)
+                claimed, whole = await self._files(server, self._rules())
+                for ours in await asyncio.to_thread(self._fetched):
+                    done += await self._try(self._go_on(server, ours, claimed))
                 for name in claimed:
-                    done += await self._fetch(server, name)
+                    done += await self._try(self._fetch(server, name))
                 for name in whole:
                     if self.leaves:
                         break
-                    if await self._claim(server, name):
-                        done += await self._fetch(server, name)
-            self.well()
+                    done += await self._try(self._take(server, name))
         except Trouble as trouble:
             self.say_once(trouble.code, trouble.what, trouble.mend)
-        except OSError as error:
-            what = f"what was fetched cannot be kept: {type(error).__name__}"
-            self.say_once("FIL005", what, "see that the engine may write and rename in its folder")
         return done
 
-    async def _files(self, server: asyncssh.SFTPClient) -> tuple[list[str], list[str]]:
+    async def _try(self, work: Awaitable[int]) -> int:
+        """A file that the server, or our disk, will not have moved stays; the others go on."""
+        try:
+            return await work
+        except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
+            raise
+        except asyncssh.SFTPError as error:
+            trouble = _refused(error)
+            self.say_once(trouble.code, trouble.what, trouble.mend)
+        except OSError as error:
+            self.tell(error)
+        return 0
+
+    async def _files(self, server: asyncssh.SFTPClient, rules: Listener) -> tuple[list[str], list[str]]:
         """Names of the files that were claimed before, and of the whole ones, the oldest first."""
         claimed: list[str] = []
         found: list[tuple[str, Stamp]] = []
@@ -102,11 +109,12 @@ class SftpFetcher(Looker):
                 continue  # a server names files, not places of ours
             if name.startswith(CLAIMED):
                 claimed.append(name.removeprefix(CLAIMED))
-            elif not name.startswith(".") and not name.endswith(self._unfinished):
+            elif not name.startswith(".") and not name.endswith(rules.files.unfinished):
                 found.append((name, (told.mtime or 0, told.size or 0)))
-        self._say_long([name for name, (_, size) in found if size > self._limit])
-        found = [one for one in found if one[1][1] <= self._limit]
-        return sorted(claimed), self._quiet.of(sorted(found, key=lambda one: (one[1], one[0])))
+        self._say_long([name for name, (_, size) in found if size > rules.limit_bytes])
+        found = [one for one in found if one[1][1] <= rules.limit_bytes]
+        whole = self._quiet.of(sorted(found, key=lambda one: (one[1], one[0])), rules.files.quiet)
+        return sorted(claimed), whole
 
     def _say_long(self, names: list[str]) -> None:
         if names:
@@ -115,26 +123,33 @@ class SftpFetcher(Looker):
 
     # One file ------------------------------------------------------------------------------------------------
 
-    async def _go_on(self, server: asyncssh.SFTPClient, claimed: list[str]) -> None:
-        """Ends what an earlier look had on our disk already."""
+    def _fetched(self) -> list[Path]:
+        """What an earlier look had on our disk already."""
         for folder in (FETCHING, FETCHED):
-            await asyncio.to_thread((self.folder / folder).mkdir, exist_ok=True)
-        for ours in await asyncio.to_thread(sorted, (self.folder / FETCHED).iterdir()):
-            if ours.name in claimed:
-                await server.remove(CLAIMED + ours.name)
-                claimed.remove(ours.name)
-            await asyncio.to_thread(self._drop, ours)
+            (self.folder / folder).mkdir(exist_ok=True)
+        return sorted((self.folder / FETCHED).iterdir())
 
-    async def _claim(self, server: asyncssh.SFTPClient, name: str) -> bool:
-        """Not while one of its name is on our disk: what is claimed and fetched must be one file. False, too, when it
-        was taken back meanwhile."""
-        if await asyncio.to_thread((self.folder / FETCHED / name).exists):
-            return False
+    async def _go_on(self, server: asyncssh.SFTPClient, ours: Path, claimed: list[str]) -> int:
+        if ours.name in claimed:
+            claimed.remove(ours.name)
+            await server.remove(CLAIMED + ours.name)
+        return await asyncio.to_thread(self._drop, ours)
+
+    async def _take(self, server: asyncssh.SFTPClient, name: str) -> int:
+        kept = await self._claim(server, name)
+        return await self._fetch(server, kept) if kept else 0
+
+    async def _claim(self, server: asyncssh.SFTPClient, name: str) -> str:
+        """What it is called from now on: a long name leaves no room for more. '' while one of its name is on our disk,
+        since what is claimed and fetched must be one file; and when it was taken back meanwhile."""
+        kept = shortened(name)
+        if await asyncio.to_thread((self.folder / FETCHED / kept).exists):
+            return ""
         try:
-            await server.rename(name, CLAIMED + name)
+            await server.rename(name, CLAIMED + kept)
         except asyncssh.SFTPNoSuchFile:
-            return False
-        return True
+            return ""
+        return kept
 
     async def _fetch(self, server: asyncssh.SFTPClient, name: str) -> int:
         """One claimed file: on our disk, then gone from the server, then in the folder. 0: one of its name still waits
@@ -202,18 +217,24 @@ async def connected(place: SftpPlace) -> AsyncIterator[asyncssh.SFTPClient]:
         raise Trouble(
             "FIL022", "the SFTP server refuses the login", "see to user, key and password"
         ) from None
+    except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection) as error:
+        raise _unreachable(error) from None
     except asyncssh.SFTPError as error:
-        raise Trouble(
-            "FIL023",
-            f"the SFTP server refuses: {type(error).__name__}",
-            "see that the folder is there, and that its files may be read, renamed and removed",
-        ) from None
+        raise _refused(error) from None
     except (ConnectionError, asyncssh.Error, TimeoutError) as error:
-        raise Trouble(
-            "FIL020",
-            f"the SFTP server cannot be reached: {type(error).__name__}",
-            "see to its address, and to the firewalls between",
-        ) from None
+        raise _unreachable(error) from None
+
+
+def _refused(error: Exception) -> Trouble:
+    what = f"the SFTP server refuses: {type(error).__name__}"
+    return Trouble(
+        "FIL023", what, "see that the folder is there, and that its files may be read, renamed and removed"
+    )
+
+
+def _unreachable(error: Exception) -> Trouble:
+    what = f"the SFTP server cannot be reached: {type(error).__name__}"
+    return Trouble("FIL020", what, "see to its address, and to the firewalls between")
 
 
 def _keys(place: SftpPlace) -> tuple[asyncssh.SSHKey | None, asyncssh.SSHKnownHosts]:

@@ -261,9 +261,14 @@ def worklist_line(group: dict[str, Any]) -> str:
     applied = f", {group['applied']} applied elsewhere" if group["applied"] else ""
     waits = ", ".join(map(str, group.get("proposed", ())))
     proposed = f", proposed ({waits})" if waits else ""
+    messages = counted(group["messages"], "message")
+    held = (
+        f"{counted(group['lines'], 'line')} in {messages}, {money}"
+        if group["lines"]
+        else f"{messages}, not read yet"
+    )
     return (
-        f"{group['owner']:<20} {group['cause']}: {counted(group['lines'], 'line')} in "
-        f"{counted(group['messages'], 'message')}, {money}{unpriced}{applied}{proposed}; "
+        f"{group['owner']:<20} {group['cause']}: {held}{unpriced}{applied}{proposed}; "
         f"see message {group['samples'][0]}"
     )
 

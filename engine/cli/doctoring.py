@@ -27,6 +27,7 @@ from engine.site.files import Site
 from engine.site.release import DestinationPlace, Environment, Release, SftpPlace, TlsFiles
 from engine.site.schema.destination import HttpFile, MllpFile, TrytonFile
 from engine.store.sqlite import SqliteReader
+from listeners.folder import strangers
 
 
 class Finding(NamedTuple):
@@ -99,7 +100,8 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
     )
     for name, spot in place.listeners.items():
         if spot.folder is not None:
-            yield _folder(name, spot.folder)
+            rules = release.listeners.get(name) if release else None
+            yield _folder(name, spot.folder, rules.files.unfinished if rules else ())
             if spot.fetch is not None:
                 yield _server(name, spot.fetch)
             continue
@@ -134,17 +136,22 @@ def _findings(site: Site, place: Environment) -> Iterator[Finding]:
         yield from _keys(release, place)
 
 
-def _folder(listener: str, folder: Path) -> Finding:
-    """Whether a folder is there and may be worked in, and whether anything was refused in it."""
+def _folder(listener: str, folder: Path, unfinished: tuple[str, ...]) -> Finding:
+    """Whether a folder is there and may be worked in, whether anything was refused in it, and whether something lies
+    there that is never taken."""
     what = f"listener {listener}"
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         return Finding(
             what, False, f"not there, or not ours to write: {folder}; if it is new: mkdir -p {folder}"
         )
     refused = [path for path in folder.glob("refused/*") if path.suffix != ".txt"]
+    left = strangers(folder, unfinished)
+    amiss = []
     if refused:
-        return Finding(what, False, f"{len(refused)} files in {folder}/refused; each has a note beside it")
-    return Finding(what, True, f"watches {folder}")
+        amiss.append(f"{len(refused)} files in {folder}/refused; each has a note beside it")
+    if left:
+        amiss.append(f"{left} entries in {folder} are links, pipes or folders, and are left there")
+    return Finding(what, not amiss, "; ".join(amiss) or f"watches {folder}")
 
 
 def _server(listener: str, place: SftpPlace) -> Finding:

@@ -27,10 +27,13 @@ def show_files(folder: Path, environment: str | None, limit: int, as_json: bool)
 
 
 def _line(one: FileView) -> str:
-    held = f"; held: {one.held}" if one.held else ""
+    refused = f"; {one.refused} refused" if one.refused else ""
+    why = f": {one.held}" if one.held else ""
+    held = f"; {one.waiting} held{why}" if one.waiting else ""
     of = f"{one.done} of " if one.done < one.messages else ""
     messages = counted(one.messages, "message")
-    return f"{one.id:>6}  {when(one.began_us)}  {one.feed:<10} {one.state.word:<10} {of}{messages}  {one.name}{held}"
+    told = f"{of}{messages}  {one.name}{refused}{held}"
+    return f"{one.id:>6}  {when(one.began_us)}  {one.feed:<10} {one.state.word:<10} {told}"
 
 
 COMMANDS = (show_files,)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from engine.codecs.hl7v2.charset import codec_of
@@ -30,8 +30,11 @@ ROW, HEADER = "ROW", "HDR"
 MOST_TOGETHER = 1000
 """Rows of one message: it is stepped in one piece, and whoever sends live waits for it."""
 
-UNLIKE = "FIL013"
-"""Why a row is refused by itself."""
+UNLIKE = "FIL013 a row has another number of cells than the headings"
+"""Why a row waits by itself."""
+
+LACKING = "FIL024 the case is told whole, and one of its rows does not fit the headings"
+"""Why the rest of it waits: what it does not tell would be taken back."""
 
 TYPE = re.compile(r"(CSV|FIXED) [a-z][a-z0-9-]*")
 _HEAD = re.compile(rb"rows ((?:CSV|FIXED) [a-z][a-z0-9-]*) ([0-9]+(?: [0-9]+)*)\n")
@@ -46,7 +49,7 @@ class Layout(NamedTuple):
     """How rows stand in a file. `type`: `CSV usage` or `FIXED usage`. `columns`: name in the map → heading, or span of
     fixed width. `together`: columns whose values make rows one message, none: each is one. `skip`: lines before the
     headings, or before the first row of fixed width. `whole`: a file is one message, with rows that do not fit the
-    headings in it, emptied."""
+    headings in it, emptied. `snapshot`: a message tells its case whole."""
 
     type: str
     columns: dict[str, str | Span]
@@ -54,6 +57,7 @@ class Layout(NamedTuple):
     separator: str = ","
     skip: int = 0
     whole: bool = False
+    snapshot: bool = False
 
     @property
     def fixed(self) -> bool:
@@ -72,7 +76,7 @@ class Layout(NamedTuple):
 
 
 class Slip(NamedTuple):
-    """One message of a file. `fault`: why it is refused, or ''."""
+    """One message of a file. `fault`: why it waits for a person, who tells its sender, or ''."""
 
     raw: bytes
     fault: str = ""
@@ -110,9 +114,31 @@ def cut(layouts: Sequence[Layout], content: bytes, charset: str | None) -> list[
             what = f"more than {MOST_TOGETHER} rows belong together in one message"
             mend = "name columns under `together` that tell accounts or cases apart"
             raise MessageError("FIL014", what, where=f"row {number}", mend=mend)
-    slips = [(rows[0][0], Slip(_written(layout, sheet.headings, rows))) for rows in found.values()]
+    lacking = _lacking(keys, sheet, found) if any(one.snapshot for one in layouts) else set()
+    slips = [
+        (rows[0][0], Slip(_written(layout, sheet.headings, rows), LACKING if key in lacking else ""))
+        for key, rows in found.items()
+    ]
     slips += [(row[0], Slip(_written(layout, sheet.headings, [row]), UNLIKE)) for row in sheet.odd]
     return [slip for _, slip in sorted(slips, key=lambda one: one[0])]
+
+
+def _lacking(keys: Sequence[_taker], sheet: _Sheet, found: Container[object]) -> set[object]:
+    """Which messages of a file an odd row belongs to, counted from either end of it: where its separator too many
+    stands is not known. Raises `MessageError` where that is not one message of the file."""
+    lacking: set[object] = set()
+    for number, cells in sheet.odd:
+        ends = cells[: len(sheet.headings)], cells[-len(sheet.headings) :]
+        missing = [""] * (len(sheet.headings) - len(cells))
+        from_left, from_right = [*ends[0], *missing], [*missing, *ends[1]]
+        told = {tuple(take(row) for take in keys) for row in (from_left, from_right)}
+        own = {key for key in told if key in found and any(key)}
+        if len(own) != 1:
+            what = "a row has another number of cells than the headings, and does not tell which case it belongs to"
+            mend = "have its sender mend it: cases are told whole, and what a file leaves out is taken back"
+            raise MessageError("FIL024", what, where=f"row {number}", mend=mend)
+        lacking |= own
+    return lacking
 
 
 def as_hl7(raw: bytes) -> bytes:

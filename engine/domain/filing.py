@@ -32,6 +32,11 @@ class Dropped(NamedTuple):
         return f"Dropped({self.feed!r}, {len(self.content)} bytes)"
 
 
+def readable(name: str) -> str:
+    """A name as it may be kept and shown: what is no text of it, or moves a cursor, is written as an escape."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1].replace("\\udc", "\\x") for one in name)
+
+
 class TakenFile(NamedTuple):
     """All messages of a file are durable. `day`: when it was first seen, in the site's zone; its archive is named so.
     `again`: they were before it was asked; `archived`: and it was moved away then."""

@@ -62,7 +62,8 @@ class MessageView(NamedTuple):
 
 
 class FileView(NamedTuple):
-    """A file that came in by a folder. `done`: so many of its messages are durable."""
+    """A file that came in by a folder. `held`: why it waits as a whole, as long as it does. So many of its messages are
+    `done`: durable; `refused`; `waiting` for a person."""
 
     id: int
     feed: str
@@ -72,6 +73,8 @@ class FileView(NamedTuple):
     began_us: int
     state: FileState
     done: int
+    refused: int
+    waiting: int
 
 
 class FilePlace(NamedTuple):

@@ -18,7 +18,7 @@ from engine.codecs.hl7v2.header import peek
 from engine.codecs.rows import Layout, Slip
 from engine.codecs.rows import cut as cut_rows
 from engine.domain.changes import FileBegun, FileKnown, FileMoved, Kept, Received
-from engine.domain.filing import Dropped, FileRefused, FileState, TakenFile
+from engine.domain.filing import Dropped, FileRefused, FileState, TakenFile, readable
 from engine.domain.message import Arrival, Inbound
 from engine.domain.ports import Writer
 from engine.domain.status import MessageState
@@ -113,12 +113,12 @@ class Filing:
         await self._writer.submit((FileMoved(file, FileState.ARCHIVED),))
 
     def _received(self, listener: Listener, rows: str, slip: Slip, file: FileKnown, place: int) -> Received:
-        """As at other doors, but that nobody waits for an answer: what a channel refuses is held, since a person must
-        tell the sender."""
+        """As at other doors, but that nobody waits for an answer: what a channel refuses is held, and so is a row that
+        does not fit, since a person must tell the sender."""
         now_us = self._clock.now_us()
-        state, reason, control = MessageState.PENDING, slip.fault, None
+        state, reason, control = MessageState.PENDING, "", None
         header = None
-        refused = Refusals()
+        refused = Refusals((), slip.fault)
         arrival = Arrival(listener.name, slip.raw, "", "file")
         try:
             if not rows:
@@ -126,7 +126,7 @@ class Filing:
                 admit(listener, header, arrival)
                 sender = (listener.name, header.sending_app, header.sending_facility)
                 control = control_digests(sender, header.control_id.encode(), slip.raw)
-            if not reason:
+            if not slip.fault:
                 event = header.event if header else rows
                 refused = judged(listener, event, arrival, now_us, self._clock, self._observer)
         except MessageError as error:
@@ -181,7 +181,7 @@ def _plan(listener: Listener, layouts: Sequence[Layout], dropped: Dropped, now_u
         contents,
         FileBegun(
             dropped.feed,
-            dropped.name,
+            readable(dropped.name),
             sha256(dropped.content).digest(),
             label if listener.files.ids_are_unique else None,
             len(contents.messages),

@@ -112,9 +112,7 @@ def _given(release: Release, channel: Channel, feed: str, content: bytes) -> byt
     if len(slips) == 1 and not slips[0].fault:
         return slips[0].raw
     faults = [slip.fault for slip in slips if slip.fault]
-    what = (
-        f"{faults[0]} some rows do not fit their headings" if faults else f"the file is {len(slips)} messages"
-    )
+    what = faults[0] if faults else f"the file is {len(slips)} messages"
     raise MessageError("FIL016", what, mend="keep the rows of one message in it: a test is of one")
 
 

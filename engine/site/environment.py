@@ -154,7 +154,7 @@ def _shared(environments: list[Source[EnvironmentFile]]) -> Iterator[Fault]:
         for name, spot in source.model.listeners.items():
             if spot.folder is None:
                 continue
-            other = folders.setdefault(spot.folder.rstrip("/"), source.name)
+            other = folders.setdefault(os.path.normpath(spot.folder), source.name)
             if other != source.name:
                 what = f"environment '{other}' empties this folder too"
                 mend = "give each environment a folder of its own"
@@ -194,8 +194,7 @@ def _folders(source: Source[EnvironmentFile], site: SiteFile) -> Iterator[Fault]
             )
             yield source.fault(path, "SIT095", what, mend, key=True)
         if place.folder is not None:
-            folder = place.folder.rstrip("/")
-            other = taken.setdefault(folder, name)
+            other = taken.setdefault(os.path.normpath(place.folder), name)
             if other != name:
                 what, mend = (
                     f"listener '{other}' empties this folder already",

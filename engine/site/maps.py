@@ -178,7 +178,8 @@ def _layout(model: ReadFile) -> Layout | None:
         span = _SPAN.fullmatch(text) if fixed else None
         columns[name] = (int(span[1]), int(span[2] or span[1])) if span else text
     whole = Kind(model.makes) is Kind.MASTER
-    return Layout(model.read[0], columns, tuple(rows.together), rows.separator, rows.skip, whole)
+    snapshot = model.lines == "snapshot"
+    return Layout(model.read[0], columns, tuple(rows.together), rows.separator, rows.skip, whole, snapshot)
 
 
 def _snapshot_faults(source: Source[ReadFile]) -> Iterable[Fault]:

@@ -433,9 +433,9 @@ def _outgoing(
 
 
 def _file(
-    number: int, feed: str, name: str, messages: int, held: str, began_us: int, state: int, done: int
+    number: int, feed: str, name: str, messages: int, held: str, began_us: int, state: int, *counts: int
 ) -> FileView:
-    return FileView(number, feed, name, messages, held, began_us, FileState(state), done)
+    return FileView(number, feed, name, messages, held, began_us, FileState(state), *counts)
 
 
 def _line(

@@ -14,7 +14,10 @@ from engine.codecs.hl7v2.charset import wide_codec
 
 _LINES = re.compile(rb"[^\r\n\x0b\x1c]+")
 """Found one by one: to split a night's file at once would stop the whole process meanwhile."""
-_BEGINS = re.compile(rb"(?i:(MSH|FHS|BHS|BTS|FTS))(?![\w\s])")
+_MARK = rb"[!-/:-@\[-`{-~]"
+_HEADER = re.compile(rb"(?i:(MSH|FHS|BHS))(?:\||(%b)(?!\2)%b{3})" % (_MARK, _MARK))
+"""`|`, or another separator with the delimiters behind it: text of a note may begin a line with these letters, too."""
+_TRAILER = re.compile(rb"(?i:(BTS|FTS))(%b|\Z)" % _MARK)
 _BEFORE = b"\xef\xbb\xbf \t\x00"
 _SENDER, _ID, _COUNT = slice(2, 4), 10, 1
 """Where FHS-3 and -4, FHS-11, and BTS-1 stand in the pieces between separators."""
@@ -45,11 +48,11 @@ def open_envelopes(raw: bytes) -> Envelopes:
         return Envelopes([raw])
     messages: list[list[bytes]] = []
     ledger = _Ledger()
+    separators: set[bytes] = set()
     for found in _LINES.finditer(raw):
         line = found[0]
         bare = line.lstrip(_BEFORE)
-        begins = _BEGINS.match(bare)
-        name = begins[1].upper() if begins else b""
+        name = _name(bare, separators)
         if name == b"MSH":
             messages.append([bare])
         elif name:
@@ -63,6 +66,17 @@ def open_envelopes(raw: bytes) -> Envelopes:
     ledger.end(len(messages))
     whole = [b"\r".join((*lines, b"")) for lines in messages]
     return Envelopes(whole, ledger.id, ledger.sender, tuple(ledger.miscounts))
+
+
+def _name(line: bytes, separators: set[bytes]) -> bytes:
+    """What a line begins or ends, or ''. `separators`: of the headers before it, one of which a trailer has."""
+    if header := _HEADER.match(line):
+        separators.add(line[3:4])
+        return header[1].upper()
+    trailer = _TRAILER.match(line)
+    if trailer and (not trailer[2] or not separators or trailer[2] in separators):
+        return trailer[1].upper()
+    return b""
 
 
 class _Ledger:

@@ -65,10 +65,34 @@ def test_headings_are_found_whatever_their_case_and_blanks_behind_lines_to_skip(
     assert cells_of(slip.raw) == [["3", "S1", "A1"]]
 
 
-def test_a_row_of_another_length_is_refused_alone_in_its_place():
+def test_a_row_of_another_length_waits_alone_in_its_place():
     slips = cut((CSV,), b"Item,Account\nS1,A1\nS2\nS3,A3\n", None)
-    assert [slip.fault for slip in slips] == ["", "FIL013", ""]
+    assert [slip.fault[:6] for slip in slips] == ["", "FIL013", ""]
     assert slips[1].raw.startswith(b"rows CSV usage 3\n")
+
+
+WHOLE = Layout(
+    "CSV cases", {"account": "Account", "case": "Case", "code": "Item"}, ("account", "case"), snapshot=True
+)
+CASES = b"Account,Case,Item\nA1,C1,S1\nA2,C2,S2\n"
+
+
+@pytest.mark.parametrize("odd", [b"A1,C1,S9,see note\n", b"A1,C1\n", b"SECRET,A1,C1,S9\n"])
+def test_a_case_that_is_told_whole_waits_with_its_odd_row(odd: bytes):
+    slips = cut((WHOLE,), CASES + odd, None)
+    assert [slip.fault[:6] for slip in slips] == ["FIL024", "", "FIL013"]
+    assert cells_of(slips[0].raw) == [["2", "A1", "C1", "S1"]]
+
+
+@pytest.mark.parametrize("odd", [b"A1\n", b"A3,C3,S9,note\n", b"A1,SECRET,C1,S9\n", b"A1,C1,A2,C2,x\n"])
+def test_a_file_of_whole_cases_is_refused_when_an_odd_row_does_not_tell_its_case(odd: bytes):
+    assert faults(WHOLE, CASES + odd) == ("FIL024", "row 4")
+
+
+def test_one_map_that_tells_whole_cases_is_enough():
+    delta = WHOLE._replace(snapshot=False)
+    slips = cut((delta, WHOLE), CASES + b"A1,C1\n", None)
+    assert slips[0].fault[:6] == "FIL024"
 
 
 def test_a_file_in_its_declared_character_set_is_kept_in_utf_8():

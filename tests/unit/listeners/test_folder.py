@@ -13,11 +13,11 @@ import pytest
 
 from engine.clock import SystemClock, to_us
 from engine.codecs.rows import Slip
-from engine.domain.filing import FileState
+from engine.domain.filing import FileRefused, FileState
 from engine.domain.message import MessageId
 from engine.domain.status import MessageState
 from engine.domain.views import MessageQuery
-from engine.errors import StoreUnavailable
+from engine.errors import Fault, StoreUnavailable
 from engine.pipeline import filing as filing_module
 from engine.pipeline.filing import Filing
 from engine.site.release import FileRules, Listener
@@ -50,6 +50,7 @@ class Told:
         self.faults: list[str] = []
         self.shown: list[str] = []
         self.news = asyncio.Event()
+        self.troubled = asyncio.Event()
 
     def arrived(self, inbound) -> None:
         self.stepped.append(inbound.id)
@@ -61,6 +62,7 @@ class Told:
 
     def report(self, fault) -> None:
         self.faults.append(fault.code)
+        self.troubled.set()
         self.shown.append(str(fault))
 
 
@@ -90,17 +92,21 @@ class House:
         self.limit = 1 << 20
         self.accepting = True
 
-    def engine(self) -> FolderListener:
+    def listener(self) -> Listener:
+        """As the release in force says now."""
         rules = FileRules(**self.rules)
-        listener = Listener(
+        return Listener(
             "nightly", "folder", "original", False, self.limit, False, "close", None, "/", files=rules
         )
-        release = SimpleNamespace(
-            listeners={"nightly": listener}, zone=ZoneInfo("America/Chicago"), rows_of=lambda feed: ()
-        )
+
+    def engine(self) -> FolderListener:
         filing = Filing(
             self.store,
-            lambda: release,
+            lambda: SimpleNamespace(
+                listeners={"nightly": self.listener()},
+                zone=ZoneInfo("America/Chicago"),
+                rows_of=lambda feed: (),
+            ),
             self.clock,
             self.told.arrived,
             self.told,
@@ -112,8 +118,7 @@ class House:
             self.clock,
             report=self.told.report,
             folder=self.inbox,
-            quiet=rules.quiet,
-            unfinished=rules.unfinished,
+            rules=self.listener,
         )
 
     async def drop(self, name: str, content: bytes) -> int:
@@ -205,6 +210,8 @@ async def test_one_bad_message_stops_none_and_repeats_are_known(house: House):
     assert [view.reason for view in await house.store.messages(MessageQuery(state=MessageState.REFUSED))] == [
         "INT001"
     ]
+    (file,) = await house.store.files(10)
+    assert (file.done, file.refused, file.waiting) == (4, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -391,3 +398,223 @@ async def test_a_service_takes_what_is_there_and_stops(house: House):
     await watcher.stop()
     await watcher.stop()
     assert len(await house.controls()) == 1
+
+
+# What a hostile folder does ----------------------------------------------------------------------------------
+
+
+async def test_a_look_that_fails_is_told_once_while_it_lasts_and_the_next_one_goes_on(
+    house: House, monkeypatch
+):
+    watcher = house.engine()
+    with monkeypatch.context() as patched:
+        patched.setattr(module.os, "scandir", _raising(MemoryError("SECRET")))
+        assert [await watcher.look(), await watcher.look()] == [0, 0]
+    assert house.told.faults == ["FIL017"]
+    assert "MemoryError" in house.told.shown[0]
+    assert "SECRET" not in house.told.shown[0]
+    assert await house.drop("a.hl7", message(1)) == 1
+    assert await watcher.look() == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(module.os, "scandir", _raising(MemoryError))
+        await watcher.look()
+    assert house.told.faults == ["FIL017", "FIL017"]
+
+
+async def test_the_service_outlives_what_nobody_foresaw(house: House, monkeypatch):
+    watcher = house.engine()
+    monkeypatch.setattr(watcher, "_every", 0.001)
+    with monkeypatch.context() as patched:
+        patched.setattr(module.os, "scandir", _raising(RuntimeError))
+        await watcher.start()
+        async with asyncio.timeout(5):
+            await house.told.troubled.wait()
+    (house.inbox / "night.hl7").write_bytes(message(1))
+    async with asyncio.timeout(5):
+        await house.told.news.wait()
+    await watcher.stop()
+
+
+async def test_a_parent_that_cannot_be_entered_is_told_and_the_folder_is_taken_up_again(
+    house: House, monkeypatch
+):
+    watcher = house.engine()
+    with monkeypatch.context() as patched:
+        patched.setattr(type(house.inbox), "is_dir", _raising(PermissionError))
+        assert [await watcher.look(), await watcher.look()] == [0, 0]
+    assert house.told.faults == ["FIL005"]
+    (house.inbox / "a.hl7").write_bytes(message(1))
+    assert await watcher.look() == 1
+
+
+async def test_a_file_longer_than_the_limit_is_refused_without_being_read(house: House, monkeypatch):
+    (house.inbox / "big.hl7").touch()
+    os.truncate(house.inbox / "big.hl7", 1 << 40)
+    (house.inbox / "small.hl7").write_bytes(message(1))
+    assert await house.engine().look() == 2
+    assert house.told.faults == ["FIL004"]
+    assert "unread-big.hl7" in house.files("refused")
+    assert [control for control, _ in await house.controls()] == ["C1"]
+
+
+async def test_no_refused_file_takes_the_place_of_another(house: House, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_read", _refusing)
+        for control in (1, 2, 3):
+            await house.drop("x.hl7", message(control))
+    kept = [house.inbox / "refused" / name for name in house.files("refused") if name.endswith(".hl7")]
+    assert [path.name for path in kept] == ["unread-2-x.hl7", "unread-3-x.hl7", "unread-x.hl7"]
+    assert {path.read_bytes() for path in kept} == {message(1), message(2), message(3)}
+    assert len(house.files("refused")) == 6
+
+
+async def test_no_archived_file_takes_the_place_of_another(house: House, monkeypatch):
+    monkeypatch.setattr(module, "_marked", lambda digest: "00000000")
+    await house.drop("x.hl7", message(1))
+    await house.drop("x.hl7", message(2))
+    assert len(house.files("archive")) == 2
+
+
+@pytest.mark.parametrize("name", ["n" * 246 + ".hl7", "ü" * 120 + ".hl7", "n" * 255, "x." + "n" * 253])
+async def test_a_long_name_is_shortened_and_keeps_its_ending(house: House, name: str):
+    await house.drop(name, message(1))
+    (kept,) = (Path(one) for one in house.files("archive"))
+    assert kept.suffix == Path(name).suffix or len(Path(name).suffix) > 16
+    await house.drop(name, b"")
+    refused, note = sorted(house.files("refused"))
+    assert note == f"{refused}.txt"
+    assert len(os.fsencode(note)) <= 255
+    assert house.files(".taking") == []
+
+
+async def test_one_file_that_cannot_be_moved_stops_no_other(house: House, monkeypatch):
+    move = module._move
+
+    def stuck(path, place):
+        if path.name == "a.hl7":
+            raise OSError("no")
+        move(path, place)
+
+    monkeypatch.setattr(module, "_move", stuck)
+    (house.inbox / "a.hl7").write_bytes(message(1))
+    (house.inbox / "b.hl7").write_bytes(message(2))
+    watcher = house.engine()
+    await watcher.look()
+    assert [control for control, _ in await house.controls()] == ["C1", "C2"]
+    assert [name.rpartition("-")[2] for name in house.files("archive")] == ["b.hl7"]
+    (house.inbox / "a.hl7").write_bytes(message(3))
+    await watcher.look()
+    assert house.told.faults == ["FIL005"]
+    assert (house.inbox / ".taking" / "a.hl7").read_bytes() == message(1)
+    monkeypatch.setattr(module, "_move", move)
+    await watcher.look()
+    assert [control for control, _ in await house.controls()] == ["C1", "C2", "C3"]
+
+
+async def test_what_is_written_while_a_file_is_taken_is_not_archived_silently(house: House, monkeypatch):
+    path = house.inbox / "night.hl7"
+    path.write_bytes(message(1))
+    with path.open("ab", buffering=0) as late:
+        taken = Filing.take
+
+        async def slow(self, dropped):
+            told = await taken(self, dropped)
+            late.write(message(2))
+            return told
+
+        monkeypatch.setattr(Filing, "take", slow)
+        await house.engine().look()
+    assert house.told.faults == ["FIL018"]
+    assert not (house.inbox / "archive").exists()
+    refused, note = house.files("refused")
+    assert (house.inbox / "refused" / refused).read_bytes() == message(1) + message(2)
+    assert "1 message of it is taken, as file 1" in (house.inbox / "refused" / note).read_text()
+
+
+async def test_what_is_written_after_a_file_was_archived_is_told(house: House):
+    watcher = house.engine()
+    path = house.inbox / "night.hl7"
+    path.write_bytes(message(1))
+    (house.inbox / "other.hl7").write_bytes(message(9))
+    with path.open("ab", buffering=0) as late:
+        await watcher.look()
+        late.write(message(2))
+    house.clock.seconds += module.LOOK_BACK_EVERY
+    await watcher.look()
+    assert house.told.faults == ["FIL018"]
+    assert [name.rpartition("-")[2] for name in house.files("archive")] == ["other.hl7"]
+    refused, _ = house.files("refused")
+    os.rename(house.inbox / "refused" / refused, house.inbox / "night.hl7")
+    await watcher.look()
+    assert await house.controls() == [
+        ("C1", "pending"),
+        ("C9", "pending"),
+        ("C1", "duplicate"),
+        ("C2", "pending"),
+    ]
+
+
+async def test_a_new_time_on_the_same_bytes_is_no_late_writer(house: House):
+    watcher = house.engine()
+    await _drop_into(watcher, house.inbox / "night.hl7", message(1))
+    (name,) = house.files("archive")
+    os.utime(house.inbox / "archive" / name, (1, 1))
+    house.clock.seconds += module.LOOK_BACK_EVERY
+    await watcher.look()
+    assert house.told.faults == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [(b"caf\xe9.hl7", "caf\\xe9.hl7"), (b"a\nb\x1b[31m.hl7", "a\\nb\\x1b[31m.hl7"), ("ä".encode(), "ä")],
+)
+async def test_a_name_that_is_no_text_is_kept_as_one(house: House, name: bytes, kept: str):
+    await house.drop(os.fsdecode(name), message(1))
+    assert house.told.faults == []
+    assert (await house.store.files(10))[0].name == kept
+    (path,) = house.files("archive")
+    assert os.fsencode(path).endswith(name)
+
+
+async def test_what_is_no_file_is_told_once_and_left(house: House):
+    real = house.inbox.parent / "real.hl7"
+    real.write_bytes(message(1))
+    os.symlink(real, house.inbox / "link.hl7")
+    os.mkfifo(house.inbox / "pipe.hl7")
+    (house.inbox / "sub").mkdir()
+    watcher = house.engine()
+    assert [await watcher.look(), await watcher.look()] == [0, 0]
+    assert house.told.faults == ["FIL019"]
+    assert "3 entries" in house.told.shown[0]
+    assert module.strangers(house.inbox, ()) == 3
+    os.mkfifo(house.inbox / ".taking" / "pipe.hl7")
+    assert await house.drop("a.hl7", message(1)) == 1
+
+
+async def test_the_rules_of_the_release_in_force_are_asked_at_each_look(house: House):
+    watcher = house.engine()
+    house.rules["quiet"] = 20.0
+    (house.inbox / "a.hl7").write_bytes(message(1))
+    assert await watcher.look() == 0
+    house.rules.update(quiet=0.0, unfinished=(".hl7",))
+    assert await watcher.look() == 0
+    house.rules["unfinished"] = ()
+    house.limit = 5
+    assert await watcher.look() == 1
+    assert house.told.faults == ["FIL004"]
+
+
+async def _drop_into(watcher: FolderListener, path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    assert await watcher.look() == 1
+
+
+def _raising(error):
+    def raises(*given, **named):
+        raise error
+
+    return raises
+
+
+def _refusing(path, limit):
+    raise FileRefused(Fault("", "FIL005", "it cannot be read: PermissionError"))

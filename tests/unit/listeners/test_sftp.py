@@ -12,7 +12,7 @@ import asyncssh
 import pytest
 
 from engine.errors import Fault
-from engine.site.release import SftpPlace
+from engine.site.release import FileRules, Listener, SftpPlace
 from listeners import sftp as module
 from listeners.sftp import SftpFetcher
 
@@ -98,8 +98,28 @@ class House:
         self.folder.mkdir()
 
     def fetcher(self, **more) -> SftpFetcher:
-        told = {"place": self.place, "limit": 1000, "quiet": 0.0, "unfinished": [".tmp"], **more}
-        return SftpFetcher("night", Open(), self.clock, report=self.told.append, folder=self.folder, **told)
+        files = FileRules(quiet=more.get("quiet", 0.0), unfinished=(".tmp",))
+        rules = Listener(
+            "night",
+            "folder",
+            "original",
+            False,
+            more.get("limit", 1000),
+            False,
+            "close",
+            None,
+            "/",
+            files=files,
+        )
+        return SftpFetcher(
+            "night",
+            Open(),
+            self.clock,
+            report=self.told.append,
+            folder=self.folder,
+            place=self.place,
+            rules=lambda: rules,
+        )
 
     def files(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
@@ -259,3 +279,50 @@ async def test_it_looks_by_itself_and_stops(house, server):
     assert server.names() == []
     assert await house.fetcher().look() == 0
     assert house.files() == {"a.hl7": b"MSH|"}
+
+
+async def test_a_look_that_nobody_foresaw_is_told_and_the_next_one_fetches(house, server, monkeypatch):
+    server.put("a.hl7")
+    fetcher = house.fetcher()
+    with monkeypatch.context() as patched:
+        patched.setattr(fetcher, "_files", None)
+        assert [await fetcher.look(), await fetcher.look()] == [0, 0]
+    assert house.codes() == ["FIL017"]
+    assert await fetcher.look() == 1
+
+
+async def test_a_file_that_stays_is_told_once_and_stops_no_other(house, server):
+    server.put("a.hl7", b"one", 1)
+    server.put("b.hl7", b"two", 2)
+    (server.folder / "out" / ".taking-a.hl7").mkdir()
+    fetcher = house.fetcher()
+    assert [await fetcher.look(), await fetcher.look()] == [1, 0]
+    assert house.files() == {"b.hl7": b"two"}
+    assert house.codes() == ["FIL023"]
+
+
+async def test_long_files_are_told_once(house, server):
+    server.put("long.hl7", b"x" * 2000)
+    fetcher = house.fetcher()
+    assert [await fetcher.look(), await fetcher.look()] == [0, 0]
+    assert house.codes() == ["FIL004"]
+
+
+async def test_a_long_name_is_shortened_when_it_is_claimed(house, server):
+    server.put("n" * 250 + ".hl7")
+    assert await house.fetcher().look() == 1
+    (name,) = house.files()
+    assert name.endswith("n.hl7")
+    assert server.names() == []
+
+
+async def test_a_file_that_cannot_be_removed_keeps_no_other_waiting_on_our_disk(house, server):
+    for name in (".fetching", ".fetched"):
+        (house.folder / name).mkdir()
+    for name in ("a.hl7", "b.hl7"):
+        (house.folder / ".fetched" / name).write_bytes(name.encode())
+    server.put(".taking-a.hl7")
+    server.removes = False
+    assert await house.fetcher().look() == 1
+    assert house.files() == {"b.hl7": b"b.hl7"}
+    assert house.codes() == ["FIL023"]

@@ -12,6 +12,7 @@ import pytest
 
 from engine.activation import activate
 from engine.capture.desk import check_taken
+from engine.cli.asking import worklist_line
 from engine.clock import SystemClock
 from engine.domain.filing import Dropped, FileRefused
 from engine.domain.message import MessageId
@@ -23,6 +24,7 @@ from engine.pipeline.filing import Filing
 from engine.pipeline.people import people_of
 from engine.pipeline.releasing import Releaser
 from engine.pipeline.stepper import Stepper
+from engine.reconcile.account import group_json
 from engine.site.compile import compile_release, compile_tests, load_site
 from engine.site.files import Site
 from engine.store.sqlite import SqliteStore
@@ -99,10 +101,56 @@ async def test_a_return_finds_its_row_and_a_row_that_says_no_number_is_held_alon
     assert [state for _, state, _ in await house.lines(both.id)] == ["posted", "held"]
 
 
-async def test_an_odd_row_is_refused_and_an_unknown_item_is_released_by_its_row(house: House):
+async def test_an_odd_row_waits_on_the_worklist_and_posts_nothing_when_it_is_released(house: House):
+    views = await house.drop(HEAD + row(1) + "ACC9;short\n" + row(2, account="ACC8"))
+    assert [view.state.word for view in views] == ["routed", "held", "routed"]
+    (group,) = await house.store.worklist()
+    assert (group.owner, group.cause[:6], group.messages) == ("interface", "FIL013", 1)
+    releaser = Releaser(
+        house.store, house.store, Lanes(), SystemClock(), house.stepper.edition, "ann", "as it is"
+    )
+    async with house.stepper.lock:
+        assert (await releaser.release([views[1].id])).released == 0
+    (view,) = [one for one in await house.store.messages(MessageQuery()) if one.id == views[1].id]
+    assert view.state is MessageState.HELD
+
+
+def cases_site() -> Site:
+    """The same files, if they told whole cases: one for each account."""
+    site = load_site(FILES)
+    channel, read = "channels/cathlab.yaml", "mappings/files/cathlab.yaml"
+    files = {**site.files, channel: site.files[channel].partition(b"\ntests:")[0] + b"\n"}
+    for file, old, new in (
+        (channel, b"by: source_id}\ncredit_finds: [[account, code]]", b"by: [case_id, code]}"),
+        (read, b"each: row\n", b"each: row\nlines: snapshot\n"),
+        (read, b"source_id: {from: row.id, unique_per: feed}\n", b"case_id: row.account\n"),
+        (read, b"credit: row.kind == 'RETURN'\n", b"saved_at: row.used\n"),
+    ):
+        assert old in files[file]
+        files[file] = files[file].replace(old, new)
+    return Site(FILES, files, None)
+
+
+async def test_a_save_with_an_odd_row_takes_nothing_back(tmp_path):
+    def told(item: str, hour: int, more: str = "") -> str:
+        return f"ACC7;M7;1;USE;{item};1;20.11.2026 {hour}:45;45,00;CATH{more}\n"
+
+    async with stepping(tmp_path, cases_site()) as (store, stepper, seen):
+        house = House(store, stepper, seen)
+        (first,) = await house.drop(HEAD + told("WIRE-14", 10) + told("STENT-30", 10))
+        assert first.state is MessageState.ROUTED
+        second = await house.drop(HEAD + told("WIRE-14", 11) + told("STENT-30", 11, ";see note"))
+        said = [(view.state.word, view.reason[:6]) for view in second]
+        assert said == [("held", "FIL024"), ("held", "FIL013")]
+        assert await house.lines(second[0].id) == []
+        (mended,) = await house.drop(HEAD + told("WIRE-14", 12) + told("STENT-30", 12))
+        assert {state for _, state, _ in await house.lines(mended.id)} == {"duplicate"}
+
+
+async def test_a_row_waits_and_an_unknown_item_is_released_by_its_row(house: House):
     views = await house.drop(HEAD + row(1, item="NEW-1") + "ACC9;short\n" + row(2, account="ACC8"))
     assert [(view.state.word, view.reason.partition(" ")[0]) for view in views[1:]] == [
-        ("refused", "FIL013"),
+        ("held", "FIL013"),
         ("routed", ""),
     ]
     assert views[0].state is MessageState.HELD
@@ -125,6 +173,10 @@ async def test_a_miscounted_file_is_stepped_when_a_person_releases_it(house: Hou
     )
     (view,) = await house.drop(HEAD + row(1))
     assert (view.state.word, view.reason[:6]) == ("held", "FIL006")
+    (file,) = await house.store.files(10)
+    assert (file.held[:6], file.refused, file.waiting) == ("FIL006", 0, 1)
+    (group,) = await house.store.worklist()
+    assert ": 1 message, not read yet; see message 1" in worklist_line(group_json(group))
     releaser = Releaser(
         house.store, house.store, Lanes(), SystemClock(), house.stepper.edition, "ann", "counted"
     )
@@ -132,6 +184,8 @@ async def test_a_miscounted_file_is_stepped_when_a_person_releases_it(house: Hou
         tally = await releaser.release([view.id])
     assert tally.released == 1
     assert await house.lines(view.id) == [(1, "posted", "45.00")]
+    (file,) = await house.store.files(10)
+    assert (file.held, file.done, file.refused, file.waiting) == ("", 1, 0, 0)
 
 
 async def test_rows_that_a_channel_refuses_wait_for_a_person_who_tells_their_sender(house: House):

@@ -37,6 +37,8 @@ def test_the_site_of_files_has_no_fault_and_no_warning(site: Site):
         (DEMO, "{folder: var/in/pharmacy}", "{port: 2575}", "SIT095"),
         (DEMO, "{folder: var/in/pharmacy}", "{folder: var/in/pharmacy, port: 2575}", "SIT095"),
         (DEMO, "var/in/pharmacy", "var/in/cathlab/", "SIT096"),
+        (DEMO, "var/in/pharmacy", "./var/in/cathlab", "SIT096"),
+        (DEMO, "var/in/pharmacy", "var//in/x/../cathlab/.", "SIT096"),
         (PHARMACY, "from: pharmacy", "from: cathlab", "SIT098"),
         (READ, "row.account", "row.acount", "MAP062"),
         (READ, "[account]", "[acount]", "MAP062"),
@@ -56,6 +58,6 @@ def test_rows_do_not_come_in_by_a_port(site: Site):
 
 
 def test_two_environments_do_not_empty_one_folder(site: Site):
-    other = site.files[DEMO].replace(b"suture.db", b"other.db")
+    other = site.files[DEMO].replace(b"suture.db", b"other.db").replace(b"var/in/", b"./var/in/")
     both = Site(site.folder, {**site.files, "config/env/other.yaml": other}, "demo")
     assert [fault.code for fault in check(both)] == ["SIT096", "SIT096"]

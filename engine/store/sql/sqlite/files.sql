@@ -17,9 +17,12 @@ INSERT INTO filed (file_id, place, message_id) VALUES (?, ?, ?)
 UPDATE file SET state = ? WHERE id = ?
 
 -- name: files
-SELECT f.id, f.feed, f.name, f.messages, f.held, f.began_us, f.state,
-       (SELECT count(*) FROM filed d WHERE d.file_id = f.id)
-FROM file f ORDER BY f.id DESC LIMIT ?
+-- Why a file was held is told while a message of it waits for just that.
+SELECT f.id, f.feed, f.name, f.messages, CASE WHEN sum(m.state = 3 AND m.reason = f.held) > 0 THEN f.held ELSE '' END,
+       f.began_us, f.state, count(m.id), coalesce(sum(m.state = 5), 0), coalesce(sum(m.state = 3), 0)
+FROM (SELECT * FROM file ORDER BY id DESC LIMIT ?) f
+LEFT JOIN filed d ON d.file_id = f.id LEFT JOIN message m ON m.id = d.message_id
+GROUP BY f.id ORDER BY f.id DESC
 
 -- name: file_of
 SELECT f.id, f.name, d.place, f.messages FROM filed d JOIN file f ON f.id = d.file_id WHERE d.message_id = ?

@@ -40,6 +40,38 @@ def test_text_that_only_looks_like_an_envelope_is_kept() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MSH",
+        "MSH: mental status",
+        "MSH-----",
+        "FHS.",
+        "BHS: none",
+        "BTS- done",
+        "FTS...",
+        "BTS: 3",
+        "MSH (ulnar)",
+    ],
+)
+def test_a_line_of_a_note_cuts_no_message(text: str) -> None:
+    raw = b"MSH|^~\\&|a\rNTE|1||see\r" + text.encode() + b"\rFT1|1\r"
+    found = open_envelopes(raw)
+    assert (found.messages, found.miscounts) == ([raw], ())
+
+
+@pytest.mark.parametrize("head", [b"MSH|^~&|", b"MSH#~^\\&#", b"MSH|", b"MSH|^~\\&#|", b"MSH$%~\\&$"])
+def test_a_header_with_delimiters_of_its_own_begins_a_message(head: bytes) -> None:
+    assert split_messages(ONE + head + b"b\r") == [ONE, head + b"b\r"]
+
+
+def test_a_trailer_has_the_separator_of_a_header() -> None:
+    raw = b"FHS#^~\\&#\rBHS#^~\\&#\r" + ONE + TWO + b"BTS#3\rFTS#1\r"
+    found = open_envelopes(raw)
+    assert found.messages == [ONE, TWO]
+    assert found.miscounts == ("BTS[1]-1 says 3, there are 2 messages",)
+
+
 def test_lower_case_headers_begin_messages_too() -> None:
     assert split_messages(b"msh|^~\\&|a\rmsh|^~\\&|b\r") == [b"msh|^~\\&|a\r", b"msh|^~\\&|b\r"]
 
