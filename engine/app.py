@@ -34,6 +34,7 @@ from engine.pipeline.stepper import Stepper
 from engine.service import Service
 from engine.site.compile import compile_environment, load_site
 from engine.site.files import Site
+from engine.site.opened import opened_by
 from engine.site.release import Environment, ListenerPlace, Release
 from engine.site.sources import read_sources
 from engine.store.sqlite import SqliteStore
@@ -146,7 +147,8 @@ class Engine:
         place = compile_environment(site)
         store = await self._up(open_store(site, place, self._clock))
         self.recovering = await store.recovering() is not None
-        edition = await activate(store, site, self._clock, "engine", tested=True)
+        opened = opened_by(site)
+        edition = await activate(store, site, self._clock, "engine", tested=True, opened=opened)
         release = edition.release
         told = Told(self._log)
         lanes = Lanes(
@@ -174,7 +176,9 @@ class Engine:
             store, lambda: stepper.edition.release.listeners, self._clock, stepper.arrived, self._log
         )
         releases = Releases(store, lanes, self._clock, stepper, sequels.look, self._log.broken)
-        verbs = Verbs(store, stepper, lanes, lanes, self._clock, self._load, site, releases, sequels.look)
+        verbs = Verbs(
+            store, stepper, lanes, lanes, self._clock, self._load, site, releases, opened, sequels.look
+        )
         await self._up(lanes)
         await self._up(stepper)
         await self._up(sequels)

@@ -21,6 +21,7 @@ from engine.domain.ports import Store
 from engine.errors import UsageError
 from engine.pipeline.stepper import Outbox, Stepper
 from engine.site.files import Site
+from engine.site.opened import Opened
 
 
 class Lanes(Protocol):
@@ -52,12 +53,14 @@ class Verbs:
         load: Callable[[], Site],
         site: Site,
         releases: Releases,
+        opened: Opened,
         look: Callable[[], None] = lambda: None,
         *,
         running: bool = True,
     ) -> None:
         """`look`: called when what waits for an original may be other than before. `running`: an engine goes on with
-        what is done here."""
+        what is done here. `opened`: what it has open; without one, what the next start opens."""
+        self._opened = opened
         self._running = running
         self._store = store
         self._stepper = stepper
@@ -102,7 +105,14 @@ class Verbs:
             raise UsageError("CTL023", what, "look at them, and say it again")
         async with self._stepper.lock:
             edition = await activate(
-                self._store, site, self._clock, actor, asked=True, shrinks=shrinks, tested=True
+                self._store,
+                site,
+                self._clock,
+                actor,
+                asked=True,
+                shrinks=shrinks,
+                tested=True,
+                opened=self._opened if self._running else None,
             )
             self._stepper.edition = edition
             self._site = site
@@ -119,7 +129,7 @@ class Verbs:
         async with self._stepper.lock:
             left = self._stepper.edition.release
             back = edition if edition is not None else await self._before(left.hash)
-            found, site = await go_back(self._store, left, back, self._clock, actor, reason)
+            found, site = await go_back(self._store, left, self._opened, back, self._clock, actor, reason)
             self._stepper.edition, self._site = found, site
         return {"release": found.release.hash, "edition": found.id, "to": back}
 
