@@ -16,6 +16,7 @@ from engine.codecs.hl7v2.lexer import Message
 from engine.domain.event import Event, Fields, Kind, Line
 from engine.domain.message import Inbound
 from engine.domain.posting import Fact, FactKeys
+from engine.errors import MessageError
 from engine.pipeline.digests import Digester
 from engine.pipeline.identity import Identity, identify, text_of
 from engine.pipeline.numbers import alias_keys, case_digest, person_digest
@@ -32,6 +33,10 @@ CANCELS = frozenset({"A11"})
 
 GOES_ON = frozenset({"A01", "A04", "A13"})
 """Events after which a cancelled stay is one again."""
+
+
+MOST_LINES = 2_000
+"""Of a message, all its channels together: a step is one piece, and whoever sends live waits for its end."""
 
 
 class ChannelRead(NamedTuple):
@@ -80,14 +85,18 @@ class Read(NamedTuple):
 
 
 def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read:
-    """Raises `MessageError` when the bytes are no HL7 message; all else is said in the result."""
+    """Raises `MessageError` when the bytes are no HL7 message, or it is too long; all else is said in the result."""
     message = parsed(release, inbound)
     received = to_datetime(inbound.received_us)
     today = received.astimezone(release.zone).date()
     channels = takers(release, inbound.feed, message)
     reads = []
+    lines = 0
     for channel in channels:
         event = channel.reader.read(message, release.zone, release.tables, today)
+        if event.kind is not Kind.MASTER:
+            lines += len(event.lines)
+            _check_length(lines)
         if event.kind in REMEMBERED and channel.effects:
             event = event._replace(lines=tuple(_once(line) for line in event.lines))
         told = (event.kind not in REMEMBERED or channel.effects) and event.kind is not Kind.MASTER
@@ -108,6 +117,12 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         person_digest(digester, "account", people),
         person_digest(digester, "patient", people),
     )
+
+
+def _check_length(lines: int) -> None:
+    if lines > MOST_LINES:
+        what = f"more than {MOST_LINES} lines are read of one message"
+        raise MessageError("INT009", what, mend="ask the sender to send it in parts, then drop this one")
 
 
 def parsed(release: Release, inbound: Inbound) -> Message:
