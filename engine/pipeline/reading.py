@@ -6,7 +6,7 @@ Nothing is looked up here. What comes out says by key what must be gathered befo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, cast
 
@@ -37,6 +37,10 @@ GOES_ON = frozenset({"A01", "A04", "A13"})
 
 MOST_LINES = 2_000
 """Of a message, all its channels together: a step is one piece, and whoever sends live waits for its end."""
+
+
+AHEAD = timedelta(days=1)
+"""How long after its receipt a save may say it was saved: by one of next year all that come after it would be old."""
 
 
 class ChannelRead(NamedTuple):
@@ -85,7 +89,7 @@ class Read(NamedTuple):
 
 
 def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read:
-    """Raises `MessageError` when the bytes are no HL7 message, or it is too long; all else is said in the result."""
+    """Raises `MessageError` when the bytes are no HL7 message, or one that cannot be stepped; all else is said in the result."""
     message = parsed(release, inbound)
     received = to_datetime(inbound.received_us)
     today = received.astimezone(release.zone).date()
@@ -93,7 +97,7 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
     reads = []
     lines = 0
     for channel in channels:
-        event = channel.reader.read(message, release.zone, release.tables, today)
+        event = channel.reader.read(message, release.zone, release.tables, today, received)
         if event.kind is not Kind.MASTER:
             lines += len(event.lines)
             _check_length(lines)
@@ -171,11 +175,16 @@ def _with_cases(
 
 
 def _as_save(digester: Digester, read: ChannelRead, received: datetime) -> ChannelRead:
-    """A message that tells a case whole: its lines are found by the case. One without a case number is no save."""
+    """A message that tells a case whole: its lines are found by the case. One without a case number is no save. Raises
+    `MessageError` for one that nobody can have saved yet."""
     header = read.event.header
     number, saved_at = text_of(header.get("case_id")), header.get("saved_at")
     if not number:
         return read
+    if isinstance(saved_at, datetime) and saved_at - received > AHEAD:
+        what = "the save says that it was saved more than a day after it came in"
+        mend = "ask the sender to mend its clock, and drop it: later saves of the case go on"
+        raise MessageError("INT010", what, where="saved_at", mend=mend)
     case = digester.digest("case", read.channel.name, text_of(header.get("facility")), number)
     return read._replace(
         identities=tuple(one._replace(finds=(*one.finds, case)) for one in read.identities),

@@ -71,13 +71,15 @@ class House:
         self.clock = SystemClock()
         self.sent: list[Outgoing] = []
 
-    async def tell(self, text: str, *, feed: str = "ehr", replays: int | None = None) -> MessageView:
+    async def tell(
+        self, text: str, *, feed: str = "ehr", replays: int | None = None, received_us: int = RECEIVED
+    ) -> MessageView:
         received = Received(
-            feed, RECEIVED, text.split("|")[8], "1", text.encode(), None, MessageState.PENDING, "", "AA", None,
+            feed, received_us, text.split("|")[8], "1", text.encode(), None, MessageState.PENDING, "", "AA", None,
             replays=MessageId(replays) if replays else None,
         )  # fmt: skip
         (kept,) = await self.store.submit((received,))
-        self.stepper.arrived(Inbound(kept.id, feed, RECEIVED, text.encode(), None, received.replays))
+        self.stepper.arrived(Inbound(kept.id, feed, received_us, text.encode(), None, received.replays))
         await self.stepper.idle()
         return await self.view(kept.id)
 
