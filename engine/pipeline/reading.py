@@ -89,7 +89,7 @@ class Read(NamedTuple):
 
 
 def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read:
-    """Raises `MessageError` when the bytes are no HL7 message, or one that cannot be stepped; all else is said in the result."""
+    """Raises `MessageError` when the bytes are no HL7 message, or one that is not stepped; all else is in it."""
     message = parsed(release, inbound)
     received = to_datetime(inbound.received_us)
     today = received.astimezone(release.zone).date()

@@ -70,7 +70,7 @@ def parse_timestamp(text: str, zone: ZoneInfo, received: datetime | None = None)
 
 
 def instant_of(local: datetime, received: datetime | None) -> datetime:
-    """UTC of what a wall clock says in its zone. Of the two that it may be, the second where it was received about then."""
+    """UTC of what a wall clock says in its zone: of the two that it may be, the second where it came in about then."""
     first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
     if received is None or second <= first:
         return first
@@ -89,7 +89,7 @@ def _timestamp(
     fraction = found[2]
     micros = int(fraction[:6].ljust(6, "0")) if fraction else 0
     offset = _offset(found)
-    said = datetime(year, month, day, *clock, micros, offset or zone)
+    said = datetime(year, month, day, *clock, micros, tzinfo=offset or zone)
     instant = said.astimezone(UTC) if offset else instant_of(said, received)
     on = instant.astimezone(zone).date() if offset else stated
     return Timestamp(instant, on, Precision.FRACTION if fraction else precision)
