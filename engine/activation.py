@@ -22,11 +22,16 @@ from engine.reference.difference import Filed, new_rows, row_difference, too_man
 from engine.reference.sheet import Sheet
 from engine.site.compile import compile_release, compile_tests, unpack_site
 from engine.site.files import Site
+from engine.site.opened import Opened, unfit
 from engine.site.release import Release
 
 TABLES = "mappings/tables/"
 SHOWN = 5
 """Rows that a fault names."""
+
+_RESTART = "stop the engine, and start it with these files: `suture serve`"
+_RELOAD = "it was rolled back to: put the files of the folder in force with `suture reload`"
+_RETURN = "put the files of that release back into the folder, stop the engine, and start it with them: `suture serve`"
 
 _HOW = {"worklist": "added by hand", "import": "imported", "master": "told by a master"}
 
@@ -44,18 +49,24 @@ async def activate(
     asked: bool = False,
     shrinks: bool = False,
     tested: bool = False,
+    opened: Opened | None = None,
 ) -> Edition:
     """Raises `SiteError` with every fault; then nothing has changed. The same files and tables: the same edition. Files
     that were rolled back stay so until somebody asks for them, or changes them. `shrinks`: tables may lose most of
-    their rows. `tested`: other files than those in force must pass the channels' tests."""
+    their rows. `tested`: other files than those in force must pass the channels' tests. `opened`: what an engine has
+    open, or is about to open."""
     if not asked and (kept := await rolled_back(store, site)) is not None:
-        return Edition(kept, await Editions(store).release(kept))
+        back = await Editions(store).release(kept)
+        if opened is not None and (faults := unfit(opened, back, _RELOAD)):
+            raise SiteError(faults)
+        return Edition(kept, back)
     csvs = {name: site.files[path] for name, path in table_files(site).items()}
     changed, versions = await _table_plan(store, csvs)
     recorded = {name: await _csv(store, name, version) for name, version in versions.items()}
     release = await asyncio.to_thread(compile_release, site, recorded)
     editions = await store.editions(1)
-    faults = [] if shrinks else await _shrunk(store, release, {name: csvs[name] for name in changed})
+    faults = unfit(opened, release, _RESTART) if opened is not None else []
+    faults += [] if shrinks else await _shrunk(store, release, {name: csvs[name] for name in changed})
     if tested and not (editions and editions[0].release_hash == release.hash):
         faults += await asyncio.to_thread(_failed_tests, site, to_datetime(clock.now_us()))
     if faults:
@@ -105,16 +116,19 @@ async def rolled_back(reader: Reader, site: Site) -> int | None:
 
 
 async def go_back(
-    store: Store, left: Release, edition: int, clock: Clock, actor: str, reason: str
+    store: Store, left: Release, opened: Opened, edition: int, clock: Clock, actor: str, reason: str
 ) -> tuple[Edition, Site]:
     """An older edition, files and tables, in force again as a new one, with the act that keeps the files that are
-    `left` from coming back by themselves. Raises `UsageError`, and then nothing has changed."""
+    `left` from coming back by themselves. `opened`: what an engine has open, or opens at its next start. Raises
+    `UsageError` or `SiteError`, and then nothing has changed."""
     kept = await kept_edition(store, edition)
     release = await Editions(store).release(edition)
     if not release.destinations.keys() <= left.destinations.keys():
         raise UsageError(
             "CTL010", "it delivers to a destination that is gone", "put the destination back first"
         )
+    if faults := unfit(opened, release, _RETURN):
+        raise SiteError(faults)
     now_us = clock.now_us()
     number, _ = await store.submit(
         (

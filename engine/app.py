@@ -30,10 +30,12 @@ from engine.pipeline.filing import Filing
 from engine.pipeline.intake import Intake
 from engine.pipeline.resources import ResourceDoor
 from engine.pipeline.sequels import Sequels
+from engine.pipeline.standing import left_standing
 from engine.pipeline.stepper import Stepper
 from engine.service import Service
 from engine.site.compile import compile_environment, load_site
-from engine.site.files import Site
+from engine.site.files import Site, unpack_site
+from engine.site.opened import opened_by
 from engine.site.release import Environment, ListenerPlace, Release
 from engine.site.release import Listener as Rules
 from engine.site.sources import read_sources
@@ -147,8 +149,12 @@ class Engine:
         place = compile_environment(site)
         store = await self._up(open_store(site, place, self._clock))
         self.recovering = await store.recovering() is not None
-        edition = await activate(store, site, self._clock, "engine", tested=True)
+        opened = opened_by(site)
+        before = await store.editions(1)
+        edition = await activate(store, site, self._clock, "engine", tested=True, opened=opened)
         release = edition.release
+        if before and before[0].release_hash != release.hash:
+            await self._tell_left_standing(store, before[0].release_hash, site)
         told = Told(self._log)
         lanes = Lanes(
             {
@@ -175,7 +181,9 @@ class Engine:
             store, lambda: stepper.edition.release.listeners, self._clock, stepper.arrived, self._log
         )
         releases = Releases(store, lanes, self._clock, stepper, sequels.look, self._log.broken)
-        verbs = Verbs(store, stepper, lanes, lanes, self._clock, self._load, site, releases, sequels.look)
+        verbs = Verbs(
+            store, stepper, lanes, lanes, self._clock, self._load, site, releases, opened, sequels.look
+        )
         await self._up(lanes)
         await self._up(stepper)
         await self._up(sequels)
@@ -197,6 +205,12 @@ class Engine:
         )
         for folder in folders_of(lambda: stepper.edition.release, place, filing, self._clock, self._log):
             self.folders.append(await self._up(folder))
+
+    async def _tell_left_standing(self, store: SqliteStore, before: str, site: Site) -> None:
+        files = await store.release_files(before)
+        faults = await left_standing(store, unpack_site(files), site, self._clock.now_us()) if files else ()
+        for fault in faults:
+            self._log.fault(fault)
 
     async def _up(self, service: S) -> S:
         self._started.append(service)

@@ -20,6 +20,7 @@ from engine.pipeline.editions import Edition, Editions, kept_edition
 from engine.pipeline.stepper import Stepper
 from engine.site.compile import compile_environment, load_site
 from engine.site.files import Site, unpack_site
+from engine.site.opened import opened_by
 
 
 class _NoLanes:
@@ -71,6 +72,7 @@ async def offline_verbs(folder: Path, environment: str | None, clock: Clock) -> 
             lambda: load_site(folder, environment),
             in_force,
             releases,
+            opened_by(site),
             running=False,
         )
     finally:

@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import cast
 
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request, datetimeToString
 from twisted.web.http_headers import Headers
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 from engine.domain.message import Answer, Arrival
 from engine.domain.ports import Intake
@@ -235,6 +237,7 @@ class Exchange(Request):
         self.finish()
 
 
+@implementer(IHalfCloseableProtocol)
 class Channel(HTTPChannel):
     """One sender's connection: Twisted parses, this sets the limits."""
 
@@ -246,6 +249,7 @@ class Channel(HTTPChannel):
         self.listener = listener
         self.peer = peer
         self.refused = False
+        self._ended = False
         self.totalHeadersSize = self.MAX_LENGTH = listener.header_limit
         self._phase = _Phase.IDLE
         self._seconds: float | None = None
@@ -297,6 +301,20 @@ class Channel(HTTPChannel):
         self._enter(_Phase.IDLE)
         super().requestDone(request)
         self._stay_paused()
+        self._end_unless_answering()
+
+    def readConnectionLost(self) -> None:
+        """The sender says no more, and may still listen: what arrived whole is answered."""
+        self._ended = True
+        self._end_unless_answering()
+
+    def writeConnectionLost(self) -> None:
+        """After a refusal that closed our side; the sender's is thrown away until it ends."""
+
+    def _end_unless_answering(self) -> None:
+        if self._ended and self._phase is not _Phase.ANSWER:
+            self._wire.unregisterProducer()
+            self._wire.loseConnection()
 
     def resumeProducing(self) -> None:
         super().resumeProducing()

@@ -118,7 +118,10 @@ def drop(
 @guarded
 def reload(shrinks: bool, folder: Path, environment: str | None, as_json: bool) -> None:
     """Make the site's files the active release, whole, or not at all."""
-    say(tell_engine(folder, environment, "reload", {"shrinks": shrinks}), as_json, _words)
+    answer = tell_engine(folder, environment, "reload", {"shrinks": shrinks})
+    warnings = answer["warnings"]
+    told = {name: value for name, value in answer.items() if name != "warnings"}
+    say(answer, as_json, lambda _: (*_words(told), *warnings))
 
 
 @click.command()

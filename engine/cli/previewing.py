@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import Any
 
 import click
 
-from engine.cli.connect import place_of
-from engine.cli.in_force import newest_edition
+from engine.cli.connect import place_of, reader_of
+from engine.cli.in_force import newest_edition, site_of
 from engine.cli.output import counted, env_option, guarded, json_option, moment, say, site_option
-from engine.clock import to_us
+from engine.clock import SystemClock, to_us
 from engine.domain.ports import Reader
+from engine.pipeline.standing import left_standing
 from engine.preview.comparing import CHANGES, Tally
 from engine.preview.running import Side, preview_between, side_of_edition
 from engine.preview.running import preview as run_preview
+from engine.site.files import Site
 
 MOST = 100_000
 SHOWN = 20
@@ -38,8 +41,16 @@ def preview(folder: Path, environment: str | None, since: str | None, last: int,
     """
     site, place = place_of(folder, environment)
     since_us = to_us(moment(since)) if since else None
+    with reader_of(folder, environment) as reader:
+        warnings = asyncio.run(_left_standing(reader, site))
     tally = run_preview(place.store, site, last, since_us, lambda done: click.echo(f"{done} …", err=True))
-    say(preview_tree(tally), as_json, lambda _: preview_lines(tally))
+    tree = {**preview_tree(tally), "warnings": warnings}
+    say(tree, as_json, lambda _: (*preview_lines(tally), *warnings))
+
+
+async def _left_standing(reader: Reader, site: Site) -> list[str]:
+    before = await site_of(reader, await newest_edition(reader))
+    return [str(fault) for fault in await left_standing(reader, before, site, SystemClock().now_us())]
 
 
 money_option = click.option(

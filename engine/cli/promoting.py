@@ -50,7 +50,7 @@ def promote(
         raise _others(site, str(release), _files_of(folder, site, str(release)))
     answer = tell_engine(folder, environment, "reload", {"only": release})
     told = f"release {release} is in force in {place.name}, as edition {answer['edition']}"
-    say({**answer, "environment": place.name}, as_json, lambda _: (told,))
+    say({**answer, "environment": place.name}, as_json, lambda _: (told, *answer["warnings"]))
 
 
 def _tested(folder: Path, tested: str, site: Site) -> str:

@@ -15,7 +15,10 @@ from engine.cli.connect import place_of, reader_of, tell_engine
 from engine.cli.mending import reason_option
 from engine.cli.output import NUMBER, env_option, guarded, json_option, say, site_option, told_counts, when
 from engine.cli.previewing import MOST, money_option, preview_lines, preview_tree
+from engine.clock import SystemClock
+from engine.domain.ports import Reader
 from engine.errors import UsageError
+from engine.pipeline.standing import left_standing
 from engine.preview.running import Side, preview_between, side_of_edition, side_of_files
 from engine.reference.difference import row_difference
 from engine.site.files import Site, unpack_site
@@ -52,7 +55,7 @@ def rollback(edition: int | None, reason: str, folder: Path, environment: str | 
     """
     answer = tell_engine(folder, environment, "rollback", {"edition": edition, "reason": reason})
     said = f"release {answer['release']} of edition {answer['to']} is in force again, as edition {answer['edition']}"
-    say(answer, as_json, lambda _: (said,))
+    say(answer, as_json, lambda _: (said, *answer["warnings"]))
 
 
 @click.command()
@@ -77,16 +80,26 @@ def diff(
             raise UsageError("CLI011", "nothing was activated here yet", "see `suture check`")
         old = asyncio.run(side_of_edition(reader, before or newest[0].id))
         new = asyncio.run(side_of_edition(reader, after) if after else side_of_files(reader, site))
+        warnings = asyncio.run(_left_standing(reader, old, new))
     changes = list(_changes(old, new))
-    tree: dict[str, Any] = {"files": [{"file": file, "what": what} for file, what in changes]}
+    tree: dict[str, Any] = {
+        "files": [{"file": file, "what": what} for file, what in changes],
+        "warnings": warnings,
+    }
     tally = preview_between(place.store, old, new, MOST, None, lambda _: None) if money else None
     if tally is not None:
         tree["preview"] = preview_tree(tally)
     say(tree, as_json, lambda _: (
         *(line for file, what in changes for line in (file, *(f"  {one}" for one in what))),
         *(() if changes else ("nothing differs",)),
+        *warnings,
         *(preview_lines(tally) if tally is not None else ()),
     ))  # fmt: skip
+
+
+async def _left_standing(reader: Reader, old: Side, new: Side) -> list[str]:
+    sites = unpack_site(old.files), unpack_site(new.files)
+    return [str(fault) for fault in await left_standing(reader, *sites, SystemClock().now_us())]
 
 
 def _changes(old: Side, new: Side) -> Iterator[tuple[str, list[str]]]:

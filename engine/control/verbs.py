@@ -19,8 +19,10 @@ from engine.control.replaying import Replayer
 from engine.domain.changes import Recovered
 from engine.domain.ports import Store
 from engine.errors import UsageError
+from engine.pipeline.standing import left_standing
 from engine.pipeline.stepper import Outbox, Stepper
 from engine.site.files import Site
+from engine.site.opened import Opened
 
 
 class Lanes(Protocol):
@@ -52,12 +54,14 @@ class Verbs:
         load: Callable[[], Site],
         site: Site,
         releases: Releases,
+        opened: Opened,
         look: Callable[[], None] = lambda: None,
         *,
         running: bool = True,
     ) -> None:
         """`look`: called when what waits for an original may be other than before. `running`: an engine goes on with
-        what is done here."""
+        what is done here. `opened`: what it has open; without one, what the next start opens."""
+        self._opened = opened
         self._running = running
         self._store = store
         self._stepper = stepper
@@ -102,14 +106,22 @@ class Verbs:
             raise UsageError("CTL023", what, "look at them, and say it again")
         async with self._stepper.lock:
             edition = await activate(
-                self._store, site, self._clock, actor, asked=True, shrinks=shrinks, tested=True
+                self._store,
+                site,
+                self._clock,
+                actor,
+                asked=True,
+                shrinks=shrinks,
+                tested=True,
+                opened=self._opened if self._running else None,
             )
+            warnings = await self._left_standing(self._site, site)
             self._stepper.edition = edition
             self._site = site
         await audit(
             self._store, self._clock, actor, "reload", edition.release.hash, "", {"edition": edition.id}
         )
-        return {"release": edition.release.hash, "edition": edition.id}
+        return {"release": edition.release.hash, "edition": edition.id, "warnings": warnings}
 
     async def rollback(self, *, actor: str, edition: int | None = None, reason: str = "") -> Answer:
         """An older edition is in force again, with its tables; None: the one before this one's files. The files in the
@@ -119,9 +131,14 @@ class Verbs:
         async with self._stepper.lock:
             left = self._stepper.edition.release
             back = edition if edition is not None else await self._before(left.hash)
-            found, site = await go_back(self._store, left, back, self._clock, actor, reason)
+            found, site = await go_back(self._store, left, self._opened, back, self._clock, actor, reason)
+            warnings = await self._left_standing(self._site, site)
             self._stepper.edition, self._site = found, site
-        return {"release": found.release.hash, "edition": found.id, "to": back}
+        return {"release": found.release.hash, "edition": found.id, "to": back, "warnings": warnings}
+
+    async def _left_standing(self, before: Site, after: Site) -> list[str]:
+        faults = await left_standing(self._store, before, after, self._clock.now_us())
+        return [str(fault) for fault in faults]
 
     async def _before(self, release_hash: str) -> int:
         """The newest edition with other files."""

@@ -292,6 +292,12 @@ class Reader(Protocol):
         """DELIVERED documents of a destination with their receipts, in id order, id > `after`."""
         ...
 
+    async def newest_standing(
+        self, channel: str, effect: str, destination: str, since_us: int
+    ) -> MessageId | None:
+        """The newest message since then of which something stands that was posted under these names."""
+        ...
+
     async def editions(self, limit: int) -> list[EditionView]:
         """Newest first: the first is the active one."""
         ...

@@ -6,7 +6,7 @@ Compiled as maps of HL7 are; all fields are read for every line, `%resource` bei
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from engine.domain.event import Event, Fields, Kind, Line, LineFault
 from engine.errors import MessageError
 from engine.mapping import fhir_sources
 from engine.mapping.fhir_place import RESOURCE, FhirGroup
-from engine.mapping.fields import Moment
+from engine.mapping.fields import Moments
 from engine.mapping.reader import ReadMap
 from engine.mapping.reading import Plan, Sent
 from engine.mapping.sources import ReadSpec, Source
@@ -49,10 +49,17 @@ class FhirReadMap(ReadMap):
     def sources_of(self, spec: ReadSpec) -> tuple[Source, ...]:
         return fhir_sources.sources_of(spec)
 
-    def read(self, message: Message, zone: ZoneInfo, tables: Mapping[str, Table], received: date) -> Event:
+    def read(
+        self,
+        message: Message,
+        zone: ZoneInfo,
+        tables: Mapping[str, Table],
+        received: date,
+        at: datetime | None = None,
+    ) -> Event:
         shared: Fields = {}
         doubts: list[LineFault] = []
-        moments: dict[str, Moment] = {}
+        moments = Moments(at)
         found = self.groups(message)
         deleted = cast(Document, message).interaction == "delete"
         plan = self._plan_of_all
@@ -65,16 +72,25 @@ class FhirReadMap(ReadMap):
             if deleted:
                 _say(fields, sent, *self._never_was)
             lines.append(Line(number, fields, tuple(sent), tuple(faults)))
-        header = self.head(message, zone, tables, received) if self.lines == "snapshot" else {}
+        header = self.head(message, zone, tables, received, at) if self.lines == "snapshot" else {}
         return Event(self.kind, tuple(lines), header)
 
-    def head(self, message: Message, zone: ZoneInfo, tables: Mapping[str, Table], received: date) -> Fields:
+    def head(
+        self,
+        message: Message,
+        zone: ZoneInfo,
+        tables: Mapping[str, Table],
+        received: date,
+        at: datetime | None = None,
+    ) -> Fields:
         header: Fields = {}
         document = cast(Document, message)
         resource = document.of_types(self.triggers)
         if resource is not None:
             whole = FhirGroup(Focus(document, resource.tree, resource.tree), resource.type)
-            self._header.shared(message, cast(Group, whole), zone, tables, received, header, [], [], {})
+            self._header.shared(
+                message, cast(Group, whole), zone, tables, received, header, [], [], Moments(at)
+            )
         return header
 
     @property
@@ -85,7 +101,7 @@ class FhirReadMap(ReadMap):
     def persons(self, message: Message) -> Fields:
         fields: Fields = {}
         for group in self.groups(message)[:1]:
-            self._persons.own(message, group, ZoneInfo("UTC"), {}, date.min, fields, [], [], {})
+            self._persons.own(message, group, ZoneInfo("UTC"), {}, date.min, fields, [], [], Moments())
         return fields
 
     def groups(self, message: Message) -> Sequence[Group | None]:

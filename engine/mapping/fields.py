@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from engine.codecs.hl7v2.timestamp import TimestampError, parse_timestamp
+from engine.codecs.hl7v2.timestamp import TimestampError, instant_of, parse_timestamp
 from engine.codecs.udi import carrier
 from engine.domain.event import FieldType, Value
 from engine.mapping.faults import EvaluationFault
@@ -19,6 +19,16 @@ from engine.reference import values
 
 Moment = tuple[datetime | None, date]
 """The instant in UTC, None where only a day was sent, and the day in the feed's zone."""
+
+
+class Moments(dict[str, Moment]):
+    """Moments of one message that are understood already. `received`: when it came in, by which the hour is told
+    that happens twice; None where nobody asks."""
+
+    def __init__(self, received: datetime | None = None) -> None:
+        super().__init__()
+        self.received = received
+
 
 _FLAGS = dict.fromkeys(("Y", "YES", "T", "TRUE", "1"), True) | dict.fromkeys(
     ("N", "NO", "F", "FALSE", "0"), False
@@ -50,13 +60,13 @@ def day(value: object, zone: ZoneInfo) -> date:
     return _moment(value, zone)[1]
 
 
-def moment(value: object, zone: ZoneInfo, known: dict[str, Moment]) -> Moment:
+def moment(value: object, zone: ZoneInfo, known: Moments) -> Moment:
     """A moment or a day. `known`: those of this message, which its lines mostly repeat; added to."""
     if not isinstance(value, str):
         return _moment(value, zone)
     found = known.get(value)
     if found is None:
-        found = known[value] = _moment(value, zone)
+        found = known[value] = _moment(value, zone, known.received)
     return found
 
 
@@ -103,7 +113,7 @@ def _decimal(value: object, read: Callable[[str], Decimal]) -> Decimal:
     raise EvaluationFault("MAP030", f"this {kind_of(value)} is no number", mend)
 
 
-def _moment(value: object, zone: ZoneInfo) -> Moment:
+def _moment(value: object, zone: ZoneInfo, received: datetime | None = None) -> Moment:
     if isinstance(value, datetime):
         return value, value.astimezone(zone).date()
     if isinstance(value, date):
@@ -113,9 +123,9 @@ def _moment(value: object, zone: ZoneInfo) -> Moment:
     if (
         value[4:5] == "-" and value[7:8] == "-"
     ):  # never so in HL7, where a year is followed by four digits of offset
-        return _iso(value, zone)
+        return _iso(value, zone, received)
     try:
-        stamp = parse_timestamp(value, zone)
+        stamp = parse_timestamp(value, zone, received)
     except TimestampError as error:
         raise EvaluationFault("MAP031", f"this is no date or time: {error}", "map where it stands") from None
     if stamp.date is None:
@@ -123,7 +133,7 @@ def _moment(value: object, zone: ZoneInfo) -> Moment:
     return stamp.instant, stamp.date
 
 
-def _iso(value: str, zone: ZoneInfo) -> Moment:
+def _iso(value: str, zone: ZoneInfo, received: datetime | None) -> Moment:
     """ISO 8601, as FHIR writes it; a time without an offset is one of `zone`."""
     try:
         if len(value) == 10:
@@ -131,5 +141,5 @@ def _iso(value: str, zone: ZoneInfo) -> Moment:
         found = datetime.fromisoformat(value)
     except ValueError:
         raise EvaluationFault("MAP031", "this is no date or time", "map where it stands") from None
-    at = found if found.tzinfo else found.replace(tzinfo=zone)
+    at = found if found.tzinfo else instant_of(found.replace(tzinfo=zone), received)
     return at.astimezone(UTC), at.astimezone(zone).date()

@@ -12,7 +12,7 @@ text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,7 @@ from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group, groups
 from engine.codecs.rows import ROW
 from engine.domain.event import FIELDS, UDI_PARTS, Event, Fields, FieldSpec, FieldType, Kind, Line, LineFault
-from engine.mapping.fields import Moment
+from engine.mapping.fields import Moments
 from engine.mapping.reading import Plan, Sent
 from engine.mapping.sources import From, Literal, Lookup, ReadSpec, Source, each_of, sources_of
 from engine.reference.table import Table
@@ -109,22 +109,42 @@ class ReadMap:
         """Raises `SpecError` with all faults; their paths begin with `read`, `each`, `fields` or `extra`."""
         return cls(spec)
 
-    def read(self, message: Message, zone: ZoneInfo, tables: Mapping[str, Table], received: date) -> Event:
-        """The event that `message` is. `zone`: of times without an offset; `received`: local day of receipt.
+    def read(
+        self,
+        message: Message,
+        zone: ZoneInfo,
+        tables: Mapping[str, Table],
+        received: date,
+        at: datetime | None = None,
+    ) -> Event:
+        """The event that `message` is. `zone`: of times without an offset; `received`: local day of receipt; `at`: its
+        moment, by which the hour is told that happens twice.
 
         An event whose anchor does not occur in the message has no lines.
         """
-        header = self.head(message, zone, tables, received) if self.lines == "snapshot" else {}
-        return Event(self.kind, tuple(self.each_line(message, zone, tables, received)), header)
+        header = self.head(message, zone, tables, received, at) if self.lines == "snapshot" else {}
+        return Event(self.kind, tuple(self.each_line(message, zone, tables, received, at)), header)
 
-    def head(self, message: Message, zone: ZoneInfo, tables: Mapping[str, Table], received: date) -> Fields:
+    def head(
+        self,
+        message: Message,
+        zone: ZoneInfo,
+        tables: Mapping[str, Table],
+        received: date,
+        at: datetime | None = None,
+    ) -> Fields:
         """What is said of the whole message: whose it is, also where it has no lines."""
         header: Fields = {}
-        self._header.shared(message, None, zone, tables, received, header, [], [], {})
+        self._header.shared(message, None, zone, tables, received, header, [], [], Moments(at))
         return header
 
     def each_line(
-        self, message: Message, zone: ZoneInfo, tables: Mapping[str, Table], received: date
+        self,
+        message: Message,
+        zone: ZoneInfo,
+        tables: Mapping[str, Table],
+        received: date,
+        at: datetime | None = None,
     ) -> Iterator[Line]:
         """The lines of `read`, each read when it is asked for."""
         found = self.groups(message)
@@ -133,7 +153,7 @@ class ReadMap:
         plan = self._plan(found)
         shared: Fields = {}
         doubts: list[LineFault] = []
-        moments: dict[str, Moment] = {}
+        moments = Moments(at)
         plan.shared(message, found[0], zone, tables, received, shared, [], doubts, moments)
         for number, group in enumerate(found, 1):
             fields, faults = shared.copy(), doubts.copy()
@@ -145,7 +165,7 @@ class ReadMap:
         """Account, visit, patient and case where they first stand in the message: cheaper than `read`. What is looked
         up in a table is left out."""
         fields: Fields = {}
-        self._persons.shared(message, None, _UTC, {}, date.min, fields, [], [], {})
+        self._persons.shared(message, None, _UTC, {}, date.min, fields, [], [], Moments())
         return fields
 
     def groups(self, message: Message) -> Sequence[Group | None]:

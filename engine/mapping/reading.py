@@ -35,7 +35,7 @@ Read = Callable[
         Fields,
         Sent,
         list[LineFault],
-        dict[str, fields.Moment],
+        fields.Moments,
     ],
     None,
 ]

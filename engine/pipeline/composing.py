@@ -144,11 +144,24 @@ def _written(context: Context, group: list[Due]) -> tuple[Document | None, list[
         except EvaluationFault as fault:
             cause = f"{fault.code} {fault.what}"
             at_fault = fault.line
-        alone = at_fault is not None and not ready[0].rule.holds_document
-        bad = [ready[at_fault]] if alone and at_fault is not None else list(ready)
-        held += [_held(due, cause) for due in bad]
-        ready = [due for due in ready if all(due is not one for one in bad)]
+        if at_fault is None or ready[0].rule.holds_document:
+            return None, [], [*held, *(_held(due, cause) for due in ready)]
+        causes = {id(due): why for due in ready[at_fault + 1 :] if (why := _at_fault(context, due))}
+        causes[id(ready[at_fault])] = cause
+        held += [_held(due, causes[id(due)]) for due in ready if id(due) in causes]
+        ready = [due for due in ready if id(due) not in causes]
     return None, [], held
+
+
+def _at_fault(context: Context, due: Due) -> str | None:
+    """Why a line cannot be written, if it alone is at fault."""
+    try:
+        _document(context, [due])
+    except MissingField as missing:
+        return None if missing.line is None else _why_missing(missing, due)
+    except EvaluationFault as fault:
+        return None if fault.line is None else f"{fault.code} {fault.what}"
+    return None
 
 
 def _why_missing(missing: MissingField, due: Due) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from engine.clock import to_datetime, to_us
@@ -28,7 +28,8 @@ AS_NEW = "new"
 class Context:
     """`decisions`: (channel, line number) → what a person decided. `others`: identities of the same lines under
     other numbers of merged accounts (rule 4), and under the account of their case. `numbers`: account, visit and
-    patient as they are known and under each other number; empty when nobody was merged."""
+    patient as they are known and under each other number; empty when nobody was merged. `of_case`: what the channel
+    posted of the case that the message tells whole, by the key of the line."""
 
     release: Release
     digester: Digester
@@ -39,6 +40,7 @@ class Context:
     encounter: Encounter | None
     decisions: dict[tuple[str, int], str]
     numbers: tuple[Fields, ...] = ()
+    of_case: Mapping[bytes, Sequence[Original]] = field(default_factory=dict)
 
     def base_names(self, line: Line) -> dict[str, object]:
         """Fields of the line and all that is true of the message, by the names that expressions use."""
@@ -159,7 +161,16 @@ def context_of(
     return Context(
         release, digester, read, facts, _only_to(part.channel, read.inbound.to), others,
         _encounter(digester, read, part, facts, names), decisions, _numbers(part.header, names),
+        _of_case(part, facts),
     )  # fmt: skip
+
+
+def _of_case(part: ChannelRead, facts: Facts) -> dict[bytes, list[Original]]:
+    found: dict[bytes, list[Original]] = {}
+    for original in facts.originals.get(part.case, ()) if part.case is not None else ():
+        if original.channel == part.channel.name:
+            found.setdefault(original.key, []).append(original)
+    return found
 
 
 def moves_count(channel: Channel) -> bool:

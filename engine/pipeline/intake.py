@@ -206,7 +206,11 @@ class Intake:
 
     def _ack(self, kept: Kept, taken: _Taken) -> Answer:
         header = taken.header
-        said = kept.first[1] if kept.first else taken.received.answered
+        said = taken.received.answered
+        if (
+            kept.first
+        ):  # as it would be answered by the settings of now, not as it was (rules of money, 27 and 29)
+            said = accept_answer(header, cast(Setting, taken.listener.acks), "accepted")
         if header is None:
             return Answer(None, "AR")  # nothing to answer to; a door that must say something says no
         if not said:

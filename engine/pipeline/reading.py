@@ -6,7 +6,7 @@ Nothing is looked up here. What comes out says by key what must be gathered befo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple, cast
 
@@ -16,6 +16,7 @@ from engine.codecs.hl7v2.lexer import Message
 from engine.domain.event import Event, Fields, Kind, Line
 from engine.domain.message import Inbound
 from engine.domain.posting import Fact, FactKeys
+from engine.errors import MessageError
 from engine.pipeline.digests import Digester
 from engine.pipeline.identity import Identity, identify, is_credit, text_of
 from engine.pipeline.numbers import alias_keys, case_digest, person_digest
@@ -32,6 +33,14 @@ CANCELS = frozenset({"A11"})
 
 GOES_ON = frozenset({"A01", "A04", "A13"})
 """Events after which a cancelled stay is one again."""
+
+
+MOST_LINES = 2_000
+"""Of a message, all its channels together: a step is one piece, and whoever sends live waits for its end."""
+
+
+AHEAD = timedelta(days=1)
+"""How long after its receipt a save may say it was saved: by one of next year all that come after it would be old."""
 
 
 class ChannelRead(NamedTuple):
@@ -80,14 +89,18 @@ class Read(NamedTuple):
 
 
 def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read:
-    """Raises `MessageError` when the bytes are no HL7 message; all else is said in the result."""
+    """Raises `MessageError` when the bytes are no HL7 message, or one that is not stepped; all else is in it."""
     message = parsed(release, inbound)
     received, first = to_datetime(inbound.received_us), to_datetime(inbound.told_us)
     today = received.astimezone(release.zone).date()
     channels = takers(release, inbound.feed, message)
     reads = []
+    lines = 0
     for channel in channels:
-        event = channel.reader.read(message, release.zone, release.tables, today)
+        event = channel.reader.read(message, release.zone, release.tables, today, first)
+        if event.kind is not Kind.MASTER:
+            lines += len(event.lines)
+            _check_length(lines)
         if event.kind in REMEMBERED and channel.effects:
             event = event._replace(lines=tuple(_once(line) for line in event.lines))
         told = (event.kind not in REMEMBERED or channel.effects) and event.kind is not Kind.MASTER
@@ -108,6 +121,12 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         person_digest(digester, "account", people),
         person_digest(digester, "patient", people),
     )
+
+
+def _check_length(lines: int) -> None:
+    if lines > MOST_LINES:
+        what = f"more than {MOST_LINES} lines are read of one message"
+        raise MessageError("INT009", what, mend="ask the sender to send it in parts, then drop this one")
 
 
 def parsed(release: Release, inbound: Inbound) -> Message:
@@ -156,11 +175,16 @@ def _with_cases(
 
 
 def _as_save(digester: Digester, read: ChannelRead, told: datetime) -> ChannelRead:
-    """A message that tells a case whole: its lines are found by the case. One without a case number is no save."""
+    """A message that tells a case whole: its lines are found by the case. One without a case number is no save. Raises
+    `MessageError` for one that nobody can have saved yet."""
     header = read.event.header
     number, saved_at = text_of(header.get("case_id")), header.get("saved_at")
     if not number:
         return read
+    if isinstance(saved_at, datetime) and saved_at - told > AHEAD:
+        what = "the save says that it was saved more than a day after it came in"
+        mend = "ask the sender to mend its clock, and drop it: later saves of the case go on"
+        raise MessageError("INT010", what, where="saved_at", mend=mend)
     case = digester.digest("case", read.channel.name, text_of(header.get("facility")), number)
     return read._replace(
         identities=tuple(one._replace(finds=(*one.finds, case)) for one in read.identities),

@@ -130,7 +130,7 @@ def _holding(
     open_rules = [nak for nak in channel.naks if not nak.whole]
     of_whole = [nak for nak in channel.naks if nak.whole]
     lines: list[Names] = []
-    for line in channel.reader.each_line(message, naks.zone, naks.tables, today):
+    for line in channel.reader.each_line(message, naks.zone, naks.tables, today, received):
         if seconds() > naks.within:
             raise _Late
         lines.append({**shared, **line.fields, "number": line.number})
@@ -140,7 +140,7 @@ def _holding(
         if not open_rules and not of_whole:
             return
     if not lines:
-        lines_less = {**shared, **channel.reader.head(message, naks.zone, naks.tables, today)}
+        lines_less = {**shared, **channel.reader.head(message, naks.zone, naks.tables, today, received)}
         of_whole += [nak for nak in open_rules if nak.when.roots <= lines_less.keys()]
     head = lines[0] if lines else lines_less
     for nak in of_whole:

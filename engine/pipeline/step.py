@@ -6,7 +6,7 @@ documents. No clock, socket, store or randomness: the stepper, releases, channel
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine.domain.event import Fields, Line
 from engine.domain.message import MessageId
@@ -80,8 +80,10 @@ def step(
         composed = compose(context, dues, len(documents))
         kept = [index for index, verdict in enumerate(judged) if _counts(part, verdict)]
         rows = {part.event.lines[index].number: len(lines) + row for row, index in enumerate(kept)}
-        lines += [_line_row(context, part, index, judged[index], composed) for index in kept]
-        effects += [effect_row(release, rows, one, _lane(context, part, one)) for one in composed.placed]
+        of_line = _by_line(composed)
+        lines += [_line_row(context, part, index, judged[index], of_line) for index in kept]
+        told = {line.number: line for line in part.event.lines}
+        effects += [effect_row(release, rows, one, _lane(context, told, one)) for one in composed.placed]
         documents += composed.documents
         placed += composed.placed
         translated.update(keep_translated(context, part, composed))
@@ -133,10 +135,14 @@ def _among(context: Context, due: Due, only: frozenset[HeldEffect]) -> bool:
 
 
 def _line_row(
-    context: Context, part: ChannelRead, index: int, verdict: Judged, composed: Composed
+    context: Context,
+    part: ChannelRead,
+    index: int,
+    verdict: Judged,
+    placed: Mapping[int, Sequence[Placed]],
 ) -> LineRow:
     line = part.event.lines[index]
-    standing = _standing(verdict, line.number, composed)
+    standing = _standing(verdict, placed.get(line.number, ()))
     tells = any(one.quantity is not None for one in verdict.sightings)
     return line_row(context, line, part.identities[index], *standing, bool(verdict.dues or tells))
 
@@ -160,9 +166,16 @@ def line_row(
     )
 
 
-def _standing(verdict: Judged, number: int, composed: Composed) -> tuple[LineState, str]:
-    """As judged; but a line all of whose effects were held while they were written is held, too."""
-    mine = [placed for placed in composed.placed if placed.due.number == number]
+def _by_line(composed: Composed) -> dict[int, list[Placed]]:
+    """What is placed, by the number of its line."""
+    found: dict[int, list[Placed]] = {}
+    for placed in composed.placed:
+        found.setdefault(placed.due.number, []).append(placed)
+    return found
+
+
+def _standing(verdict: Judged, mine: Sequence[Placed]) -> tuple[LineState, str]:
+    """As judged; but a line all of whose effects (`mine`) were held while they were written is held, too."""
     if verdict.state is not LineState.POSTED or not mine:
         return verdict.state, verdict.reason
     if any(placed.document is not None or placed.due.waits for placed in mine):
@@ -171,12 +184,11 @@ def _standing(verdict: Judged, number: int, composed: Composed) -> tuple[LineSta
     return (LineState.FILTERED, NEVER_LEFT) if held is None else (LineState.HELD, held)
 
 
-def _lane(context: Context, part: ChannelRead, placed: Placed) -> int | None:
+def _lane(context: Context, lines: Mapping[int, Line], placed: Placed) -> int | None:
     """While it is held: the lane of its document, which it may keep waiting (rules of money, 15)."""
     if placed.due.hold is None:
         return None
-    line = next(line for line in part.event.lines if line.number == placed.due.number)
-    return lane_of(context, placed.due.rule.destination, context.base_names(line))
+    return lane_of(context, placed.due.rule.destination, context.base_names(lines[placed.due.number]))
 
 
 def effect_row(release: Release, rows: dict[int, int], placed: Placed, lane: int | None = None) -> EffectRow:

@@ -32,8 +32,8 @@ from engine.pipeline.tabling import Made, is_master, joined
 T = TypeVar("T")
 R = TypeVar("R")
 
-SLICE = 8
-"""Messages worked on before the loop has its turn: two milliseconds."""
+SLICE = 0.002
+"""Seconds of work before the loop has its turn, or one message."""
 
 LARGE = 256 * 1024
 """Bytes of a message that is read beside the loop: a file of a master."""
@@ -197,14 +197,17 @@ class Stepper:
     ) -> list[Prepared]:
         """Large ones on a thread, so that whoever sends live has a turn."""
         prepared = []
-        for index, inbound in enumerate(batch, 1):
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for inbound in batch:
             edition = older.get(inbound.edition or 0, active)
             if len(inbound.raw) > LARGE:
                 prepared.append(await asyncio.to_thread(self._prepare, inbound, edition))
                 continue
             prepared.append(self._prepare(inbound, edition))
-            if not index % SLICE:
+            if loop.time() - began > SLICE:
                 await asyncio.sleep(0)
+                began = loop.time()
         return prepared
 
     async def _those_who_may(self, batch: Sequence[Prepared]) -> list[Prepared]:
@@ -365,10 +368,13 @@ def outgoing_of(document: Document, delivery: int) -> Outgoing:
 async def in_slices(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """`work` of each item; between two slices whoever waits for an answer has a turn."""
     results = []
-    for index, item in enumerate(items, 1):
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for item in items:
         results.append(work(item))
-        if not index % SLICE:
+        if loop.time() - began > SLICE:
             await asyncio.sleep(0)
+            began = loop.time()
     return results
 
 

@@ -35,7 +35,7 @@ def with_left_out(context: Context, part: ChannelRead) -> ChannelRead:
     order in which the case ever had them: the same ones whenever the step is run again."""
     if part.case is None or newer_save(context, part) is not None:
         return part
-    stands = {original.key for original in _of_case(context, part.case) if _stands(context, original)}
+    stands = {key for key, found in context.of_case.items() if any(_stands(context, one) for one in found)}
     first = len(part.event.lines) + 1
     gone = [
         (Line(first + place, part.event.header, ()), Identity(key, True, b"", (), ()))
@@ -166,22 +166,13 @@ def _cancelled(context: Context) -> bool:
     return context.encounter is not None and context.encounter.state == CANCELLED
 
 
-def _of_case(context: Context, case: bytes) -> Iterable[Original]:
-    return (
-        original
-        for original in context.facts.originals.get(case, ())
-        if original.channel == context.channel.name
-    )
-
-
 def _known(context: Context, part: ChannelRead, index: int) -> Iterable[Original]:
     """All that other messages have made of the line, under any number of a merged account."""
     inbound = context.read.inbound
     keys = {part.identities[index].key}
     keys |= {other[index].key for other in context.others if index < len(other)}
-    found = [original for key in keys for original in context.facts.originals.get(key, ())]
-    if part.case is not None:
-        found += [original for original in _of_case(context, part.case) if original.key in keys]
+    told = (context.facts.originals, context.of_case)
+    found = [original for key in keys for originals in told for original in originals.get(key, ())]
     targets = {(rule.destination, rule.name) for rule in context.channel.effects}
     for original in {original.effect_id: original for original in found}.values():
         if original.message_id != inbound.id and original.place[:2] in targets:

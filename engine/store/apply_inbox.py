@@ -39,7 +39,8 @@ def received(batch: Batch, change: Received) -> Kept:
     reason, answered, relates_to = change.reason, change.answered, change.replays
     if told.first is not None:
         state, reason = MessageState.DUPLICATE, REPEATED
-        relates_to, answered = told.first
+        relates_to, first = told.first
+        answered = first if change.state is MessageState.REFUSED else answered
     batch.ids.message = message = MessageId(batch.ids.message + 1)
     batch.put(
         "insert_message",

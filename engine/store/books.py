@@ -153,3 +153,10 @@ def _far_end(connection: apsw.Connection) -> Iterable[tuple[Place, Decimal | Non
         else:
             told = Decimal(amount)
             yield place, -abs(told) if action == Action.REVERSE else told, documents, effects
+
+
+def newest_standing(
+    connection: apsw.Connection, channel: str, effect: str, destination: str, since_us: int
+) -> MessageId | None:
+    found = ask(connection, "newest_standing", channel, effect, destination, since_us)
+    return MessageId(found[0][0]) if found else None

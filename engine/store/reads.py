@@ -334,6 +334,11 @@ class SqliteReads:
     async def used_in_cases(self, cases: Sequence[bytes]) -> list[CaseUse]:
         return await self._long(lateness.used_in_cases, cases)
 
+    async def newest_standing(
+        self, channel: str, effect: str, destination: str, since_us: int
+    ) -> MessageId | None:
+        return await self._long(books.newest_standing, channel, effect, destination, since_us)
+
     async def documents(self, destination: str, after: int, limit: int) -> list[DeliveryView]:
         rows = await self._long(books.documents, destination, after, limit)
         return [_delivery(*row) for row in rows]

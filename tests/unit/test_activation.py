@@ -12,6 +12,8 @@ from engine.activation import activate, current_version, go_back, record_table, 
 from engine.clock import SystemClock
 from engine.errors import SiteError, UsageError
 from engine.site.compile import load_site
+from engine.site.files import Site
+from engine.site.opened import opened_by
 from engine.store.sqlite import SqliteStore
 
 ROOT = Path(__file__).parents[2]
@@ -103,7 +105,7 @@ async def test_rows_that_were_rolled_back_stay_so_through_a_restart_and_an_edit_
     first = await activate(store, site, clock, "engine")
     more = (await current_version(store, "charges"))[1] + ROW.encode()
     wrong = await record_table(store, site, "charges", more, clock, "ann", "wrong", "import")
-    await go_back(store, wrong.release, first.id, clock, "ann", "wrong rows")
+    await go_back(store, wrong.release, opened_by(site), first.id, clock, "ann", "wrong rows")
     again = await activate(store, load_site(folder), clock, "engine")
     assert not any(row["code"] == "NEW-CODE" for row in again.release.tables["charges"].rows)
     channel = folder / "channels" / "adt.yaml"
@@ -143,10 +145,10 @@ async def test_what_was_rolled_back_does_not_come_back_by_a_restart(parts):
     (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW)
     bad = load_site(folder)
     second = await activate(store, bad, clock, "ann")
-    back, _ = await go_back(store, second.release, first.id, clock, "ann", "wrong")
+    back, _ = await go_back(store, second.release, opened_by(bad), first.id, clock, "ann", "wrong")
     assert (await activate(store, bad, clock, "engine")).id == back.id
     assert (await activate(store, bad, clock, "ann", asked=True)).release.hash == second.release.hash
-    await go_back(store, second.release, first.id, clock, "ann", "wrong again")
+    await go_back(store, second.release, opened_by(bad), first.id, clock, "ann", "wrong again")
     (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW.replace("NEW", "OTHER"))
     edition = await activate(store, load_site(folder), clock, "engine")
     assert any(row["code"] == "OTHER-CODE" for row in edition.release.tables["charges"].rows)
@@ -157,7 +159,7 @@ async def test_going_back_to_a_destination_that_is_gone_changes_nothing(parts):
     first = await activate(store, load_site(folder), clock, "ann")
     left = replace(first.release, destinations={"erp": first.release.destinations["erp"]})
     with pytest.raises(UsageError) as caught:
-        await go_back(store, left, first.id, clock, "ann", "wrong")
+        await go_back(store, left, opened_by(load_site(folder)), first.id, clock, "ann", "wrong")
     assert caught.value.fault.code == "CTL010"
     assert len(await store.editions(10)) == 1
     assert await store.acts(10) == []
@@ -201,9 +203,86 @@ async def test_rows_that_were_rolled_back_are_in_force_again_when_somebody_asks_
     first = await activate(store, load_site(folder), clock, "ann")
     (folder / CHARGES).write_text((folder / CHARGES).read_text() + ROW)
     second = await activate(store, load_site(folder), clock, "ann")
-    await go_back(store, second.release, first.id, clock, "ann", "wrong")
+    await go_back(store, second.release, opened_by(load_site(folder)), first.id, clock, "ann", "wrong")
     again = await activate(store, load_site(folder), clock, "ann", asked=True)
     assert again.release.hash == second.release.hash
     assert any(row["code"] == "NEW-CODE" for row in again.release.tables["charges"].rows)
     shown = await tables_after(store, load_site(folder))
     assert shown["charges"] == (folder / CHARGES).read_bytes()
+
+
+CABINET = "config/suture.yaml"
+
+
+def without_cabinet(site: Site) -> Site:
+    """The site as it was before the cabinets had a door."""
+    files = {path: text for path, text in site.files.items() if b"from: cabinet" not in text}
+    head, _, rest = files[CABINET].partition(b"  cabinet:\n")
+    files[CABINET] = head + rest[rest.index(b"  hl7-http:") :]
+    return Site(site.folder, files, site.environment)
+
+
+def cabinet_in_files(site: Site) -> Site:
+    before = site.files[CABINET]
+    head, door, rest = before.partition(b"  cabinet:\n")
+    after = head + door + rest.replace(b"kind: mllp", b"kind: hl7-http", 1)
+    return Site(site.folder, {**site.files, CABINET: after}, site.environment)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (without_cabinet, "listener 'cabinet' is open, and release {} has no such listener"),
+        (cabinet_in_files, "listener 'cabinet' is open as mllp, and release {} has it as hl7-http"),
+    ],
+)
+async def test_a_release_that_does_not_know_an_open_door_is_not_put_in_force_beside_it(parts, edit, said):
+    folder, store, clock = parts
+    site = load_site(folder)
+    opened = opened_by(site)
+    await activate(store, site, clock, "engine", opened=opened)
+    other = edit(site)
+    with pytest.raises(SiteError) as caught:
+        await activate(store, other, clock, "ann", asked=True, opened=opened)
+    (fault,) = caught.value.faults
+    assert (fault.code, fault.what) == ("ACT004", said.format(other.hash))
+    assert len(await store.editions(10)) == 1
+    assert (await activate(store, other, clock, "ann", asked=True, opened=opened_by(other))).release.hash
+
+
+async def test_a_release_that_delivers_to_an_end_that_is_not_open_is_not_put_in_force_beside_it(parts):
+    folder, store, clock = parts
+    site = load_site(folder)
+    with pytest.raises(SiteError) as caught:
+        await activate(
+            store, site, clock, "ann", opened=opened_by(site)._replace(destinations={"erp": "http"})
+        )
+    assert [fault.code for fault in caught.value.faults] == ["ACT004"]
+    mail = {"erp": "http", "billing": "file"}
+    with pytest.raises(SiteError):
+        await activate(store, site, clock, "ann", opened=opened_by(site)._replace(destinations=mail))
+    assert await store.editions(10) == []
+
+
+async def test_nobody_goes_back_to_a_release_that_does_not_know_an_open_door(parts):
+    folder, store, clock = parts
+    now = load_site(folder)
+    first = await activate(store, without_cabinet(now), clock, "ann")
+    second = await activate(store, now, clock, "ann")
+    with pytest.raises(SiteError) as caught:
+        await go_back(store, second.release, opened_by(now), first.id, clock, "ann", "wrong")
+    assert [fault.code for fault in caught.value.faults] == ["ACT004"]
+    assert (await store.editions(10))[0].id == second.id
+    assert await store.acts(10) == []
+
+
+async def test_an_engine_does_not_start_with_a_release_that_lacks_a_door_it_would_open(parts):
+    folder, store, clock = parts
+    now = load_site(folder)
+    first = await activate(store, without_cabinet(now), clock, "ann")
+    second = await activate(store, now, clock, "ann")
+    await go_back(store, second.release, opened_by(without_cabinet(now)), first.id, clock, "ann", "wrong")
+    with pytest.raises(SiteError) as caught:
+        await activate(store, now, clock, "engine", opened=opened_by(now))
+    assert [fault.code for fault in caught.value.faults] == ["ACT004"]
+    assert "suture reload" in caught.value.faults[0].mend

@@ -5,7 +5,8 @@ value.
 not in UTC. Tolerated, since they are sent: fractions without their dot (16 or 17 digits) and of up to nine
 digits, `+02:15`.
 
-The hour that happens twice when clocks go back is taken as its first passing; a time in the hour that is
+Of the hour that happens twice when clocks go back, whoever knows when the text was received may tell the passing
+(`instant_of`); without that it is the first. A time in the hour that is
 skipped when they go forward is as much later as the gap is long (02:30 is 03:30), so it keeps its date.
 """
 
@@ -47,20 +48,38 @@ _TIMESTAMP = re.compile(r"([0-9]{4,14})(?:\.?([0-9]{1,9}))?(?:([+-])([0-9]{2}):?
 _LENGTHS = {precision.value: precision for precision in Precision if precision is not Precision.FRACTION}
 
 
-def parse_timestamp(text: str, zone: ZoneInfo) -> Timestamp:
+AHEAD = timedelta(minutes=5)
+"""How far a sender's clock may be before ours: what it says to be later is not later, it is the first passing."""
+
+PROMPT = timedelta(hours=1)
+"""What was received so soon after the second passing tells of that; of a time that is long ago nobody knows, and all
+that speaks of it is taken alike."""
+
+
+def parse_timestamp(text: str, zone: ZoneInfo, received: datetime | None = None) -> Timestamp:
     """What `text` says. `zone`: the feed's, for a time without an offset. Raises `TimestampError`."""
     found = _TIMESTAMP.fullmatch(text.strip())
     precision = _LENGTHS.get(len(found[1])) if found else None
     if found is None or precision is None or (found[2] and precision is not Precision.SECOND):
         raise TimestampError("not of the form YYYY[MM[DD[HH[MM[SS[.ffff]]]]]][+ZZZZ]")
     try:
-        return _timestamp(found, precision, zone)
+        return _timestamp(found, precision, zone, received)
     except (ValueError, OverflowError):
         pass
     raise TimestampError("no such day or time in the calendar")
 
 
-def _timestamp(found: re.Match[str], precision: Precision, zone: ZoneInfo) -> Timestamp:
+def instant_of(local: datetime, received: datetime | None) -> datetime:
+    """UTC of what a wall clock says in its zone: of the two that it may be, the second where it came in about then."""
+    first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    if received is None or second <= first:
+        return first
+    return second if -AHEAD <= received - second <= PROMPT else first
+
+
+def _timestamp(
+    found: re.Match[str], precision: Precision, zone: ZoneInfo, received: datetime | None
+) -> Timestamp:
     digits = found[1]
     year, month, day = int(digits[:4]), int(digits[4:6] or 1), int(digits[6:8] or 1)
     stated = date(year, month, day)
@@ -70,9 +89,10 @@ def _timestamp(found: re.Match[str], precision: Precision, zone: ZoneInfo) -> Ti
     fraction = found[2]
     micros = int(fraction[:6].ljust(6, "0")) if fraction else 0
     offset = _offset(found)
-    instant = datetime(year, month, day, *clock, micros, offset or zone).astimezone(UTC)
-    local = instant.astimezone(zone).date() if offset else stated
-    return Timestamp(instant, local, Precision.FRACTION if fraction else precision)
+    said = datetime(year, month, day, *clock, micros, tzinfo=offset or zone)
+    instant = said.astimezone(UTC) if offset else instant_of(said, received)
+    on = instant.astimezone(zone).date() if offset else stated
+    return Timestamp(instant, on, Precision.FRACTION if fraction else precision)
 
 
 def _offset(found: re.Match[str]) -> tzinfo | None:

@@ -29,6 +29,22 @@ def test_a_diff_says_which_lines_and_rows_are_others(desk):
     assert "~ code=IMP-FEM-06 payer_class=*: charge_code 27810106 → 27810107" in said
 
 
+def test_a_name_that_is_gone_is_told_while_something_stands_under_it(desk):
+    assert desk.json("diff")["warnings"] == []
+    (desk.site / "channels" / "case-usage.yaml").unlink()  # it posted nothing
+    channel = desk.site / "channels" / "ehr-usage.yaml"
+    text = channel.read_text().split("\ntests:")[0] + "\n"
+    text = text.replace("\n  charge:\n    to: billing", "\n  bill:\n    to: billing")
+    channel.write_text(text.replace("charge: 15m}", "bill: 15m}"))
+    told = "ACT005 channel 'ehr-usage' posts no 'charge' to billing any more"
+    for verb in ("diff", "preview", "reload"):
+        said = desk.run(verb)
+        assert said.exit_code == 0, said.output
+        assert [line.startswith(told) for line in said.stdout.splitlines() if "ACT005" in line] == [True]
+        assert "the newest by message 2" in said.stdout
+    assert desk.json("diff")["warnings"] == []
+
+
 def test_a_preview_tells_the_lines_and_the_money_that_an_edit_changes(desk):
     assert "0 touched" in desk.run("preview").stdout
     edit(desk)

@@ -76,6 +76,34 @@ async def test_an_ack_comes_back_as_the_type_that_was_sent(listen, client, intak
     assert arrival.peer.startswith("127.0.0.1:")
 
 
+POST = HEAD + b"Content-Length: 6\r\n\r\nMSH|a\r"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_sender_that_says_no_more_gets_the_answers_to_what_it_said(listen, connect, intake, times):
+    listener = await listen()
+    intake.at_once = False
+    reader, writer = await connect(listener.port)
+    writer.write(POST * times)
+    writer.write_eof()
+    for index in range(times):
+        await intake.until(lambda count=index + 1: len(intake.arrivals) == count)
+        intake.settle(index)
+    assert (await rest(reader)).count(b"ACK for MSH|a\r") == times
+    await until_gone(listener)
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST / HT", POST[:-3]])
+async def test_a_sender_that_ends_within_a_request_is_let_go(listen, connect, intake, sent):
+    listener = await listen()
+    reader, writer = await connect(listener.port)
+    writer.write(sent)
+    writer.write_eof()
+    assert await rest(reader) == b""
+    await until_gone(listener)
+    assert [raw for raw, _ in intake.kept] == ([b"MSH"] if sent.endswith(b"MSH") else [])
+
+
 @pytest.mark.parametrize("code", ["AE", "AR", "CR"])
 async def test_a_refusal_by_hl7_is_a_200(listen, client, intake, code):
     intake.at_once = False
@@ -230,9 +258,9 @@ async def test_a_sender_that_left_before_the_answer_makes_no_noise(listen, conne
     writer.write(HEAD + b"Content-Length: 5\r\n\r\nMSH|a")
     await intake.until(lambda: intake.answers)
     writer.close()
-    await until_gone(listener)
+    await writer.wait_closed()
     intake.answers.pop().set_exception(DOWN)
-    await asyncio.sleep(0)
+    await until_gone(listener)
     gc.collect()
     assert complaints == []
 

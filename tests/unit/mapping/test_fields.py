@@ -46,7 +46,7 @@ def test_what_is_no_flag_is_a_fault(value: object) -> None:
 
 
 def test_a_moment_has_an_instant_and_the_day_in_the_feeds_zone() -> None:
-    known: dict[str, fields.Moment] = {}
+    known = fields.Moments()
     expected = datetime(2026, 11, 21, 3, 30, tzinfo=UTC), date(2026, 11, 20)
     assert fields.moment("202611202130", CHICAGO, known) == expected
     assert fields.moment("20261121033000+0000", CHICAGO, known) == expected
@@ -67,7 +67,7 @@ def test_what_is_no_day_is_a_fault_and_none_is_made_up(value: object) -> None:
     with pytest.raises(EvaluationFault, match="MAP031"):
         fields.day(value, CHICAGO)
     with pytest.raises(EvaluationFault, match="MAP031"):
-        fields.moment(value, CHICAGO, {})
+        fields.moment(value, CHICAGO, fields.Moments())
 
 
 def test_a_barcode_says_its_parts_as_of_the_day_it_came() -> None:

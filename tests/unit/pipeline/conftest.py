@@ -71,9 +71,11 @@ class House:
         self.clock = SystemClock()
         self.sent: list[Outgoing] = []
 
-    async def tell(self, text: str, *, feed: str = "ehr", replays: int | None = None) -> MessageView:
+    async def tell(
+        self, text: str, *, feed: str = "ehr", replays: int | None = None, received_us: int = RECEIVED
+    ) -> MessageView:
         received = Received(
-            feed, RECEIVED, text.split("|")[8], "1", text.encode(), None, MessageState.PENDING, "", "AA", None,
+            feed, received_us, text.split("|")[8], "1", text.encode(), None, MessageState.PENDING, "", "AA", None,
             replays=MessageId(replays) if replays else None,
         )  # fmt: skip
         (kept,) = await self.store.submit((received,))

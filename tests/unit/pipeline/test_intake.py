@@ -95,6 +95,22 @@ async def test_the_same_message_again_is_answered_as_before_and_not_handed_on(ho
     assert len(house.told.kept) == 1
 
 
+@pytest.mark.parametrize(
+    ("asked", "before", "now"),
+    [("AL|NE", "CA", "AA"), ("NE|NE", None, "AA")],
+)
+async def test_a_repeat_is_answered_by_the_settings_of_now(house, asked, before, now):
+    message = MESSAGE.replace("AL|NE", asked)
+    house.rules["ehr"] = listener(acks="enhanced")
+    first = await house.receive(message)
+    assert (said(first)["code"] if first.ack else None) == before
+    house.rules["ehr"] = listener()
+    again = await house.receive(message)
+    assert said(again) == {"code": now, "control": "C1"}
+    newest, _ = await house.store.messages(MessageQuery())
+    assert (newest.state, newest.answered) == (MessageState.DUPLICATE, now)
+
+
 async def test_a_control_id_with_another_body_is_another_message(house):
     await house.receive()
     await house.receive(MESSAGE.replace("T1", "T2"))

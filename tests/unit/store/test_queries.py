@@ -74,10 +74,10 @@ def test_every_query_fits_the_schema(connection, name):
 
 @pytest.mark.parametrize("name", sorted(set(SQL) - FRAGMENTS - GROWS))
 def test_nothing_that_a_sender_waits_for_reads_a_whole_table(connection, name):
-    scans = [
-        step for step in plan(connection, name) if re.match(r"SCAN (?!CONSTANT ROW|k VIRTUAL|carray)", step)
-    ]
-    assert scans == []
+    steps = plan(connection, name)
+    made = {step.removeprefix("MATERIALIZE ") for step in steps if step.startswith("MATERIALIZE ")}
+    scans = [step for step in steps if re.match(r"SCAN (?!CONSTANT ROW|k VIRTUAL|carray)", step)]
+    assert [step for step in scans if step.split()[1] not in made] == []
 
 
 def test_every_query_is_used():

@@ -104,3 +104,11 @@ ORDER BY message_id LIMIT ?4
 -- name: sightings
 SELECT s.destination, s.effect, s.place, s.channel, s.owned, s.quantity, s.same, s.message_id
 FROM message m JOIN sighting s ON s.message_id = m.id WHERE m.received_us >= ? ORDER BY s.place, s.message_id
+
+-- name: newest_standing
+-- The newest message of which something stands that was posted under these names since then.
+SELECT d.message_id FROM delivery d CROSS JOIN effect e ON e.delivery_id = d.id AND e.owns = 1 AND e.state = 1
+WHERE d.message_id >= (SELECT min(id) FROM message WHERE received_us >= ?4)
+    AND d.channel = ?1 AND d.effect = ?2 AND d.destination = ?3 AND d.action = 1
+    AND NOT EXISTS (SELECT 1 FROM effect r WHERE r.reverses = e.id AND r.owns = 1 AND r.state IN (1, 5))
+ORDER BY d.message_id DESC LIMIT 1

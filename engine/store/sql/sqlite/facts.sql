@@ -40,19 +40,25 @@ UNION
 SELECT key, id FROM effect WHERE owns = 0 AND held_us IS NOT NULL AND state = 1 AND action = 1 AND key IN carray(?1)
 
 -- name: originals_by_find
-SELECT f.key, e.id FROM line_find f JOIN line l ON l.id = f.line_id
-JOIN effect e ON e.message_id = l.message_id AND e.line_id = l.id AND e.action = 1
+-- Effects are found by their message: of a long one all at once, not again for each line.
+WITH found AS MATERIALIZED (SELECT key, line_id FROM line_find WHERE key IN carray(?)),
+     tellers AS MATERIALIZED (SELECT DISTINCT l.message_id FROM found JOIN line l ON l.id = found.line_id)
+SELECT found.key, e.id FROM tellers CROSS JOIN effect e ON e.message_id = tellers.message_id AND e.action = 1
     AND (e.owns = 1 OR (e.state = 1 AND e.held_us IS NOT NULL))
-WHERE f.key IN carray(?)
+CROSS JOIN found ON found.line_id = e.line_id
 
 -- name: originals
+WITH carriers AS MATERIALIZED (SELECT DISTINCT delivery_id FROM effect WHERE id IN carray(?1) AND delivery_id IS NOT NULL),
+     shares AS MATERIALIZED (SELECT s.delivery_id, count(*) AS lines FROM carriers
+                             CROSS JOIN effect s ON s.delivery_id = carriers.delivery_id GROUP BY s.delivery_id)
 SELECT e.id, e.message_id, l.number, l.channel, e.destination, e.name, e.state, e.owns, d.id, d.state,
-       (SELECT count(*) FROM effect s WHERE s.delivery_id = e.delivery_id), e.key, e.version, e.quantity,
+       coalesce(s.lines, 0), e.key, e.version, e.quantity,
        e.measure, e.amount, e.currency, coalesce(d.reference, ''), coalesce(r.document, ''), r.amount, d.edition_id,
        coalesce(d.record_id, m.record_id), e.part
 FROM effect e JOIN line l ON l.id = e.line_id JOIN message m ON m.id = e.message_id
 LEFT JOIN delivery d ON d.id = e.delivery_id LEFT JOIN receipt r ON r.delivery_id = e.delivery_id
-WHERE e.id IN carray(?) ORDER BY e.id
+LEFT JOIN shares s ON s.delivery_id = e.delivery_id
+WHERE e.id IN carray(?1) ORDER BY e.id
 
 -- name: reversals
 SELECT reverses, id, message_id, state, quantity, amount FROM effect

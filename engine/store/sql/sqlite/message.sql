@@ -35,10 +35,10 @@ SELECT id FROM effect WHERE message_id = ? AND action = 1 AND state IN (1, 2) AN
 -- Effects that are held or wait; a message that is held without any, or of which records of a master are, has a row of
 -- nulls.
 SELECT m.id, l.channel, l.number, e.name, e.action, e.state, e.cause, e.part,
-       EXISTS (SELECT 1 FROM effect o WHERE o.message_id = m.id AND o.line_id = e.line_id AND o.name = e.name
-               AND o.action = e.action AND o.state = 1)
+       coalesce((e.line_id, e.name, e.action) IN (SELECT line_id, name, action FROM effect
+                                                  WHERE message_id IN carray(?1) AND state = 1), 0)
 FROM message m LEFT JOIN effect e ON e.message_id = m.id AND e.state IN (2, 5) LEFT JOIN line l ON l.id = e.line_id
-WHERE m.id IN carray(?) AND (e.id IS NOT NULL OR m.state = 3
+WHERE m.id IN carray(?1) AND (e.id IS NOT NULL OR m.state = 3
     OR EXISTS (SELECT 1 FROM line r WHERE r.message_id = m.id AND r.state = 3 AND r.owner <> '')) ORDER BY m.id, e.id
 
 -- name: anything_waits
@@ -61,9 +61,11 @@ ORDER BY 1
 
 -- name: waiting_for_cases
 -- Lines that are held for want of what their case would tell.
-SELECT DISTINCT e.message_id FROM carray(?) k JOIN line_find f ON f.key = k.value JOIN line l ON l.id = f.line_id
-JOIN effect e ON e.message_id = l.message_id AND e.line_id = l.id AND e.held_us IS NOT NULL AND e.cause LIKE 'case not known yet%'
-ORDER BY 1
+WITH found AS MATERIALIZED (SELECT line_id FROM line_find WHERE key IN carray(?)),
+     tellers AS MATERIALIZED (SELECT DISTINCT l.message_id FROM found JOIN line l ON l.id = found.line_id)
+SELECT DISTINCT e.message_id FROM tellers
+CROSS JOIN effect e ON e.message_id = tellers.message_id AND e.held_us IS NOT NULL AND e.cause LIKE 'case not known yet%'
+WHERE e.line_id IN (SELECT line_id FROM found) ORDER BY 1
 
 -- name: waiting_for_any_case
 SELECT DISTINCT message_id FROM effect WHERE held_us IS NOT NULL AND cause LIKE 'case not known yet%' ORDER BY 1

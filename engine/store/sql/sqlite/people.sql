@@ -14,7 +14,7 @@ WHERE e.reverses IN carray(?) AND e.state IN (2, 5) AND l.credit = 1
 
 -- name: untold_lines
 SELECT id FROM line WHERE message_id = ?1 AND state = 3
-    AND NOT EXISTS (SELECT 1 FROM effect WHERE effect.message_id = ?1 AND effect.line_id = line.id)
+    AND id NOT IN (SELECT line_id FROM effect WHERE message_id = ?1)
 
 -- name: held_alone
 SELECT 1 FROM message WHERE id = ?1 AND state = 3 AND NOT EXISTS (SELECT 1 FROM line WHERE line.message_id = ?1)

@@ -64,10 +64,9 @@ UPDATE effect SET state = 4, owns = 0, cause = '', held_us = NULL
 WHERE message_id = ?1 AND state IN (2, 5) AND (?2 IS NULL OR destination = ?2)
 
 -- name: supersede_lines
-UPDATE line SET state = 6, reason = '' WHERE message_id = ?1 AND NOT EXISTS (
-    SELECT 1 FROM effect WHERE effect.message_id = ?1 AND effect.line_id = line.id AND effect.state IN (1, 2, 5))
-AND (?2 OR state = 3 OR EXISTS (
-    SELECT 1 FROM effect WHERE effect.message_id = ?1 AND effect.line_id = line.id AND effect.state = 4))
+UPDATE line SET state = 6, reason = '' WHERE message_id = ?1
+AND id NOT IN (SELECT line_id FROM effect WHERE message_id = ?1 AND state IN (1, 2, 5))
+AND (?2 OR state = 3 OR id IN (SELECT line_id FROM effect WHERE message_id = ?1 AND state = 4))
 
 -- name: supersede_message
 UPDATE message SET state = 6, reason = '', relates_to = ? WHERE id = ?
@@ -77,9 +76,10 @@ SELECT 1 FROM effect WHERE message_id = ? AND state IN (1, 2, 5) LIMIT 1
 
 -- name: lines_by_effects
 -- For each line: its state, whether an effect of it is on its way, and whether one waits for a person.
-SELECT l.id, l.state, coalesce(max(e.state IN (1, 5)), 0), coalesce(max(e.state = 2), 0)
-FROM line l LEFT JOIN effect e ON e.message_id = l.message_id AND e.line_id = l.id
-WHERE l.message_id = ? GROUP BY l.id
+WITH standing AS MATERIALIZED (SELECT line_id, max(state IN (1, 5)) AS moves, max(state = 2) AS waits
+                               FROM effect WHERE message_id = ?1 GROUP BY line_id)
+SELECT l.id, l.state, coalesce(s.moves, 0), coalesce(s.waits, 0)
+FROM line l LEFT JOIN standing s ON s.line_id = l.id WHERE l.message_id = ?1 ORDER BY l.id
 
 -- name: restate_line
 UPDATE line SET state = ?, reason = ? WHERE id = ?
@@ -107,7 +107,9 @@ WHERE e.id = ?1
 SELECT DISTINCT delivery_id FROM effect WHERE id IN carray(?) AND delivery_id IS NOT NULL
 
 -- name: carried_besides
-SELECT 1 FROM effect WHERE delivery_id = ?1 AND id NOT IN carray(?2) AND state = 1 LIMIT 1
+-- Whether documents of these effects carry others.
+SELECT 1 FROM effect WHERE delivery_id IN (SELECT delivery_id FROM effect WHERE id IN carray(?1))
+    AND id NOT IN carray(?1) AND state = 1 LIMIT 1
 
 -- name: cancel_delivery
 UPDATE delivery SET state = 6, settled_us = ?, next_us = NULL, code = ? WHERE id = ? AND state IN (0, 2, 5)

@@ -87,6 +87,38 @@ def test_the_hour_that_happens_twice_is_taken_as_its_first_passing() -> None:
     assert parse_timestamp("202611010130-0600", CHICAGO).instant == utc(2026, 11, 1, 7, 30)
 
 
+NIGHTS = {
+    "America/Chicago": datetime(2026, 11, 1, 6, tzinfo=UTC),
+    "Europe/Berlin": datetime(2026, 10, 25, 0, tzinfo=UTC),
+}
+"""When the hour begins that happens twice."""
+
+
+@given(
+    st.sampled_from(sorted(NIGHTS)),
+    st.lists(st.tuples(st.integers(-3600, 3 * 3600), st.integers(-4 * 60, 54 * 60)), min_size=2, max_size=6),
+)
+def test_what_comes_within_the_hour_is_told_as_it_was_in_whatever_order_it_comes(
+    name: str, sent: list[tuple[int, int]]
+) -> None:
+    """Each is said by a wall clock without an offset, and is received so much later, or by a clock that is behind."""
+    zone = ZoneInfo(name)
+    for after, late in sent:
+        said = NIGHTS[name] + timedelta(seconds=after)
+        received = said + timedelta(seconds=late)
+        assert parse_timestamp(f"{said.astimezone(zone):%Y%m%d%H%M%S}", zone, received).instant == said
+
+
+@given(st.sampled_from(sorted(NIGHTS)), st.integers(0, 3599), st.integers(3 * 3600, 10**8), st.booleans())
+def test_of_a_night_that_is_long_past_or_to_come_all_is_taken_as_the_first_passing(
+    name: str, after: int, away: int, past: bool
+) -> None:
+    zone, first = ZoneInfo(name), NIGHTS[name] + timedelta(seconds=after)
+    received = first + timedelta(seconds=away if past else -away)
+    text = f"{(first + timedelta(hours=1)).astimezone(zone):%Y%m%d%H%M%S}"
+    assert parse_timestamp(text, zone, received).instant == first
+
+
 def test_a_time_in_the_skipped_hour_is_later_by_the_gap_and_keeps_its_date() -> None:
     skipped = parse_timestamp("202603080230", CHICAGO)
     assert skipped.instant == utc(2026, 3, 8, 8, 30)
