@@ -42,3 +42,19 @@ WHERE f.kind = 'save' AND f.key = ? AND m.state IN (1, 2, 3) ORDER BY f.at_us DE
 SELECT m.type, r.body, m.id, m.feed, m.received_us, c.body, m.charset, m.relates_to, m.step_edition, m.step_to
 FROM message m JOIN content c ON c.id = m.content_id LEFT JOIN content r ON r.id = m.record_id
 WHERE m.id BETWEEN ? AND ? AND +m.state IN (1, 2, 3) ORDER BY m.id
+
+-- name: dropped
+-- What persons decided is not to be posted, and was not posted all the same: (message, channel, line, destination, effect,
+-- action, part). NULL from the destination on: the line's effects could not be told; from the channel on: nor its lines.
+SELECT e.message_id, l.channel, l.number, e.destination, e.name, e.action, e.part
+FROM effect e JOIN line l ON l.id = e.line_id
+WHERE e.message_id BETWEEN ?1 AND ?2 AND e.state = 3 AND e.cause IN (?3, ?4) AND NOT EXISTS (
+    SELECT 1 FROM effect o WHERE o.message_id = e.message_id AND o.line_id = e.line_id AND o.destination = e.destination
+        AND o.name = e.name AND o.action = e.action AND o.part = e.part AND o.state IN (1, 2, 5))
+UNION ALL
+SELECT message_id, channel, number, NULL, NULL, NULL, NULL FROM line
+WHERE message_id BETWEEN ?1 AND ?2 AND state = 2 AND reason = ?3
+UNION ALL
+SELECT id, NULL, NULL, NULL, NULL, NULL, NULL FROM message
+WHERE id BETWEEN ?1 AND ?2 AND +state = 2 AND reason = ?3
+    AND NOT EXISTS (SELECT 1 FROM line WHERE line.message_id = message.id)
