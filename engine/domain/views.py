@@ -229,6 +229,16 @@ class SightingView(NamedTuple):
     message: MessageId
 
 
+class RefusedMessages(NamedTuple):
+    """Messages that one listener refused for one reason, and that did not come again. `message`: the last of them."""
+
+    feed: str
+    reason: str
+    messages: int
+    oldest_us: int
+    message: MessageId
+
+
 class LateEffects(NamedTuple):
     """Effects at one destination that should be there: `held` of them wait for a person."""
 

@@ -42,6 +42,7 @@ from engine.domain.views import (
     Outgoing,
     ParkedLane,
     ProposalView,
+    RefusedMessages,
     SightingView,
     TableTold,
     TableVersionView,
@@ -136,6 +137,9 @@ class SqliteReads:
         return [
             (kind, Inbound(*inbound), record) for kind, record, *inbound in self._rows("stepped", first, last)
         ]
+
+    async def refused_messages(self, since_us: int) -> list[RefusedMessages]:
+        return [RefusedMessages(*row) for row in self._rows("refused_messages", since_us)]
 
     async def dropped(self, first: int, last: int) -> list[DroppedView]:
         return [DroppedView(*row) for row in self._rows("dropped", first, last, DROPPED, ORIGINAL_DROPPED)]

@@ -58,3 +58,12 @@ UNION ALL
 SELECT id, NULL, NULL, NULL, NULL, NULL, NULL FROM message
 WHERE id BETWEEN ?1 AND ?2 AND +state = 2 AND reason = ?3
     AND NOT EXISTS (SELECT 1 FROM line WHERE line.message_id = message.id)
+
+-- name: refused_messages
+-- By door and reason; a message that was taken later, sent again or replayed, is somebody's affair already.
+SELECT m.feed, m.reason, count(*), min(m.received_us), max(m.id) FROM message m INDEXED BY message_state
+WHERE m.state = 5 AND m.received_us >= ?1
+    AND NOT EXISTS (
+        SELECT 1 FROM message l INDEXED BY message_control
+        WHERE l.control_id = m.control_id AND l.control_id <> '' AND l.feed = m.feed AND l.id > m.id AND l.state <> 5)
+GROUP BY m.feed, m.reason ORDER BY min(m.received_us), m.feed, m.reason
