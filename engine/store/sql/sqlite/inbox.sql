@@ -62,7 +62,7 @@ WHERE id BETWEEN ?1 AND ?2 AND +state = 2 AND reason = ?3
 -- name: refused_messages
 -- By door and reason; a message that was taken later, sent again or replayed, is somebody's affair already.
 SELECT m.feed, m.reason, count(*), min(m.received_us), max(m.id) FROM message m INDEXED BY message_state
-WHERE m.state = 5 AND m.received_us >= ?1
+WHERE m.state = 5 AND m.state > 0 AND m.received_us >= ?1
     AND NOT EXISTS (
         SELECT 1 FROM message l INDEXED BY message_control
         WHERE l.control_id = m.control_id AND l.control_id <> '' AND l.feed = m.feed AND l.id > m.id AND l.state <> 5)
