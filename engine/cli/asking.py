@@ -165,7 +165,8 @@ def _story_lines(story: dict[str, Any]) -> Iterator[str]:
         stated = "unpriced" if line["stated"] is None else f"{line['stated']} {line['currency']}"
         credit = " credit" if line["credit"] else ""
         where = f"line {line['number']} in {line['channel']}"
-        yield f"  {where}:{credit} {line['state']}, {stated} {line['reason']}".rstrip()
+        reason = f": {line['reason']}" if line["reason"] else ""
+        yield f"  {where}:{credit} {line['state']}, {stated}{reason}"
         for effect in story["effects"]:
             if effect["line_id"] == line["id"]:
                 yield f"    {_effect_line(effect)}"

@@ -67,7 +67,7 @@ def test_an_import_never_drops_rows_without_a_word(desk):
     assert desk.run("tables", "add", "charges", *row, "--reason", "new").exit_code == 0
     refused = desk.run("tables", "import", "charges", str(path))
     assert refused.exit_code == 2
-    assert "CTL021 1 rows of table charges would be gone: code=NOBODY-MAPPED" in refused.stderr
+    assert "CTL021 1 row of table charges would be gone: code=NOBODY-MAPPED" in refused.stderr
     told = desk.json("tables", "import", "charges", str(path), "--shrinks", "--reason", "it was wrong")
     assert (told["added"], told["gone"]) == (0, 1)
 
