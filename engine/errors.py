@@ -14,6 +14,7 @@ never holds message content. What a far end answers is no exception: see `engine
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -82,8 +83,14 @@ class Bug(SutureError):
     """An impossible move: ours to mend."""
 
 
+_CELL = re.compile(r"(.+):([A-Z]{1,3})([1-9][0-9]*)")
+"""`file:sheet:B7`."""
+
+
 def _place(where: str) -> tuple[str, int, int]:
-    """`file:line:col` as something that sorts as people read."""
+    """`file:line:col`, or the cell of a sheet, as something that sorts as people read."""
+    if cell := _CELL.fullmatch(where):
+        return cell[1], int(cell[3]), int(cell[2], 36)
     parts = where.rsplit(":", 2)
     if len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit():
         return parts[0], int(parts[1]), int(parts[2])

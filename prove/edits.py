@@ -35,7 +35,7 @@ CHANNEL = "channels/ehr-usage.yaml"
 REMADE = (
     ("mappings/erp/goods-issue.yaml", "lot?: lot", "lot?: lot else lot"),
     ("mappings/erp/goods-issue.yaml", "quantity: quantity", "quantity: quantity * 2"),
-    ("mappings/billing/charge.yaml", "      department: department\n", ""),
+    ("mappings/billing/charge.yaml", "      department: department else case.room\n", ""),
     ("mappings/hl7/ehr-dft.yaml", "FT1-13.1, else FT1-16.1", "FT1-13.1, else 'ICU-NORTH'"),
     (CHANNEL, "\nsame_line", "  - {when: code == 'IMP-SCR-35-14', because: stopped}\n\nsame_line"),
     (CHANNEL, "when: charge.billable", "when: charge.billable and quantity > 1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import shutil
 import time
@@ -40,11 +41,13 @@ Key = tuple[str, str, int, str, str, int]
 
 
 class Stood(NamedTuple):
-    """An effect as a store has it. `payload`: of its document, without the reference; None while it is held."""
+    """An effect as a store has it. `payload`: of its document, without the reference; None while it is held. `line`:
+    what the document says outside its lines, and of this one."""
 
     quantity: str | None
     amount: str | None
     payload: bytes | None
+    line: str
 
 
 Written = dict[Key, Stood]
@@ -189,7 +192,22 @@ def _written(store: Path) -> Written:
         "LEFT JOIN delivery d ON d.id = e.delivery_id LEFT JOIN content c ON c.id = d.content_id "
         "WHERE e.state IN (1, 2)",
     )
-    return {tuple(row[:6]): Stood(row[6], row[7], None if row[8] is None else _bare(row[8])) for row in rows}
+    return {
+        tuple(row[:6]): Stood(
+            row[6], row[7], *((None, "") if row[8] is None else (_bare(row[8]), _of_line(row[8], row[2])))
+        )
+        for row in rows
+    }
+
+
+def _of_line(payload: bytes, number: int) -> str:
+    """The document with one line alone; what has no lines as it is."""
+    tree = json.loads(payload) | {"reference": ""}
+    for key, below in tree.items():
+        if isinstance(below, list):
+            tree[key] = [one for one in below if one["line"] == number]
+            assert len(tree[key]) == 1, tree
+    return json.dumps(tree, sort_keys=True)
 
 
 def _ask(store: Path, statement: str) -> list[tuple]:
@@ -220,9 +238,10 @@ def _sums(tally: Tally, was: Written, now: Written) -> Iterator[str]:
     for key in was.keys() | now.keys():
         sides = was.get(key), now.get(key)
         change = _change(*sides)
+        if change or (any(one and one.payload for one in sides) and sides[0] != sides[1]):
+            messages.add(key[0])
         if change:
             lines[change] += 1
-            messages.add(key[0])
             for place, stood in enumerate(sides):
                 if stood is not None and stood.payload is not None and stood.amount is not None:
                     money[key[3], key[4]][place] += Decimal(stood.amount)
@@ -241,7 +260,7 @@ def _sums(tally: Tally, was: Written, now: Written) -> Iterator[str]:
 def _change(before: Stood | None, after: Stood | None) -> str:
     was, now = (one is not None and one.payload is not None for one in (before, after))
     if was and now:
-        return "" if before == after else "changed"
+        return "" if before._replace(payload=b"") == after._replace(payload=b"") else "changed"
     if was:
         return "newly held" if after is not None else "lost"
     if now:

@@ -344,7 +344,14 @@ MISTAKES = [
         "[account, merged_account, occurred_at]",
     ),
     # tables
-    Mistake(f"{ITEMS}.csv", "IMP-FEM-05,1000105", "IMP-FEM-06,1000105", "TBL009", "NORTH,IMP-FEM-06,1000106"),
+    Mistake(
+        f"{ITEMS}.csv",
+        "IMP-FEM-05,1000105",
+        "IMP-FEM-06,1000105",
+        "TBL009",
+        "NORTH,IMP-FEM-06,1000106",
+        "mend the key",
+    ),
     Mistake(f"{ITEMS}.csv", "implant,yes,owned", "implant,maybe,owned", "TBL006", "maybe", "yes or no"),
     Mistake(
         f"{ITEMS}.csv",
@@ -504,6 +511,31 @@ MISTAKES = [
     ),
     Mistake(f"{UNITS}.csv", "*,PR,PR,1,,", "*,,PR,1,,", "TBL007", ",PR,1", "fill 'unit'"),
     Mistake(f"{UNITS}.csv", "*,PR,PR,1,,", "*,PR,PR,1,,2026-12-31,late", "TBL003", "*,PR,PR", "quote cells"),
+    Mistake(
+        f"{ITEMS}.csv",
+        '"Femoral component, cemented, size 5"',
+        "Femoral component cemented, size 5",
+        "TBL003",
+        "NORTH,IMP-FEM-05",
+        "quote cells",
+    ),
+    Mistake(
+        f"{ITEMS}.csv",
+        "V100,,\nNORTH,IMP-FEM-07",
+        "V100,01/02/2026,\nNORTH,IMP-FEM-07",
+        "TBL006",
+        "01/02",
+        "write YYYY-MM-DD",
+    ),
+    Mistake(USAGE, "when: class == 'P'", "when: class == P-1", "SIT027", "P-1", "write it in quotes: 'P-1'"),
+    Mistake(
+        ISSUE,
+        "location: place.location",
+        "location: OR-CORE",
+        "SIT027",
+        "OR-CORE",
+        "write it in quotes: 'OR-CORE'",
+    ),
     Mistake(f"{UNITS}.csv", "*,PR,PR,1,,", '*,"PR,PR,1,,', "TBL002", '*,"PR', "end a quoted cell"),
     Mistake(f"{UNITS}.csv", "*,PR,PR,1,,", "*,PR,PR,0,,", "TBL006", "0,,", "above zero"),
     # expressions
@@ -537,6 +569,23 @@ MISTAKES = [
 ]
 
 WARNINGS = [
+    Mistake(DFT, "{from: FT1-2, unique_per", "{from: FT1-1, unique_per", "SIT078", "FT1-1", "read FT1-2"),
+    Mistake(
+        DFT,
+        "{from: FT1-2, unique_per",
+        '{from: "FT1-2, else FT1-1", unique_per',
+        "SIT078",
+        '"FT1-2',
+        "read FT1-2",
+    ),
+    Mistake(
+        "mappings/tables/charges.csv",
+        "*,27810105,",
+        "*,2.78E+07,",
+        "TBL016",
+        "2.78E+07",
+        "write all its digits",
+    ),
     Mistake(
         "mappings/hl7/adt-merge-patients.yaml",
         "  occurred_at",

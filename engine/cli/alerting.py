@@ -11,6 +11,7 @@ import click
 from engine.cli.connect import reader_of
 from engine.cli.in_force import newest_edition
 from engine.cli.output import env_option, guarded, json_option, say, site_option, when
+from engine.cli.pages import worded
 from engine.clock import SystemClock
 from engine.domain.ports import Reader
 from engine.pipeline.digests import Digester
@@ -24,10 +25,10 @@ from engine.reconcile.alerts import Alert, alerts
 @json_option
 @guarded
 def show_alerts(folder: Path, environment: str | None, as_json: bool) -> None:
-    """What is late by the times that the channels state, and what was used in cases that are cancelled. Exit 1: there
-    is something."""
+    """What is late by the times that the channels state, what was used in cancelled cases, and what was refused
+    since yesterday and did not come again. Exit 1: there is something."""
     with reader_of(folder, environment) as reader:
-        found = asyncio.run(_alerts(reader))
+        found = [_worded(alert) for alert in asyncio.run(_alerts(reader))]
     rows = [{**alert._asdict(), "since": when(alert.since_us)} for alert in found]
     say(rows, as_json, lambda _: [_line(alert) for alert in found] or ["nothing is late"])
     sys.exit(1 if found else 0)
@@ -40,6 +41,12 @@ async def _alerts(reader: Reader) -> list[Alert]:
     return await alerts(
         reader, release, lambda account: digester.digest("survivor", account.hex()), SystemClock().now_us()
     )
+
+
+def _worded(alert: Alert) -> Alert:
+    """Where it ends in a bare code, with what that means."""
+    head, joint, reason = alert.what.rpartition(": ")
+    return alert._replace(what=f"{head}{joint}{worded(reason)}")
 
 
 def _line(alert: Alert) -> str:

@@ -25,6 +25,7 @@ from engine.cli.output import (
     site_option,
     when,
 )
+from engine.cli.pages import worded
 from engine.clock import to_us
 from engine.control.causes import nearest
 from engine.domain.message import MessageId
@@ -79,7 +80,13 @@ def messages(
     with reader_of(folder, environment) as reader:
         views = asyncio.run(reader.messages(query))
     rows = [
-        {**view._asdict(), "state": view.state.word, "received": when(view.received_us)} for view in views
+        {
+            **view._asdict(),
+            "state": view.state.word,
+            "reason": worded(view.reason),
+            "received": when(view.received_us),
+        }
+        for view in views
     ]
     say(rows, as_json, lambda _: (
         f"{row['id']:>8}  {row['received']}  {row['feed']:<10} {row['type']:<9} {row['state']:<10} {row['reason']}"
@@ -113,7 +120,8 @@ async def _story(reader: Any, number: MessageId) -> dict[str, Any]:
         raise UsageError("CTL004", f"there is no message {number}", "find it with `suture messages`")
     view = found[0]
     return {
-        "message": {**view._asdict(), "state": view.state.word, "received": when(view.received_us)},
+        "message": {**view._asdict(), "state": view.state.word, "reason": worded(view.reason),
+                    "received": when(view.received_us)},
         "file": place._asdict() if (place := await reader.file_of(number)) else None,
         "tables": [table._asdict() for table in await reader.tables_of(number)],
         "lines": [{**line._asdict(), "state": line.state.word} for line in await reader.lines(number)],
@@ -157,7 +165,8 @@ def _story_lines(story: dict[str, Any]) -> Iterator[str]:
         stated = "unpriced" if line["stated"] is None else f"{line['stated']} {line['currency']}"
         credit = " credit" if line["credit"] else ""
         where = f"line {line['number']} in {line['channel']}"
-        yield f"  {where}:{credit} {line['state']}, {stated} {line['reason']}".rstrip()
+        reason = f": {line['reason']}" if line["reason"] else ""
+        yield f"  {where}:{credit} {line['state']}, {stated}{reason}"
         for effect in story["effects"]:
             if effect["line_id"] == line["id"]:
                 yield f"    {_effect_line(effect)}"
@@ -171,9 +180,10 @@ def _story_lines(story: dict[str, Any]) -> Iterator[str]:
         yield f"  attempt {attempt['at']}: {attempt['code']}"
     for one in story["posted"]:
         money = "" if one["amount"] is None else f", {one['amount']} {one['currency']}"
+        left = "" if one["quantity"] is None else f", {one['remaining']} of {one['quantity']} not taken back"
         yield (
             f"  posted for this stay: message {one['message']} line {one['line']}, {one['effect']} at "
-            f"{one['destination']}: {one['fate']}, {one['remaining']} of {one['quantity']} not taken back{money}"
+            f"{one['destination']}: {one['fate']}{left}{money}"
         )
 
 
@@ -188,9 +198,10 @@ def _effect_line(effect: dict[str, Any]) -> str:
     amount = f", {effect['amount']} {effect['currency']}" if effect["amount"] is not None else ""
     wait = f" for {effect['owner']}: {effect['cause']}" if effect["cause"] else ""
     part = f" of {effect['part']}" if effect["part"] else ""
+    quantity = "no quantity" if effect["quantity"] is None else f"quantity {effect['quantity']}"
     return (
         f"{effect['action']} {effect['name']}{part} at {effect['destination']}: {effect['state']}{wait}, "
-        f"quantity {effect['quantity']}{amount}"
+        f"{quantity}{amount}"
     )
 
 

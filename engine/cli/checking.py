@@ -17,7 +17,7 @@ site_argument = click.argument("folder", type=click.Path(path_type=Path), defaul
 @json_option
 @guarded
 def check(folder: Path, as_json: bool) -> None:
-    """Find every fault of a site's files at once, each with its place and its mend."""
+    """Find every fault of a site's files at once, of all its environments, each with its place and its mend."""
     from engine.site.compile import check as check_site
     from engine.site.compile import load_site
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 
 from engine.cli.connect import reader_of
 from engine.cli.output import NUMBER, env_option, guarded, json_option, say, site_option
+from engine.cli.pages import page
 from engine.domain.message import MessageId
 from engine.errors import UsageError
 from engine.explain.lineage import Step
@@ -32,7 +32,7 @@ def explain(what: str, field: str | None, folder: Path, environment: str | None,
     FIELD: only those fields, such as quantity or lines[2].item. What is shown may tell of a patient.
     """
     if not what.isdecimal():
-        click.echo(_page(what))
+        click.echo(page(what))
         return
     number = NUMBER.convert(int(what), None, None)
     with reader_of(folder, environment) as reader:
@@ -44,18 +44,6 @@ def explain(what: str, field: str | None, folder: Path, environment: str | None,
             "CLI010", f"no posting of message {what} has a field '{field}'", f"fields are {', '.join(names)}"
         )
     say([_tree(posting, stories) for posting, stories in told], as_json, lambda _: _lines(told))
-
-
-def _page(code: str) -> str:
-    for page in sorted((files("engine") / "faults").iterdir(), key=lambda entry: entry.name):
-        if not page.name.endswith(".md"):
-            continue
-        for section in page.read_text(encoding="utf-8").split("\n## ")[1:]:
-            if section.split(None, 1)[0].upper() == code.upper():
-                return section.strip()
-    raise UsageError(
-        "CLI003", f"there is no fault code {code}", "codes look like SIT005; messages are numbers"
-    )
 
 
 def _chosen(posting: Explained, field: str | None) -> list[FieldStory]:

@@ -15,6 +15,8 @@ from engine.cli.output import guarded
 from engine.errors import UsageError
 
 _PARTS = ("config", "channels", "mappings")
+_IGNORED = "var/\n"
+"""What git is to leave alone: the store, with what patients' messages say."""
 
 
 class Example(NamedTuple):
@@ -72,6 +74,7 @@ def init(folder: Path, name: str | None) -> None:
         shutil.copytree(_beside() / "blank", folder, dirs_exist_ok=True)
         for part in ("channels/samples", "mappings/hl7", "mappings/billing", "mappings/tables"):
             (folder / part).mkdir(parents=True)
+        _keep_out_of_git(folder)
         click.echo(f"A blank site is in {folder}. Next: the tutorial, and suture check {folder}")
         return
     if name is not None and not EXAMPLES[name].channels:
@@ -81,6 +84,7 @@ def init(folder: Path, name: str | None) -> None:
             shutil.copytree(example() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     else:
         _lay_out(folder, name)
+    _keep_out_of_git(folder)
     readme = f"read {folder / 'README.md'}, " if name else ""
     click.echo(
         f"A working site is in {folder}. Next: {readme}suture check {folder}, then suture serve --site {folder}"
@@ -97,6 +101,10 @@ def _lay_out(folder: Path, name: str) -> None:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(data)
     shutil.copyfile(_beside() / "examples" / f"{name}.md", folder / "README.md")
+
+
+def _keep_out_of_git(folder: Path) -> None:
+    (folder / ".gitignore").write_text(_IGNORED)
 
 
 def _beside() -> Path:

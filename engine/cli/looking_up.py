@@ -102,13 +102,18 @@ def _other_keys(table: str, keys: tuple[str, ...]) -> UsageError:
 
 def _told(rows: Sequence[Row], near: list[dict[str, str]], on: date, version: int) -> Iterator[str]:
     for row in rows:
-        cells = "  ".join(f"{name}={value}" for name, value in row.items())
+        cells = "  ".join(f"{name}={_shown(value)}" for name, value in row.items())
         yield f"line {row.line} of version {version}: {cells}"
     if rows:
         return
     yield f"no row is valid on {on} in version {version}" + ("; spelled almost like it:" if near else "")
     for keys in near:
         yield "  " + " ".join(f"{name}={value}" for name, value in keys.items())
+
+
+def _shown(value: object) -> object:
+    """As a person writes it in the table."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else "" if value is None else value
 
 
 class _Turn(NamedTuple):

@@ -49,7 +49,8 @@ def map_code(
 def _lines(answer: dict[str, Any]) -> Iterator[str]:
     waiting = answer["waiting"]
     what = (
-        f"{counted(waiting['lines'], 'line')}, {waiting['effects']} effects, {waiting['at_stake']} at stake"
+        f"{counted(waiting['lines'], 'line')}, {counted(waiting['effects'], 'effect')}, "
+        f"{waiting['at_stake']} at stake"
     )
     if "row" in answer:
         row = " ".join(f"{name}={value}" for name, value in answer["row"].items())

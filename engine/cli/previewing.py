@@ -77,6 +77,7 @@ def preview_tree(tally: Tally) -> dict[str, Any]:
         "messages": tally.messages,
         "touched": tally.touched,
         "differing": tally.differing,
+        "documents": tally.documents,
         "lines": {change: tally.lines[change] for change in CHANGES},
         "samples": {change: tally.samples[change] for change in CHANGES if tally.samples.get(change)},
         "newly_held": dict(tally.causes.most_common()),
@@ -99,6 +100,8 @@ def preview_lines(tally: Tally) -> Iterator[str]:
         if tally.lines[change]:
             samples = ", ".join(map(str, tally.samples[change]))
             yield f"  {change}: {counted(tally.lines[change], 'effect')} of lines; see messages {samples}"
+    if tally.documents:
+        yield f"  documents that would be other ones: {tally.documents}"
     for cause, lines in tally.causes.most_common(SHOWN):
         yield f"    held for {cause}: {lines}"
     moved = {place: total for place, total in tally.money.items() if total.before != total.after}

@@ -32,12 +32,12 @@ from engine.site.sources import read_sources
 @json_option
 @guarded
 def releases(limit: int, folder: Path, environment: str | None, as_json: bool) -> None:
-    """What was in force, newest first: each is a state of the files with versions of the tables."""
+    """What was in force, newest first: editions, each a release (a state of the files) with versions of the tables."""
     with reader_of(folder, environment) as reader:
         views = asyncio.run(reader.editions(limit))
     rows = [{**view._asdict(), "activated": when(view.activated_us)} for view in views]
     say(rows, as_json, lambda _: (
-        f"{row['id']:>6}  {row['activated']}  {row['release_hash']}  by {row['actor']}" for row in rows
+        f"edition {row['id']:<5} {row['activated']}  release {row['release_hash']}  by {row['actor']}" for row in rows
     ))  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def releases(limit: int, folder: Path, environment: str | None, as_json: bool) -
 @json_option
 @guarded
 def rollback(edition: int | None, reason: str, folder: Path, environment: str | None, as_json: bool) -> None:
-    """Go back to an older release with its tables; without EDITION to the one before. Needs a reason.
+    """Go back to an older edition: its release, with its tables. Without EDITION to the one before. Needs a reason.
 
     The files of the folder are not touched: mend them, or go back in version control, and `reload`.
     """
@@ -69,9 +69,9 @@ def rollback(edition: int | None, reason: str, folder: Path, environment: str | 
 def diff(
     before: int | None, after: int | None, money: bool, folder: Path, environment: str | None, as_json: bool
 ) -> None:
-    """Tell how two releases differ: by default the one in force and the site's files as they are now.
+    """Tell how two editions differ: by default the one in force and the site's files as they are now.
 
-    BEFORE, AFTER: editions, as `suture releases` numbers them.
+    BEFORE, AFTER: numbers of editions, as `suture releases` tells them.
     """
     site, place = place_of(folder, environment)
     with reader_of(folder, environment) as reader:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from engine.cli.output import guarded, json_option, say
-from engine.codecs.hl7v2.ack import Ack, parse_ack
+from engine.codecs.hl7v2.ack import CONDITIONS, Ack, Location, parse_ack
 from engine.codecs.hl7v2.batch import split_messages
 from engine.errors import UsageError
 
@@ -41,12 +41,31 @@ def send(paths: tuple[Path, ...], address: str, user: str | None, timeout: float
         {
             "file": str(path),
             "code": ack.code if ack else "none",
-            "text": ack.text if ack else "no acknowledgment",
+            "text": _words(ack) if ack else "no acknowledgment",
         }
         for (path, _), ack in zip(messages, answers, strict=False)
     ]
     say(rows, as_json, lambda _: (f"{row['file']}: {row['code']} {row['text']}".rstrip() for row in rows))
     sys.exit(0 if answers and all(ack is not None and ack.positive for ack in answers) else 1)
+
+
+def _words(ack: Ack) -> str:
+    """MSA-3, or what ERR says in its place: the words, else what its code means, and where."""
+    told = [
+        " ".join(filter(None, (_place(error.location), error.text or CONDITIONS.get(error.code, ""))))
+        for error in ack.errors
+    ]
+    return ack.text or "; ".join(told)
+
+
+def _place(place: Location | None) -> str:
+    """As paths are written: `FT1[2]-7.1`."""
+    if place is None:
+        return ""
+    occurrence = f"[{place.sequence}]" if place.sequence > 1 else ""
+    field = f"-{place.field}" if place.field else ""
+    component = f".{place.component}" if place.field and place.component else ""
+    return f"{place.segment}{occurrence}{field}{component}"
 
 
 async def _over_mllp(messages: list[tuple[Path, bytes]], address: str, timeout: float) -> list[Ack | None]:

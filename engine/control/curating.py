@@ -292,11 +292,11 @@ def _verb(verb: str, put: Answer) -> str:
 
 def _refuse_shrinking(table: str, difference: RowDifference, shrinks: bool) -> None:
     if difference.gone and not shrinks:
-        shown = "; ".join(difference.gone[:SHOWN])
+        more = len(difference.gone) - SHOWN
+        shown = "; ".join(difference.gone[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        count = "1 row" if len(difference.gone) == 1 else f"{len(difference.gone)} rows"
         mend = "export it and merge, or say --shrinks when they are to go"
-        raise UsageError(
-            "CTL021", f"{len(difference.gone)} rows of table {table} would be gone: {shown}", mend
-        )
+        raise UsageError("CTL021", f"{count} of table {table} would be gone: {shown}", mend)
 
 
 def _whole(spec: TableSpec, rows: Sequence[dict[str, str]]) -> None:

@@ -17,6 +17,7 @@ from engine.domain.views import (
     AttemptView,
     CaseUse,
     DeliveryView,
+    DroppedView,
     EditionView,
     EffectView,
     FilePlace,
@@ -31,6 +32,7 @@ from engine.domain.views import (
     Outgoing,
     ParkedLane,
     ProposalView,
+    RefusedMessages,
     SightingView,
     TableTold,
     TableVersionView,
@@ -105,6 +107,14 @@ class Reader(Protocol):
 
     async def stepped(self, first: int, last: int) -> list[tuple[str, Inbound, bytes | None]]:
         """(type, message, step record) of messages that posted something, or would have, in id order."""
+        ...
+
+    async def refused_messages(self, since_us: int) -> list[RefusedMessages]:
+        """What was refused since then and not taken later, the longest ago first."""
+        ...
+
+    async def dropped(self, first: int, last: int) -> list[DroppedView]:
+        """What persons decided is not to be posted, of messages in that range."""
         ...
 
     async def gather(self, keys: Sequence[FactKeys]) -> list[Facts]:

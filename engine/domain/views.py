@@ -137,6 +137,19 @@ class HeldView(NamedTuple):
         return self.channel, self.number, self.name, self.action, self.part
 
 
+class DroppedView(NamedTuple):
+    """What a person decided is not to be posted. `destination` and all behind it None: of the line, whatever it owes;
+    `channel` and `number` None as well: of the message."""
+
+    message: MessageId
+    channel: str | None
+    number: int | None
+    destination: str | None
+    name: str | None
+    action: int | None
+    part: str | None
+
+
 class DeliveryView(NamedTuple):
     id: int
     message_id: MessageId
@@ -216,6 +229,16 @@ class SightingView(NamedTuple):
     owned: bool
     quantity: Decimal
     same: bytes | None
+    message: MessageId
+
+
+class RefusedMessages(NamedTuple):
+    """Messages that one listener refused for one reason, and that did not come again. `message`: the last of them."""
+
+    feed: str
+    reason: str
+    messages: int
+    oldest_us: int
     message: MessageId
 
 

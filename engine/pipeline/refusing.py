@@ -14,6 +14,7 @@ from typing import NamedTuple
 from engine.clock import to_datetime
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import where
+from engine.domain.event import Line
 from engine.domain.message import Inbound
 from engine.errors import MessageError
 from engine.mapping.faults import EvaluationFault
@@ -84,9 +85,9 @@ def refusals(
             for error in _misfits(naks, channel, message, seconds):
                 errors.append(error)
                 reason = reason or f"INT008 {channel.name}: {error.what}"
-            for nak, number in _holding(naks, channel, message, feed, received_us, seconds):
-                errors.append(_error(channel, nak, message, number))
-                reason = reason or f"INT005 {channel.name}: {nak.because}"
+            for nak, line in _holding(naks, channel, message, feed, received_us, seconds):
+                errors.append(error := _error(channel, nak, message, line))
+                reason = reason or f"INT005 {channel.name}: {error.what}"
     except _Late:
         return Refusals((), LATE)
     except EvaluationFault as fault:
@@ -116,8 +117,8 @@ def _holding(
     feed: str,
     received_us: int,
     seconds: Callable[[], float],
-) -> Iterator[tuple[Nak, int]]:
-    """The rules that hold, each with the number of the first line for which it does; 0: of none."""
+) -> Iterator[tuple[Nak, Line | None]]:
+    """The rules that hold, each with the first line for which it does; None: of no line."""
     received = to_datetime(received_us)
     today = received.astimezone(naks.zone).date()
     shared: Names = {
@@ -135,7 +136,7 @@ def _holding(
             raise _Late
         lines.append({**shared, **line.fields, "number": line.number})
         held = [nak for nak in open_rules if nak.when(lines[-1]) is True]
-        yield from ((nak, line.number) for nak in held)
+        yield from ((nak, line) for nak in held)
         open_rules = [nak for nak in open_rules if nak not in held]
         if not open_rules and not of_whole:
             return
@@ -145,11 +146,15 @@ def _holding(
     head = lines[0] if lines else lines_less
     for nak in of_whole:
         if nak.when({**head, "lines": lines}) is True:
-            yield nak, 0
+            yield nak, None
     if seconds() > naks.within:
         raise _Late
 
 
-def _error(channel: Channel, nak: Nak, message: Message, number: int) -> MessageError:
-    group = channel.reader.groups(message)[number - 1] if number else None
-    return MessageError("INT005", nak.because, where=where(nak.where, group), hl7_code=nak.code)
+def _error(channel: Channel, nak: Nak, message: Message, line: Line | None) -> MessageError:
+    """In the words of its rule; where something stands that cannot be read, and so is missing, that is said as well."""
+    group = channel.reader.groups(message)[line.number - 1] if line else None
+    place = where(nak.where, group)
+    unread = [fault.what for fault in (line.faults if line else ()) if fault.where == place]
+    because = f"{nak.because} ({unread[0]})" if unread else nak.because
+    return MessageError("INT005", because, where=place, hl7_code=nak.code)

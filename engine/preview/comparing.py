@@ -8,18 +8,24 @@ time counts once, with its newest save: that one decides what the books say.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from engine.domain.message import Inbound
-from engine.domain.posting import Action, Facts
+from engine.domain.posting import Action, EffectRow, Facts, LineRow, Stepped, kept_as
 from engine.domain.status import EffectState
+from engine.domain.views import DroppedView
 from engine.errors import MessageError
+from engine.mapping.expression import EvaluationFault
 from engine.mapping.functions import text_of
+from engine.mapping.writer import MissingField
+from engine.pipeline.context import context_of
 from engine.pipeline.digests import Digester
 from engine.pipeline.reading import Read, read_message
+from engine.pipeline.record import unpack_lines
 from engine.pipeline.refusing import refused_by
 from engine.pipeline.step import step
 from engine.preview.touching import Edit, Watch, routes
@@ -39,13 +45,21 @@ class Place(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What one line owes at one destination. `payload`: of its document; None while it is held, for `cause`."""
+    """What one line owes at one destination. `payload`: of its document; None while it is held, for `cause`. `alone`:
+    what the document would be if it told of nothing but this line."""
 
     place: Place
     payload: bytes | None
     quantity: Decimal | None
     amount: Decimal | None
     cause: str
+    alone: Callable[[], bytes | None]
+
+    def tells_as(self, other: Seen) -> bool:
+        """Whether the far end is told the same of the line, whatever else stands in its document."""
+        if (self.quantity, self.amount) != (other.quantity, other.amount):
+            return False
+        return self.payload == other.payload or self.alone() == other.alone()
 
     def __repr__(self) -> str:
         return f"Seen({self.place.effect} at {self.place.destination}, {'held' if self.payload is None else 'posted'})"
@@ -63,6 +77,13 @@ class Difference(NamedTuple):
     after: Seen | None
 
 
+class Compared(NamedTuple):
+    """What an edit changes for one message: effects of lines, in their order, and how many documents are other ones."""
+
+    differences: list[Difference]
+    documents: int
+
+
 @dataclass(slots=True)
 class Sum:
     """Money of one place that is delivered, or would be, before and after."""
@@ -74,21 +95,24 @@ class Sum:
 @dataclass(slots=True)
 class Tally:
     """What was compared so far. `messages`: looked at; `touched`: those that the edit may change, stepped with both;
-    `lines`: change → effects of lines; `samples`: change → first messages; `causes`: of what is newly held → lines."""
+    `documents`: those that would be other ones; `lines`: change → effects of lines; `samples`: change → first messages;
+    `causes`: of what is newly held → lines."""
 
     messages: int = 0
     touched: int = 0
     differing: int = 0
+    documents: int = 0
     lines: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
     samples: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     money: dict[Place, Sum] = field(default_factory=lambda: defaultdict(Sum))
 
-    def add(self, message: int, differences: list[Difference]) -> None:
+    def add(self, message: int, compared: Compared) -> None:
         """What came of one message."""
         self.touched += 1
-        self.differing += bool(differences)
-        for difference in differences:
+        self.differing += bool(compared.differences or compared.documents)
+        self.documents += compared.documents
+        for difference in compared.differences:
             self.lines[difference.change] += 1
             samples = self.samples[difference.change]
             if len(samples) < SAMPLES and message not in samples:
@@ -108,6 +132,7 @@ class Tally:
         self.messages += other.messages
         self.touched += other.touched
         self.differing += other.differing
+        self.documents += other.documents
         self.lines.update(other.lines)
         self.causes.update(other.causes)
         for change, samples in other.samples.items():
@@ -147,8 +172,11 @@ class Comparer:
             *(_cases(one, self._digester, inbound) for one in (self._before, self._after))
         )
 
-    def compare(self, kind: str, inbound: Inbound, facts: Facts) -> list[Difference] | None:
-        """What the edit changes for one message that is taken, in the order of its lines. None: it is not touched."""
+    def compare(
+        self, kind: str, inbound: Inbound, facts: Facts, dropped: Collection[DroppedView] = ()
+    ) -> Compared | None:
+        """What the edit changes for one message that is taken, but for what a person dropped of it. None: it is not
+        touched."""
         if (inbound.feed, kind) in self._remade:
             was = made(self._before, self._digester, inbound, facts)
         else:
@@ -157,9 +185,26 @@ class Comparer:
             if not self._watch.met:
                 return None
         now = made(self._after, self._digester, inbound, facts)
+        if dropped:
+            was, now = _without(was, dropped), _without(now, dropped)
         keys = {**dict.fromkeys(was), **dict.fromkeys(now)}
         found = (_difference(was.get(key), now.get(key)) for key in keys)
-        return [difference for difference in found if difference is not None]
+        return Compared([one for one in found if one is not None], _other_documents(was, now))
+
+
+def _without(seen: dict[Key, Seen], dropped: Collection[DroppedView]) -> dict[Key, Seen]:
+    """What nobody dropped. A view names a whole effect, else its line, else the message."""
+    gone = {tuple(part for part in view[1:] if part is not None) for view in dropped}
+    return {key: one for key, one in seen.items() if gone.isdisjoint({(), key[:2], key})}
+
+
+def _other_documents(before: Mapping[Key, Seen], after: Mapping[Key, Seen]) -> int:
+    """How many documents would be other ones: written otherwise, in place of others, more or fewer."""
+    was, now = (
+        {(one.place[:2], one.payload) for one in seen.values() if one.payload is not None}
+        for seen in (before, after)
+    )
+    return max(len(was - now), len(now - was))
 
 
 def _cases(release: Release, digester: Digester, inbound: Inbound) -> frozenset[bytes]:
@@ -182,6 +227,7 @@ def made(release: Release, digester: Digester, inbound: Inbound, facts: Facts) -
         return {}
     stepped = step(release, digester, read, facts)
     told = _told(read)
+    alone = _Alone(release, digester, read, facts, stepped)
     found: dict[Key, Seen] = {}
     for effect in stepped.effects:
         line = stepped.lines[effect.line]
@@ -192,8 +238,56 @@ def made(release: Release, digester: Digester, inbound: Inbound, facts: Facts) -
         payload = stepped.documents[effect.document or 0].payload if posted else None
         key = (line.channel, line.number, effect.destination, effect.name, effect.action, effect.part)
         place = Place(effect.destination, effect.name, department, code)
-        found[key] = Seen(place, payload, effect.quantity, effect.amount, refused.reason or effect.cause)
+        found[key] = Seen(
+            place,
+            payload,
+            effect.quantity,
+            effect.amount,
+            refused.reason or effect.cause,
+            partial(alone.document, line, effect, payload),
+        )
     return found
+
+
+class _Alone:
+    """Documents of a step, written anew for one of their lines."""
+
+    def __init__(
+        self, release: Release, digester: Digester, read: Read, facts: Facts, stepped: Stepped
+    ) -> None:
+        self._release, self._digester, self._read, self._facts = release, digester, read, facts
+        self._stepped = stepped
+
+    def document(self, line: LineRow, effect: EffectRow, payload: bytes | None) -> bytes | None:
+        """Of what takes back: the whole, since that is written from what was posted."""
+        if payload is None or effect.action is not Action.POST:
+            return payload
+        part = next(one for one in self._read.reads if one.channel.name == line.channel)
+        sent = next((one for one in part.event.lines if one.number == line.number), None)
+        kept = self._kept.get(f"{line.channel}/{line.number}", {}).get(kept_as(effect.name, effect.part))
+        if sent is None or kept is None:
+            return payload
+        context = context_of(self._release, self._digester, self._read, part, self._facts, {})
+        rule = next(
+            one
+            for one in part.channel.effects
+            if (one.destination, one.name) == (effect.destination, effect.name)
+        )
+        names = {
+            **context.base_names(sent),
+            **kept,
+            "quantity": effect.quantity,
+            "amount": effect.amount,
+            "reference": effect.key.hex(),
+        }
+        try:
+            return rule.write.render(names, [names])
+        except (MissingField, EvaluationFault):
+            return payload
+
+    @cached_property
+    def _kept(self) -> Mapping[str, Mapping[str, Mapping[str, object]]]:
+        return unpack_lines(self._stepped.record)
 
 
 def _told(read: Read) -> Mapping[tuple[str, int], tuple[str, str]]:
@@ -216,12 +310,7 @@ def _difference(before: Seen | None, after: Seen | None) -> Difference | None:
     if was and now:
         assert before is not None
         assert after is not None
-        same = (before.payload, before.quantity, before.amount) == (
-            after.payload,
-            after.quantity,
-            after.amount,
-        )
-        return None if same else Difference("changed", before, after)
+        return None if before.tells_as(after) else Difference("changed", before, after)
     if was:
         return Difference("newly held" if after is not None else "lost", before, after)
     if now:

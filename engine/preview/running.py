@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from engine.activation import tables_after
 from engine.domain.ports import Reader
-from engine.domain.views import MessageQuery
+from engine.domain.views import DroppedView, MessageQuery
 from engine.errors import UsageError
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import kept_edition
@@ -128,12 +129,15 @@ class _Worker:
 
     async def compare(self, first: int, last: int) -> Tally:
         tally = Tally(last - first + 1)
+        dropped = defaultdict[int, list[DroppedView]](list)
+        for one in await self._reader.dropped(first, last):
+            dropped[one.message].append(one)
         for kind, inbound, record in await self._reader.stepped(first, last):
             if self._comparer.takes(inbound.feed, kind):
                 facts, cases = unpack_facts(record), self._comparer.cases(kind, inbound)
                 if cases:
                     facts = facts._replace(saves=await self._reader.newest_saves(cases))
-                found = self._comparer.compare(kind, inbound, facts)
+                found = self._comparer.compare(kind, inbound, facts, dropped[inbound.id])
                 if found is not None:
                     tally.add(inbound.id, found)
         return tally

@@ -3,7 +3,7 @@
 An effect is late when it is not delivered within the time that its channel expects. A stay that ended is missing its
 charges when no line of a channel came for it within the time after discharge that the channel states. A case that was
 cancelled, deleted or not shown up for uses nothing: what was told of it is put before somebody. An event of a
-subscription did not come when later ones did.
+subscription did not come when later ones did. A message was refused, and its sender did not send it again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from engine.site.release import AfterDischarge, Channel, Release
 DISCHARGE = "ADT^A03"
 WINDOW_S = 60 * 86_400.0
 """Discharges told longer ago than this are looked at no more."""
+
+REFUSED_S = 86_400.0
+"""So long it is told that a message was refused."""
 
 _OFF_IN_WORDS = {"cancelled": "cancelled", "deleted": "deleted", "no-show": "a no-show"}
 _SECOND = 1_000_000
@@ -53,6 +56,7 @@ async def alerts(
             found += [alert async for alert in watch.missing(channel.name, channel.after_discharge)]
     found += [alert async for alert in watch.used_in_vain()]
     found += [alert async for alert in watch.unheard()]
+    found += [alert async for alert in watch.refused()]
     return sorted(found, key=lambda alert: alert.since_us)
 
 
@@ -84,6 +88,15 @@ class _Watch(NamedTuple):
                 events = f"events {missed.first} to {missed.last}"
             what = f"{events} of the subscription {missed.name or 'without a name'} did not come"
             yield Alert(missed.feed, what, missed.since_us, missed.message)
+
+    async def refused(self) -> AsyncIterator[Alert]:
+        """Messages that a sender was told no for, and has not sent again since. Of files `suture files` tells."""
+        for told in await self.reader.refused_messages(self.now_us - round(REFUSED_S * _SECOND)):
+            listener = self.release.listeners.get(told.feed)
+            if listener is None or listener.kind != "folder":
+                many = "1 message was" if told.messages == 1 else f"{told.messages} messages were"
+                what = f"{many} refused and did not come again: {told.reason}"
+                yield Alert(told.feed, what, told.oldest_us, told.message, late=False)
 
     async def missing(self, channel: str, expected: AfterDischarge) -> AsyncIterator[Alert]:
         """Stays that ended, and for which no line of the channel came."""

@@ -6,6 +6,7 @@ has a row of the day is the answer.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -21,6 +22,12 @@ from engine.reference.values import CELLS, Cell, ColumnType
 
 ANY = "*"
 """A key cell that matches every value, and a value that was not sent."""
+
+_SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]{1,3}")
+"""A code of digits that a spreadsheet took for a number."""
+
+_AMBIGUOUS = re.compile(r"(?:0?[1-9]|1[0-2])[/.-](?:0?[1-9]|1[0-2])[/.-](?:[0-9]{2}|[0-9]{4})")
+"""Day and month, or month and day."""
 
 Key = tuple[str, ...]
 
@@ -121,6 +128,11 @@ class Filing:
                 self.faults.append(Fault(f"{self.sheet.file}:1:1", "TBL005", "the file is empty", mend))
             return False
         line = self.sheet.header_line
+        if not set(header).intersection(wanted):
+            mend = f"begin it with the row {','.join([*wanted, FROM, TO])}, without a title above"
+            what = f"its first row names no column of table {self.spec.name}"
+            self.faults = [Fault(f"{self.sheet.file}:{line}:1", "TBL005", what, mend)]
+            return False
         for index, name in enumerate(header):
             if name not in (*wanted, FROM, TO):
                 mend = did_you_mean(name, [*wanted, FROM, TO]) or "declare it under columns, or take it out"
@@ -133,6 +145,12 @@ class Filing:
         return len(self.faults) == before
 
     def _file(self, record: Record) -> None:
+        before = len(self.faults)
+        self._file_as_it_stands(record)
+        if record.beyond and len(self.faults) > before:  # all of it stands one column further than it should
+            self.faults[before:] = [self.sheet.unfit(record.line, len(record.cells) + record.beyond)]
+
+    def _file_as_it_stands(self, record: Record) -> None:
         before = len(self.faults)
         key = tuple(self._key(record, name) for name in self.spec.keys)
         ranges = [
@@ -158,6 +176,7 @@ class Filing:
 
     def _key(self, record: Record, name: str) -> str:
         text = record.cells[self._at[name]]
+        self._look_for_shortened(record, name, text)
         if not text:
             mend = f"fill '{name}', or write {ANY} for any value"
             self._fault(record.line, self._at[name], "TBL007", "a key cell is empty", mend)
@@ -174,11 +193,23 @@ class Filing:
 
     def _cell(self, record: Record, name: str, column: ColumnType) -> Cell:
         try:
-            return read_cell(column, record.cells[self._at[name]])
+            text = record.cells[self._at[name]]
+            if column is ColumnType.TEXT:
+                self._look_for_shortened(record, name, text)
+            return read_cell(column, text)
         except ValueError:
             what, mend = f"column '{name}': this is no {column}", f"write {CELLS[column].written}"
+            if column is ColumnType.DATE and _AMBIGUOUS.fullmatch(text):
+                mend += "; which of the two is the month cannot be told here, so it is not guessed"
             self._fault(record.line, self._at[name], "TBL006", what, mend)
             return None
+
+    def _look_for_shortened(self, record: Record, name: str, text: str) -> None:
+        if _SHORTENED.fullmatch(text):
+            what = f"column '{name}': this is how a spreadsheet shortens a long number, and no code any more"
+            mend = "write all its digits; format the column as text before they are typed or opened"
+            where = self.sheet.place(record.line, self._at[name])
+            self.warnings.append(Fault(where, "TBL016", what, mend, "warning"))
 
     def _day(self, record: Record, name: str, empty: date) -> date:
         value = self._cell(record, name, ColumnType.DATE) if name in self._at else None
@@ -214,11 +245,15 @@ class Filing:
                 low, high = sorted((one.period.row.line, other.period.row.line))
                 if high not in told and all(map(Range.overlaps, one.ranges, other.ranges)):
                     told.add(high)
-                    self._fault_of_two(low, high, ranged=bool(one.ranges))
+                    together = one.period.first == other.period.first
+                    self._fault_of_two(low, high, ranged=bool(one.ranges), together=together)
 
-    def _fault_of_two(self, low: int, high: int, *, ranged: bool) -> None:
+    def _fault_of_two(self, low: int, high: int, *, ranged: bool, together: bool) -> None:
         what = f"the dates overlap those of line {low}, which has the same key"
         mend = "end the older row the day before the newer one begins"
+        if together:
+            what = f"line {low} has the same key from the same day on"
+            mend = "mend the key of one of the two, or take that row out; if it changes on a day, say the day in both"
         if ranged:
             what, mend = (
                 f"range and dates overlap those of line {low}",

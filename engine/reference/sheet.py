@@ -18,17 +18,29 @@ _NEWLINE = re.compile(r"\r\n|\r|\n")
 
 
 class Record(NamedTuple):
-    """One row: the physical line it begins on, from 1, and its cells without surrounding blanks."""
+    """One row: the physical line it begins on, from 1, and its cells without surrounding blanks. `beyond`: empty
+    ones that it has behind those of the header."""
 
     line: int
     cells: tuple[str, ...]
+    beyond: int = 0
 
 
 class Sheet:
     """A CSV file taken apart. Every record has as many cells as `header`; rows that do not fit are left out
     and told in `faults`. `header_line`: where the header stands, 1 when there is none."""
 
-    __slots__ = ("_ends", "_lines", "_separator", "faults", "file", "header", "header_line", "records")
+    __slots__ = (
+        "_ends",
+        "_lines",
+        "_separator",
+        "_width",
+        "faults",
+        "file",
+        "header",
+        "header_line",
+        "records",
+    )
 
     def __init__(self, data: bytes, file: str) -> None:
         self.file = file
@@ -39,6 +51,7 @@ class Sheet:
         self._lines = list(io.StringIO(self._decode(data), newline=""))
         self._separator = _separator(self._lines)
         self._ends: dict[int, int] = {}
+        self._width = 0
         self._take_apart()
 
     def place(self, line: int, index: int) -> str:
@@ -77,13 +90,19 @@ class Sheet:
             return
         if not self.header:
             self.header, self.header_line = _without_empty_end(cells, 0), line
+            self._width = len(cells)
             return
-        cells = _without_empty_end(cells, len(self.header))
-        if len(cells) == len(self.header):
-            self.records.append(Record(line, cells))
+        kept = _without_empty_end(cells, len(self.header))
+        if len(kept) == len(self.header):
+            self.records.append(Record(line, kept, max(0, len(cells) - self._width)))
         else:
-            what = f"the row has {len(cells)} cells, the header {len(self.header)}"
-            self._fault(line, "TBL003", what, "quote cells that hold a separator; keep empty cells")
+            self.faults.append(self.unfit(line, len(kept)))
+
+    def unfit(self, line: int, cells: int) -> Fault:
+        """That a row has another number of cells than the header."""
+        what = f"the row has {cells} cells, the header {len(self.header)}"
+        mend = 'quote cells that hold a separator, as in "screw, short"; keep empty cells'
+        return Fault(f"{self.file}:{line}:1", "TBL003", what, mend)
 
     def _fault(self, line: int, code: str, what: str, mend: str) -> None:
         self.faults.append(Fault(f"{self.file}:{line}:1", code, what, mend))

@@ -98,6 +98,6 @@ CELLS = {
     ColumnType.MONEY: CellType(money, "1250.50, with a point and no currency sign"),
     ColumnType.RATIO: CellType(ratio, "12, 0.5 or 1/50, above zero"),
     ColumnType.FLAG: CellType(flag, "yes or no"),
-    ColumnType.DATE: CellType(day, "2026-11-20"),
+    ColumnType.DATE: CellType(day, "YYYY-MM-DD, such as 2026-11-20"),
 }
 """How each type of cell is read and written. The reference docs are made from it."""

@@ -268,7 +268,7 @@ def _check_leaf(desk: _Desk, name: str, leaf: Leaf, scope: Scope) -> None:
     optional = any(isinstance(part, str) and part.endswith("?") for part in leaf.node)
     alone = leaf.expression.names == {leaf.expression.text.strip()}
     for unknown in sorted(leaf.expression.names):
-        told = scope.unknown(unknown)
+        told = scope.unknown_in(leaf.expression, unknown)
         if told is None or (scope.merely_unread(unknown) and (optional or not alone)):
             continue
         code, what, mend = told

@@ -10,11 +10,14 @@ from pydantic import BaseModel
 
 from engine.codecs.fhir.path_check import members
 from engine.codecs.hl7v2.path import HL7Path
+from engine.codecs.hl7v2.structure import is_counter
 from engine.codecs.rows import Layout, Span
 from engine.domain.event import FieldType, Kind
 from engine.errors import Fault, SiteError
 from engine.mapping.fhir_place import FhirPlace
 from engine.mapping.fhir_reader import compile_reader
+from engine.mapping.grammar import Else
+from engine.mapping.grammar import Path as PathNode
 from engine.mapping.reader import From, Literal, Lookup, ReadMap, ReadSpec
 from engine.mapping.spec import SpecError
 from engine.mapping.writer import WriteMap, WriteSpec
@@ -39,6 +42,9 @@ from engine.site.yaml import Path
 
 _SPAN = re.compile(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?")
 """Of fixed width: first and last character."""
+
+_IDS = {"FT1": "FT1-2", "OBX": "OBX-21", "RXD": "RXD-7", "OBR": "OBR-3", "RQD": "ORC-2"}
+"""Where the standard has the id of what a segment tells."""
 
 _SECRET = re.compile(r"token|password|secret|api_?key", re.IGNORECASE)
 
@@ -166,6 +172,7 @@ def _compile_read(maps: Maps, sources: Sources, source: Source[ReadFile]) -> Non
         maps.faults += placing.spec_faults(source, error)
     else:
         maps.faults += _disguised(source, reader, maps.private[source.name])
+        maps.faults += _counters(source, reader)
 
 
 def _layout(model: ReadFile) -> Layout | None:
@@ -211,6 +218,21 @@ def _disguised(source: Source[ReadFile], reader: ReadMap, extra: frozenset[str])
             mend = f"read it from the line, or call it otherwise under extra: {{{one.name}_of_patient: text}}"
             faults.append(source.fault(("fields", one.name), "SIT037", what, mend))
     return faults
+
+
+def _counters(source: Source[ReadFile], reader: ReadMap) -> Iterator[Fault]:
+    """Ids that are said to be unique and begin again with 1 in every message: the first line of every other patient
+    would be told before."""
+    for one in reader.sources:
+        if not isinstance(one.origin, From) or one.origin.unique_per is None:
+            continue
+        options = one.tree.options if isinstance(one.tree, Else) else (one.tree,)
+        told = next((o.path for o in options if isinstance(o, PathNode) and is_counter(o.path)), None)
+        if told is not None:
+            what = f"{told.text} counts the lines of a message: it is unique per nothing"
+            where = _IDS.get(told.segment, "a number that the source gives no other line")
+            mend = f"read {where}, or take unique_per out: lines that look alike are then held for a person"
+            yield source.warning(("fields", one.name, "from"), "SIT078", what, mend)
 
 
 def _of_a_person(path: HL7Path | FhirPlace) -> bool:

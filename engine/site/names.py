@@ -105,6 +105,10 @@ _WHO = (PATIENT_FIELDS - _DEVICE) | {
 }
 
 
+_CODE = re.compile(r"[\w.]+((?:-[\w.]+)*)")
+"""A code that was written like a name: `SCREW-20`."""
+
+
 def private_fields(names: Iterable[str], extra: frozenset[str]) -> frozenset[str]:
     """Those of a read map's fields that tell of a patient. `extra`: those of its extra fields that do."""
     return frozenset(name for name in names if name in _WHO or name in _DEVICE or name in extra)
@@ -153,6 +157,16 @@ class Scope:
         if root in MESSAGE_NAMES:
             return "SIT027", f"'{root}' is not known yet where this is asked", did_you_mean(root, known)
         return "SIT027", f"nothing provides '{root}'", did_you_mean(root, known)
+
+    def unknown_in(self, expression: Expression, name: str) -> tuple[str, str, str] | None:
+        """As `unknown`; of what looks like a code that was meant as a text, that it wants quotes."""
+        told = self.unknown(name)
+        if told is None or told[0] != "SIT027" or told[2].startswith("did you mean"):
+            return told
+        found = _CODE.match(expression.text, offset_of(expression, name))
+        if found is None or not (found[1] or name.isupper()):
+            return told
+        return told[0], told[1], f"if '{found[0]}' is a code, write it in quotes: '{found[0]}'"
 
     def never_true(self, expression: Expression) -> bool:
         """As a condition it could never hold: a value that is not yes or no stands alone."""

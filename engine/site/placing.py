@@ -31,7 +31,7 @@ def unknown_names(source: Source[BaseModel], path: Path, expression: Expression,
     """A fault for every name of the expression that nothing in `scope` provides."""
     faults = []
     for name in sorted(expression.names):
-        unknown = scope.unknown(name)
+        unknown = scope.unknown_in(expression, name)
         if unknown is not None:
             code, what, mend = unknown
             faults.append(Fault(place_of(source, path, expression, name), code, what, mend))

@@ -18,11 +18,9 @@ from engine.store.apply_people import acted
 from engine.store.apply_step import delivery_of, write_document, write_effects, write_sightings
 from engine.store.batch import Batch
 from engine.store.restating import restate
-from engine.store.rows import ContentKind, decimal_text
+from engine.store.rows import DROPPED, ORIGINAL_DROPPED, ContentKind, decimal_text
 
 NOT_DUE = "not due"
-DROPPED = "dropped"
-ORIGINAL_DROPPED = "its original was dropped"
 
 _Place = tuple[str, int, str, int]
 """(channel, line number, effect name, action): what may have several parts."""

@@ -27,6 +27,7 @@ from engine.domain.views import (
     AttemptView,
     CaseUse,
     DeliveryView,
+    DroppedView,
     EditionView,
     EffectView,
     FilePlace,
@@ -41,6 +42,7 @@ from engine.domain.views import (
     Outgoing,
     ParkedLane,
     ProposalView,
+    RefusedMessages,
     SightingView,
     TableTold,
     TableVersionView,
@@ -51,7 +53,7 @@ from engine.store.apply_tables import origin
 from engine.store.faults import unavailable
 from engine.store.migrate import check_readable, meta
 from engine.store.queries import ask, snapshot
-from engine.store.rows import decimal_of
+from engine.store.rows import DROPPED, ORIGINAL_DROPPED, decimal_of
 from engine.store.search import find_messages
 
 _BUSY_MS = 2000
@@ -135,6 +137,12 @@ class SqliteReads:
         return [
             (kind, Inbound(*inbound), record) for kind, record, *inbound in self._rows("stepped", first, last)
         ]
+
+    async def refused_messages(self, since_us: int) -> list[RefusedMessages]:
+        return [RefusedMessages(*row) for row in self._rows("refused_messages", since_us)]
+
+    async def dropped(self, first: int, last: int) -> list[DroppedView]:
+        return [DroppedView(*row) for row in self._rows("dropped", first, last, DROPPED, ORIGINAL_DROPPED)]
 
     async def newest_saves(self, cases: Iterable[bytes]) -> dict[bytes, Save]:
         """Of each case the save that counts, of those that `stepped` gives; without the keys of its lines."""

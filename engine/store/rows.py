@@ -17,6 +17,11 @@ class ContentKind(IntEnum):
     TABLE = 6
 
 
+DROPPED = "dropped"
+ORIGINAL_DROPPED = "its original was dropped"
+"""Causes of effects, and reasons of lines and messages, that a person decided are not to be posted."""
+
+
 def decimal_text(number: Decimal | None) -> str | None:
     """Plain digits, every one of them kept: money is never rounded here."""
     return None if number is None else format(number, "f")

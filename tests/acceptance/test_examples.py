@@ -105,6 +105,7 @@ def test_an_example_is_clean_and_its_samples_end_balanced(
     laid = run(installed, "init", str(tmp_path / "site"), "--example", name)
     assert laid.returncode == 0, laid.stderr
     assert (tmp_path / "site" / "README.md").is_file()
+    assert (tmp_path / "site" / ".gitignore").read_text() == "var/\n"
     checked = run(installed, "check", str(tmp_path / "site"))
     assert "0 faults, 0 warnings" in checked.stdout, checked.stderr
     tested = run(installed, "test", str(tmp_path / "site"))

@@ -13,6 +13,17 @@ from engine.codecs.hl7v2.path import HL7Path
 
 VERSIONS = ("2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8", "2.8.1", "2.8.2")
 
+_SET_IDS = frozenset({
+    "AFF", "AIG", "AIL", "AIP", "AIS", "AL1", "ARV", "BPO", "BPX", "BTX", "BUI", "CDO", "CER", "CM0", "CM1",
+    "CM2", "CON", "DB1", "DG1", "DSP", "EDU", "FT1", "GT1", "IAM", "ILT", "IN1", "IN3", "IVT", "LAN", "MCP",
+    "NK1", "NTE", "OBR", "OBX", "ORG", "PAC", "PCE", "PID", "PKG", "PR1", "PV1", "PYE", "REL", "RGS", "RQ1",
+    "RQD", "RXV", "SGH", "SGT", "SPM", "TQ1", "TQ2", "TXA", "UB1", "UB2", "VND",
+})  # fmt: skip
+"""Segments whose first field is of type SI."""
+
+_SUB_IDS = frozenset({("RXA", 1), ("RXA", 2), ("RXD", 1), ("RXG", 1), ("RXG", 2)})
+"""Counters of what was given and dispensed for one order."""
+
 
 def beyond(path: HL7Path, version: str | None) -> tuple[str, str] | None:
     """(what is wrong, the mend) when no message of the version has such a place; without a version: of any."""
@@ -31,6 +42,12 @@ def beyond(path: HL7Path, version: str | None) -> tuple[str, str] | None:
         most = max(_components(shape, path.field) for shape in shapes.values())
         return f"{path.segment}-{path.field} has {_counted(most)}{_in(version)}", _since(path)
     return None
+
+
+def is_counter(path: HL7Path) -> bool:
+    """Whether the place is a counter, which begins again with 1 in every message: a set id, or the sub-id of an order's
+    dispenses and administrations."""
+    return (path.field == 1 and path.segment in _SET_IDS) or (path.segment, path.field) in _SUB_IDS
 
 
 def _fits(path: HL7Path, shape: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from engine.codecs.fhir.elements import RELEASES
 from engine.codecs.hl7v2.path import compile_path
 from engine.codecs.hl7v2.segments import SEGMENTS
-from engine.codecs.hl7v2.structure import VERSIONS, beyond
+from engine.codecs.hl7v2.structure import VERSIONS, beyond, is_counter
 from engine.site.schema.mapping import Version
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -42,6 +42,19 @@ def lines() -> Iterator[str]:
 
 def test_what_is_known_of_each_segment_is_what_the_standard_says() -> None:
     assert FILE.read_text("ascii") == "\n".join(lines()) + "\n"
+
+
+def test_what_counts_the_lines_of_a_message_is_known() -> None:
+    first = {
+        segment
+        for version in VERSIONS
+        for segment, described in hl7apy.load_library(version).SEGMENTS.items()
+        if segment in SEGMENTS and len(described) == 2 and described[1]
+        for name, reference, _, _ in described[1][:1]
+        if name.endswith("_1") and reference[2:3] == ("SI",)
+    }
+    assert {one for one in SEGMENTS if is_counter(compile_path(f"{one}-1"))} == first | {"RXA", "RXD", "RXG"}
+    assert not is_counter(compile_path("FT1-2"))
 
 
 def test_a_read_map_may_declare_each_of_them() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import apsw
 import pytest
 
 
@@ -109,3 +110,21 @@ def test_what_is_late_is_told_and_the_command_says_so_with_its_status(desk):
         in told.stdout
     )
     assert {alert["channel"] for alert in json.loads(desk.run("alerts", "--json").stdout)} <= {"ehr-usage"}
+
+
+def test_a_bare_code_is_told_with_its_words(desk):
+    store = apsw.Connection(str(desk.site / "var" / "suture.db"))
+    store.execute("UPDATE message SET state = 5, reason = 'INT003' WHERE id = 3")
+    store.close()
+    assert desk.json("messages", "--state", "refused")[0]["reason"] == "INT003 MSH-12 is no HL7 version 2"
+    assert "refused INT003 MSH-12 is no HL7 version 2" in " ".join(desk.run("messages").stdout.split())
+    assert ": refused INT003 MSH-12 is no HL7 version 2" in desk.run("show", "3").stdout
+
+
+def test_an_effect_without_a_quantity_says_so(desk):
+    store = apsw.Connection(str(desk.site / "var" / "suture.db"))
+    store.execute("UPDATE effect SET quantity = NULL WHERE message_id = 1")
+    store.close()
+    text = desk.run("show", "1").stdout
+    assert "no quantity" in text
+    assert "None" not in text

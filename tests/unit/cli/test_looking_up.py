@@ -96,3 +96,10 @@ def test_all_parts_of_a_kit_are_told(desk):
         "GLV-SUR-70",
     ]
     assert len(desk.run(*key).stdout.splitlines()) == 3
+
+
+def test_cells_are_told_as_the_table_has_them(desk):
+    told = desk.run("tables", "find", "charges", *KEY).stdout
+    assert "billable=yes" in told
+    assert "True" not in told
+    assert "None" not in told

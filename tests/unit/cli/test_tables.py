@@ -67,7 +67,7 @@ def test_an_import_never_drops_rows_without_a_word(desk):
     assert desk.run("tables", "add", "charges", *row, "--reason", "new").exit_code == 0
     refused = desk.run("tables", "import", "charges", str(path))
     assert refused.exit_code == 2
-    assert "CTL021 1 rows of table charges would be gone: code=NOBODY-MAPPED" in refused.stderr
+    assert "CTL021 1 row of table charges would be gone: code=NOBODY-MAPPED" in refused.stderr
     told = desk.json("tables", "import", "charges", str(path), "--shrinks", "--reason", "it was wrong")
     assert (told["added"], told["gone"]) == (0, 1)
 
@@ -100,3 +100,12 @@ def test_edited_files_take_effect_with_reload_and_not_by_the_way(desk):
     channel.write_text(channel.read_text().replace("lane: account", "lane: acount"))
     assert desk.run("hold", "erp").exit_code == 0
     assert desk.run("reload").exit_code == 1
+
+
+def test_an_import_that_drops_many_rows_says_how_many_it_does_not_name(desk, tmp_path):
+    rows = (desk.site / "mappings" / "tables" / "charges.csv").read_text().splitlines(keepends=True)
+    few = tmp_path / "few.csv"
+    few.write_text("".join(rows[:3]))
+    told = desk.run("tables", "import", "charges", str(few)).stderr
+    assert f"CTL021 {len(rows) - 3} rows of table charges would be gone" in told
+    assert f"; and {len(rows) - 3 - 5} more" in told

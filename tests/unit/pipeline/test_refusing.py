@@ -135,6 +135,18 @@ def refused_by(*rules: str, text: str, seconds: float = 0.0):
     )
 
 
+@pytest.mark.parametrize(
+    ("amount", "said"),
+    [("x", "a line without its price (amount: this text is no number)"), ("", "a line without its price")],
+)
+def test_what_is_there_and_cannot_be_read_is_not_told_as_missing(amount, said):
+    text = dft(ft1("T1"), ft1("T2", amount=amount))
+    rule = "{when: amount is missing, code: 101, because: a line without its price}"
+    found = refused_by(rule, text=text)
+    assert [error.what for error in found.errors] == [said]
+    assert found.reason == f"INT005 ehr-usage: {said}"
+
+
 def places(found) -> list[tuple[int, str]]:
     return [(error.hl7_code, error.where) for error in found.errors]
 

@@ -269,3 +269,39 @@ def faults_inside() -> Iterator[list[Fault]]:
         yield faults
     except SiteError as error:
         faults.extend(error.faults)
+
+
+def test_a_title_above_the_columns_is_one_fault() -> None:
+    assert faults_of(ITEMS, "Our items,,\n" + HEADER + "N,A,1,,,,\nN,B,1,,,,\n") == [
+        ("items.csv:1:1", "TBL005")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "mend"),
+    [
+        (",", ",", "mend the key of one of the two"),
+        ("2026-01-01,2026-03-01", "2026-01-01,", "mend the key of one of the two"),
+        ("2026-01-01,", "2026-02-01,", "end the older row the day before"),
+        (",", "2026-02-01,", "end the older row the day before"),
+    ],
+)
+def test_two_rows_of_one_key_are_mended_by_what_their_days_say(first: str, second: str, mend: str) -> None:
+    with pytest.raises(SiteError) as raised:
+        Table.compile(ITEMS, (HEADER + f"N,A,1,,,{first}\nN,A,2,,,{second}\n").encode(), "items.csv")
+    (fault,) = raised.value.faults
+    assert fault.mend.startswith(mend)
+
+
+def test_a_cell_too_many_is_told_before_what_it_moves() -> None:
+    with pytest.raises(SiteError) as raised:
+        Table.compile(ITEMS, (HEADER + "N,A,1,2.50,no,yes,,\nN,B,1,,,,,\n").encode(), "items.csv")
+    (fault,) = raised.value.faults
+    assert (fault.where, fault.code) == ("items.csv:2:1", "TBL003")
+    assert "8 cells, the header 7" in fault.what
+
+
+@pytest.mark.parametrize("code", ["2.78E+07", "3E+11", "1,2e+10"])
+def test_a_code_that_a_spreadsheet_shortened_is_warned_of(code: str) -> None:
+    table = items(f'N,"{code}",1,,,,\nN,12E5,1,,,,\n')
+    assert [(one.where, one.code) for one in table.warnings] == [("items.csv:2:3", "TBL016")]

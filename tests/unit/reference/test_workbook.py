@@ -209,3 +209,16 @@ def test_what_is_exported_is_imported_as_it_was(rows):
     csv = write_sheet(("code", "item"), rows.items())
     back = csv_of_workbook(workbook_of_csv(csv, "items"), "items.xlsx", spec)
     assert Sheet(back, "").records == Sheet(csv, "").records
+
+
+def test_a_title_above_the_columns_is_one_fault():
+    rows = [[f"C{number}", "1", 2.5, "maybe"] for number in range(100)]
+    assert faults(book(["Our items, as of November"], [], HEADER, *rows)) == [
+        ("items.xlsx:Sheet1:A1", "TBL005")
+    ]
+
+
+def test_cells_are_told_in_the_order_of_their_rows():
+    rows = [[f"C{number}", "1", None, None, "x"] for number in range(2, 13)]
+    told = [where.rpartition(":")[2] for where, _ in faults(book(HEADER, *rows))]
+    assert told == [f"E{row}" for row in range(2, 13)]

@@ -66,3 +66,28 @@ LEFT JOIN message f ON f.id = (
         UNION SELECT o.relates_to FROM message o JOIN told ON o.id = told.id WHERE o.relates_to IS NOT NULL
     ) SELECT min(id) FROM told)
 WHERE m.id BETWEEN ? AND ? AND +m.state IN (1, 2, 3) ORDER BY m.id
+
+-- name: dropped
+-- What persons decided is not to be posted, and was not posted all the same: (message, channel, line, destination, effect,
+-- action, part). NULL from the destination on: the line's effects could not be told; from the channel on: nor its lines.
+SELECT e.message_id, l.channel, l.number, e.destination, e.name, e.action, e.part
+FROM effect e JOIN line l ON l.id = e.line_id
+WHERE e.message_id BETWEEN ?1 AND ?2 AND e.state = 3 AND e.cause IN (?3, ?4) AND NOT EXISTS (
+    SELECT 1 FROM effect o WHERE o.message_id = e.message_id AND o.line_id = e.line_id AND o.destination = e.destination
+        AND o.name = e.name AND o.action = e.action AND o.part = e.part AND o.state IN (1, 2, 5))
+UNION ALL
+SELECT message_id, channel, number, NULL, NULL, NULL, NULL FROM line
+WHERE message_id BETWEEN ?1 AND ?2 AND state = 2 AND reason = ?3
+UNION ALL
+SELECT id, NULL, NULL, NULL, NULL, NULL, NULL FROM message
+WHERE id BETWEEN ?1 AND ?2 AND +state = 2 AND reason = ?3
+    AND NOT EXISTS (SELECT 1 FROM line WHERE line.message_id = message.id)
+
+-- name: refused_messages
+-- By door and reason; a message that was taken later, sent again or replayed, is somebody's affair already.
+SELECT m.feed, m.reason, count(*), min(m.received_us), max(m.id) FROM message m INDEXED BY message_state
+WHERE m.state = 5 AND m.state > 0 AND m.received_us >= ?1
+    AND NOT EXISTS (
+        SELECT 1 FROM message l INDEXED BY message_control
+        WHERE l.control_id = m.control_id AND l.control_id <> '' AND l.feed = m.feed AND l.id > m.id AND l.state <> 5)
+GROUP BY m.feed, m.reason ORDER BY min(m.received_us), m.feed, m.reason
