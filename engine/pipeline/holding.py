@@ -25,6 +25,7 @@ def hold_all(
 ) -> Judged:
     """Every effect that the line might owe is held for one cause."""
     quantity = line.fields.get("quantity")
+    owner = hold.owner if hold.owner != INTERFACE else _owner_of_row(context, hold.cause)
     dues = tuple(
         Due(
             number=line.number,
@@ -35,12 +36,19 @@ def hold_all(
             quantity=quantity if isinstance(quantity, Decimal) else None,
             amount=stated_amount(line.fields) if rule.measure is Measure.STATED else None,
             names={},
-            hold=hold if hold.owner != INTERFACE else Hold(rule.owner, hold.cause),
+            hold=Hold(owner or rule.owner, hold.cause),
             owns=owns,
         )
         for rule in context.channel.effects
     )
     return Judged(LineState.HELD, hold.cause, dues)
+
+
+def _owner_of_row(context: Context, cause: str) -> str:
+    """Who keeps the table in which the read map found no row; '' for other causes, and where the table does not say."""
+    code, _, rest = cause.partition(" ")
+    table = context.release.tables.get(rest.partition(":")[0]) if code == "MAP033" else None
+    return table.spec.owner if table is not None else ""
 
 
 def unreadable(context: Context, line: Line) -> str | None:

@@ -28,7 +28,7 @@ def test_what_is_held_goes_out_after_its_rows_were_added(desk):
     assert desk.json("worklist") == before  # nothing was mended yet
     assert desk.json("tables", "add", "items", *ITEM, "--reason", "new contract")["version"] == 2
     assert desk.json("tables", "add", "feed-units", *UNIT)["rows"] == 1
-    assert desk.json("release", "--owner", "supply-chain", "--reason", "row added")["released"] >= 1
+    assert desk.json("release", "--owner", "interface-team", "--reason", "row added")["released"] >= 1
     assert {group["owner"] for group in desk.json("worklist")} == {"revenue-integrity"}
     assert ("release", "row added") in acts(desk)
 

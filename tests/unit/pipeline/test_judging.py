@@ -34,7 +34,7 @@ async def test_a_quantity_that_is_no_number_is_held_and_not_shown(house, texts):
 
 
 async def test_an_unmapped_code_holds_its_effects_under_the_owner_of_the_table(house, texts):
-    told = await house.tell(texts.dft(texts.ft1("T1", code="NOBODY-MAPPED-IT")))
+    told = await house.tell(texts.dft(texts.ft1("T1", code="IMP-NEW-01")))
     effects = await house.effects(told.id)
     assert {effect.state for effect in effects.values()} == {EffectState.HELD}
     assert effects[1, "charge"].owner == "revenue-integrity"
@@ -96,3 +96,13 @@ async def test_the_same_line_by_another_feed_of_its_channel_is_suspected(house, 
         texts.dft(texts.ft1("", kind="CD", amount="4100.00"), control="3"), feed="hl7-http"
     )
     assert credit.reason == "taken back before it left"
+
+
+async def test_a_row_that_the_read_map_lacks_is_asked_of_whoever_keeps_its_table(house, texts):
+    await house.tell(texts.dft(texts.ft1("T1", code="NOBODY-KNOWS")))
+    (group,) = await house.store.worklist()
+    assert (group.owner, group.cause, group.effects) == (
+        "interface-team",
+        "MAP033 feed-units: code=NOBODY-KNOWS",
+        4,
+    )
