@@ -31,10 +31,10 @@ async def test_pending_messages_are_read_in_inbox_order_after_an_id(store, make)
 
 async def test_a_repeat_is_kept_as_a_duplicate_of_the_first_and_knows_its_answer(store, make):
     (first,) = await store.submit([make.received("C1", answered="CA")])
-    (repeat,) = await store.submit([make.received("C1")])
+    (repeat,) = await store.submit([make.received("C1", answered="AA")])
     assert repeat == Kept(repeat.id, MessageState.DUPLICATE, (first.id, "CA"))
     view, second = await make.views(store, [first.id, repeat.id])
-    assert (second.state, second.relates_to, second.answered) == (MessageState.DUPLICATE, first.id, "CA")
+    assert (second.state, second.relates_to, second.answered) == (MessageState.DUPLICATE, first.id, "AA")
     assert view.state is MessageState.PENDING
     assert [inbound.id for inbound in await store.pending(0, 10)] == [first.id]
     assert (await store.inbound(repeat.id)).replays is None
