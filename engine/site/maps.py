@@ -227,7 +227,8 @@ def _counters(source: Source[ReadFile], reader: ReadMap) -> Iterator[Fault]:
         if not isinstance(one.origin, From) or one.origin.unique_per is None:
             continue
         options = one.tree.options if isinstance(one.tree, Else) else (one.tree,)
-        told = next((o.path for o in options if isinstance(o, PathNode) and is_counter(o.path)), None)
+        paths = (option.path for option in options if isinstance(option, PathNode))
+        told = next((path for path in paths if isinstance(path, HL7Path) and is_counter(path)), None)
         if told is not None:
             what = f"{told.text} counts the lines of a message: it is unique per nothing"
             where = _IDS.get(told.segment, "a number that the source gives no other line")
