@@ -139,7 +139,12 @@ def renamed(file: str, text: str, name: str) -> str:
     """Text of a file of the example, or a piece of it, as the hospital says it."""
     text = re.sub(r"\b(hl7|erp|billing)/(?=[a-z])", rf"{name}/\1/", text)
     if file.startswith("channels/"):
-        text = re.sub(r"(^channel: |\{table: |^\s+to: )(?=[a-z])", rf"\g<1>{name}-", text, flags=re.MULTILINE)
+        text = re.sub(
+            r"(^channel: |\{table: |^tables: \{|^\s+to: )(?=[a-z])",
+            rf"\g<1>{name}-",
+            text,
+            flags=re.MULTILINE,
+        )
         text = re.sub(
             r"^from: \[(.*)\]", lambda found: f"from: [{_each(found[1], name)}]", text, flags=re.MULTILINE
         )
