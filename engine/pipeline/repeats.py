@@ -10,7 +10,7 @@ from engine.domain.status import EffectState, LineState
 from engine.pipeline.context import Context
 from engine.pipeline.dues import INTERFACE, Hold, Judged
 from engine.pipeline.holding import hold_all
-from engine.pipeline.identity import Identity
+from engine.pipeline.identity import Identity, is_credit
 
 
 class Earlier:
@@ -21,9 +21,9 @@ class Earlier:
         self._reversals: dict[int, tuple[Reversal, ...]] = {}
 
     def add(self, line: Line, identity: Identity, verdict: Judged) -> None:
-        if verdict.dues:
-            key = (identity.key, verdict.dues[0].action)
-            self._told.setdefault(key, []).append((line.number, identity.body))
+        if verdict.dues:  # a change, and what is void, may owe but what it takes back
+            action = verdict.dues[0].action if is_credit(line.fields) else Action.POST
+            self._told.setdefault((identity.key, action), []).append((line.number, identity.body))
         for due in verdict.dues:
             if due.original is not None and due.hold is None:
                 taken = Reversal(0, 0, EffectState.ROUTED, due.quantity or Decimal(0), due.amount)

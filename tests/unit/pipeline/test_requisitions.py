@@ -226,3 +226,11 @@ async def test_what_waits_for_a_row_and_is_changed_is_ordered_once_as_it_was_cha
     )
     await house.release(first.id, second.id)
     assert await asked(house) == [(Action.POST, "order", "250")]
+
+
+async def test_one_line_that_is_cancelled_twice_in_a_message_is_taken_back_once(house):
+    await house.tell(oms(line()))
+    await house.deliver()
+    told = await house.tell(oms(line(CA, at="0915") + line(CA, at="0915")))
+    assert told.state is MessageState.ROUTED
+    assert await asked(house) == [(Action.REVERSE, "order", "100")]

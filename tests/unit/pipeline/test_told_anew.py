@@ -102,3 +102,14 @@ async def test_whatever_is_told_in_whatever_state_the_last_telling_holds(house, 
     assert await charged(house) == {CODES[code]: quantity}
     assert await house.store.worklist() == []
     assert not await house.store.anything_waits()
+
+
+@pytest.mark.parametrize("edits", [CORRECTS])
+async def test_one_id_with_two_new_contents_in_a_message_is_one_line_and_a_held_one(house, texts, edits):
+    await tell(house, texts, 1, "1")
+    await settle(house)
+    both = (texts.ft1("T1", quantity="2"), texts.ft1("T1", quantity="3"))
+    told = await house.tell(texts.dft(*both, control="2"))
+    await settle(house)
+    assert await house.causes(told.id) == {"one id with two contents in a message"}
+    assert await charged(house) == {"27810106": 2}
