@@ -248,9 +248,9 @@ async def test_a_changed_line_is_corrected_where_the_channel_says_so(quick, far)
     quick.settled()
     assert net(far)["charges"] == {"27810106": "8200.00"}
     await send(quick, again.replace(b"|C2|", b"|C3|"), use(1, 3).replace(b"|C1|", b"|C4|"))
-    assert quick.settled()["messages"]["by_state"] == {"routed": 2, "duplicate": 2}
-    assert net(far)["charges"] == {"27810106": "8200.00"}
-    assert far.books("billing")["charges"]["debits"] == "20500.00"
+    assert quick.settled()["messages"]["by_state"] == {"routed": 3, "duplicate": 1}
+    assert net(far)["charges"] == {"27810106": "12300.00"}
+    assert far.books("billing")["charges"]["debits"] == "32800.00"
 
 
 async def test_another_person_approves_where_the_site_asks(quick, far):

@@ -8,7 +8,7 @@ from typing import Any
 
 import hl7
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from engine.codecs.hl7v2.lexer import Message
@@ -96,6 +96,7 @@ def test_python_hl7_reads_the_same_of_what_is_generated_but_for_what_is_known(
 def test_hl7apy_reads_the_same_of_what_is_generated_but_for_what_is_known(
     marks: tuple[str, ...], header: tuple[str, ...], segments: list[Any]
 ) -> None:
+    assume(not any("\\" in field for field in header))  # it finds no version behind an escape with its marks
     text = written(marks, header, segments)
     message = Message.parse(text.encode())
     leaves, unplaced = leaves_of_hl7apy(text)
