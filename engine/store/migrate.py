@@ -31,7 +31,7 @@ def migrate(connection: apsw.Connection, site: str, environment: str, now_us: in
         raise _newer(version)
     if version:
         _recognise(connection, site, environment)
-    for number in sorted(number for number in _MIGRATIONS if number > version):
+    for number in range(version + 1, LATEST + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.execute(_MIGRATIONS[number]).fetchall()

@@ -6,12 +6,9 @@ Point reads run on the loop, on a connection of their own: they take microsecond
 
 from __future__ import annotations
 
-import asyncio
 from array import array
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import apsw
 import orjson
@@ -23,12 +20,10 @@ from engine.domain.resources import MissedView, ResourceView
 from engine.domain.status import DeliveryState, EffectState, LineState
 from engine.domain.views import (
     AccountRow,
-    ActView,
     AttemptView,
     CaseUse,
     DeliveryView,
     DroppedView,
-    EditionView,
     EffectView,
     FilePlace,
     FileView,
@@ -41,84 +36,19 @@ from engine.domain.views import (
     OtherAmount,
     Outgoing,
     ParkedLane,
-    ProposalView,
     RefusedMessages,
     SightingView,
-    TableTold,
-    TableVersionView,
 )
-from engine.errors import StoreUnavailable
 from engine.store import books, facts, lateness
-from engine.store.apply_tables import origin
 from engine.store.faults import unavailable
-from engine.store.migrate import check_readable, meta
-from engine.store.queries import ask, snapshot
+from engine.store.history import History
+from engine.store.queries import snapshot
 from engine.store.rows import DROPPED, ORIGINAL_DROPPED, decimal_of
 from engine.store.search import find_messages
 
-_BUSY_MS = 2000
-"""How long a read waits for another process that is recovering the log."""
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class SqliteReads:
-    """The `Reader` port. `open_reads` and `close_reads` are for who owns it."""
-
-    _near: apsw.Connection | None = None
-    _far: apsw.Connection | None = None
-    _thread: ThreadPoolExecutor
-    _hash_key: bytes
-
-    def open_reads(self, path: Path, cache_kib: int) -> None:
-        """`StoreError` when the file is no store, or of another schema."""
-        self._near = connect(path, cache_kib)
-        self._far = connect(path, cache_kib)
-        self._thread = ThreadPoolExecutor(1, "store-read")
-        check_readable(self._near)
-        self._hash_key = meta(self._near, "hash_key") or b""
-
-    def close_reads(self) -> None:
-        """A long read under way is broken off. Twice is fine."""
-        near, self._near = self._near, None
-        far, self._far = self._far, None
-        if near is not None:
-            near.close()
-        if far is not None:
-            far.interrupt()
-            self._thread.shutdown()
-            far.close()
-
-    @property
-    def hash_key(self) -> bytes:
-        return self._hash_key
-
-    def _rows(self, name: str, *values: Any) -> list[Any]:
-        try:
-            return ask(self._open(), name, *values)
-        except apsw.Error as error:
-            raise unavailable(error) from None
-
-    def _body(self, name: str, *values: Any) -> bytes | None:
-        rows = self._rows(name, *values)
-        return rows[0][0] if rows else None
-
-    def _open(self) -> apsw.Connection:
-        if self._near is None:
-            raise StoreUnavailable("STO006", "the store is closed", "start the engine")
-        return self._near
-
-    async def _long(
-        self, read: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **_: P.kwargs
-    ) -> T:
-        """`read` on the thread, one after another."""
-        self._open()
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._thread, read, self._far, *args)  # type: ignore[arg-type]
-        except apsw.Error as error:
-            raise unavailable(error) from None
+class SqliteReads(History):
+    """The `Reader` port."""
 
     # Inbox and facts -----------------------------------------------------------------------------------------
 
@@ -351,67 +281,6 @@ class SqliteReads:
         rows = await self._long(books.documents, destination, after, limit)
         return [_delivery(*row) for row in rows]
 
-    # What the site was, and what people did ------------------------------------------------------------------
-
-    async def editions(self, limit: int) -> list[EditionView]:
-        return [_edition(*row) for row in self._rows("editions", limit)]
-
-    async def edition(self, edition: int) -> EditionView | None:
-        rows = self._rows("edition", edition)
-        return _edition(*rows[0]) if rows else None
-
-    async def edition_at(self, at_us: int) -> EditionView | None:
-        rows = self._rows("edition_at", at_us)
-        return _edition(*rows[0]) if rows else None
-
-    async def release_files(self, release_hash: str) -> bytes | None:
-        return self._body("release_files", release_hash)
-
-    async def table_versions(self, name: str | None = None) -> list[TableVersionView]:
-        return [TableVersionView(*row) for row in self._rows("table_versions", name)]
-
-    async def tables_of(self, message: MessageId) -> list[TableTold]:
-        rows = self._rows("tables_of_message", origin(message))
-        return [TableTold(name, number, bool(proposed), why, at) for name, number, proposed, why, at in rows]
-
-    async def table_csv(self, name: str, version: int) -> bytes | None:
-        return self._body("table_csv", name, version)
-
-    async def proposals(self, name: str | None = None) -> list[ProposalView]:
-        return [ProposalView(*row) for row in self._rows("proposals", name)]
-
-    async def proposal(self, proposal: int) -> ProposalView | None:
-        rows = self._rows("proposal", proposal)
-        return ProposalView(*rows[0]) if rows else None
-
-    async def proposal_csv(self, proposal: int) -> bytes | None:
-        return self._body("proposal_csv", proposal)
-
-    async def act(self, act: int) -> ActView | None:
-        rows = self._rows("act", act)
-        return _act(*rows[0]) if rows else None
-
-    async def acts_on(self, verb: str, target: str) -> list[ActView]:
-        return [_act(*row) for row in self._rows("acts_on", verb, target)]
-
-    async def acts_without(self, verb: str, ending: str) -> list[ActView]:
-        return [_act(*row) for row in self._rows("acts_without", verb, ending)]
-
-    async def acts(self, limit: int) -> list[ActView]:
-        return [_act(*row) for row in self._rows("acts", limit)]
-
-
-def connect(path: Path, cache_kib: int) -> apsw.Connection:
-    """A connection that reads beside the writer. No memory map: a failing disk must be an error, not a signal."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    connection.set_busy_timeout(_BUSY_MS)
-    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
-    return connection
-
-
-def _edition(number: int, release: str, tables: str, activated_us: int, actor: str) -> EditionView:
-    return EditionView(number, release, orjson.loads(tables), activated_us, actor)
-
 
 def _outgoing(
     delivery: int,
@@ -486,10 +355,6 @@ def _effect(*row: Any) -> EffectView:
         measure=Measure(view.measure),
         amount=decimal_of(row[12]),
     )
-
-
-def _act(act: int, at_us: int, actor: str, verb: str, target: str, reason: str, detail: str) -> ActView:
-    return ActView(act, at_us, actor, verb, target, reason, orjson.loads(detail))
 
 
 def _delivery(*row: Any) -> DeliveryView:
