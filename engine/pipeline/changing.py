@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from engine.domain.event import Line
 from engine.domain.posting import Measure, Original
-from engine.domain.status import Fate
+from engine.domain.status import EffectState, Fate
 from engine.pipeline.context import Context
 from engine.pipeline.dues import Due, Hold
 from engine.pipeline.numbers import PERSONS
@@ -25,6 +25,7 @@ from engine.site.release import EffectRule
 
 TAKEN_BACK = "changed after some of it was taken back"
 ON_ITS_WAY = "still on its way"
+OPEN = (EffectState.HELD, EffectState.WAITING)
 
 
 class What(StrEnum):
@@ -54,6 +55,31 @@ class Change(NamedTuple):
     @property
     def part(self) -> str:
         return self.before.part if self.before else self.after.part if self.after else ""
+
+
+def stale_of(context: Context, known: Iterable[Original]) -> tuple[int, ...]:
+    """Effects that older messages left held or waiting, without a document: this message takes their place."""
+    mine = context.read.inbound.id
+    found = []
+    for original in known:
+        if original.delivery_id is None and original.state in OPEN:
+            found.append(original.effect_id)
+        found += [
+            reversal.effect_id
+            for reversal in (*original.held, *original.reversals)
+            if reversal.state in OPEN and reversal.message_id != mine
+        ]
+    return tuple(found)
+
+
+def as_posted(known: Iterable[Original], stale: Sequence[int]) -> list[Original]:
+    """The newest of each effect and part that is, or was, on its way, as it is without what is stale."""
+    newest: dict[tuple[str, str, str], Original] = {}
+    for original in sorted(known, key=lambda one: (one.owns, one.version)):
+        if original.effect_id not in stale:
+            left = tuple(one for one in original.reversals if one.effect_id not in stale)
+            newest[original.place] = original._replace(reversals=left, held=())
+    return sorted(newest.values(), key=lambda original: original.effect_id)
 
 
 def compare(

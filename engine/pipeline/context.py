@@ -123,15 +123,19 @@ class Context:
                 return self._as_others_left(found.values())
         return []
 
-    def posted(self, index: int, identity: Identity) -> list[Original]:
-        """What was posted under this line's own key: the newest of each effect and part."""
-        keys = [identity.key, *(other[index].key for other in self.others)]
-        newest: dict[tuple[str, str, str], Original] = {}
-        found = [original for key in keys for original in self.facts.originals.get(key, ())]
-        for original in sorted(found, key=lambda one: (one.owns, one.version)):
-            if original.message_id != self.read.inbound.id:
-                newest[original.place] = original
-        return self._as_others_left(newest.values())
+    def known(self, index: int, identity: Identity) -> list[Original]:
+        """All that other messages have made of the line, under any number of a merged account, at this channel's
+        destinations; what waits of this message itself is what it is about to decide."""
+        keys = {identity.key, *(other[index].key for other in self.others if index < len(other))}
+        targets = {(rule.destination, rule.name) for rule in self.channel.effects}
+        told = (self.facts.originals, self.of_case)
+        found = (original for key in keys for originals in told for original in originals.get(key, ()))
+        mine = self.read.inbound.id
+        return self._as_others_left(
+            original
+            for original in {one.effect_id: one for one in found}.values()
+            if original.message_id != mine and original.place[:2] in targets
+        )
 
     def _as_others_left(self, found: Iterable[Original]) -> list[Original]:
         inbound = self.read.inbound

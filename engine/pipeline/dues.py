@@ -60,14 +60,22 @@ class Due:
 
 
 class Judged(NamedTuple):
-    """What became of a line: its state with the reason, and what it owes. `withdraws`: effects of older saves that it
-    takes the place of."""
+    """What became of a line: its state with the reason, and what it owes. `withdraws`: effects of older tellings that
+    it takes the place of."""
 
     state: LineState
     reason: str
     dues: tuple[Due, ...] = ()
     withdraws: tuple[int, ...] = ()
     sightings: tuple[Sighting, ...] = ()
+
+
+def judged_by(dues: tuple[Due, ...]) -> Judged:
+    """A line that owes something: held when all of it is, for the first cause."""
+    held = [due.hold.cause for due in dues if due.hold is not None]
+    if len(held) == len(dues):
+        return Judged(LineState.HELD, held[0], dues)
+    return Judged(LineState.POSTED, "", dues)
 
 
 class Owed(NamedTuple):

@@ -16,7 +16,7 @@ from engine.pipeline.cases import waits_for_account
 from engine.pipeline.context import AS_NEW, Context
 from engine.pipeline.corroborating import told_no_more
 from engine.pipeline.crediting import judge_credit
-from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed
+from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed, judged_by
 from engine.pipeline.holding import hold_all, unreadable
 from engine.pipeline.identity import Identity, is_credit, is_void
 from engine.pipeline.numbers import PERSONS
@@ -104,7 +104,7 @@ def _held_once(
     action = Action.REVERSE if is_credit(line.fields) else Action.POST
     if action is Action.POST and corrects(context, line, identity):
         told = told_as_ever(context, index, line, identity, earlier)
-        if told is None and context.posted(index, identity):
+        if told is None and context.known(index, identity):
             return hold_all(context, line, identity, hold, action, owns=False)
     else:
         told = told_before(context, index, line, identity, action, earlier)
@@ -155,16 +155,8 @@ def _post(
     """The effects that a new line owes, each due, not due, or held for what its own tables lack."""
     key, version = _key_and_version(context, index, line, identity, earlier, action)
     owes = owed(context, line, key, version, names, action)
-    dues = owes.dues
-    if not dues:
-        return Judged(LineState.FILTERED, owes.why_nothing, sightings=owes.sightings)
-    held = all(due.hold is not None for due in dues)
-    return Judged(
-        LineState.HELD if held else LineState.POSTED,
-        dues[0].hold.cause if held and dues[0].hold else "",
-        dues,
-        sightings=owes.sightings,
-    )
+    judged = judged_by(owes.dues) if owes.dues else Judged(LineState.FILTERED, owes.why_nothing)
+    return judged._replace(sightings=owes.sightings)
 
 
 def _key_and_version(

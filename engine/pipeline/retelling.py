@@ -12,15 +12,14 @@ from collections.abc import Collection
 from engine.domain.event import Line
 from engine.domain.posting import Action, Original, Telling
 from engine.domain.status import Fate, LineState
-from engine.pipeline.changing import TAKEN_BACK, compare, halves
+from engine.pipeline.changing import TAKEN_BACK, as_posted, compare, halves, stale_of
 from engine.pipeline.context import Context
 from engine.pipeline.corroborating import told_no_more
-from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
+from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed, judged_by
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity, is_void
 from engine.pipeline.owing import owed
 from engine.pipeline.repeats import Earlier
-from engine.pipeline.whole import as_posted, stale_of
 
 
 def corrects(context: Context, line: Line, identity: Identity) -> bool:
@@ -45,7 +44,7 @@ def told_as_ever(
     if newest.body != identity.body:
         over = newest.message > mine and not is_void(line.fields)  # what is void is so for good
         return Judged(LineState.FILTERED, f"told anew by message {newest.message}") if over else None
-    if newest.message > mine or not _known(context, index, identity):
+    if newest.message > mine or not context.known(index, identity):
         return None
     return Judged(LineState.DUPLICATE, f"told by message {newest.message}")
 
@@ -54,7 +53,7 @@ def judge_told_again(
     context: Context, index: int, line: Line, identity: Identity, names: dict[str, object]
 ) -> Judged | None:
     """What it changes of what was posted; None: nothing was, nor is to be."""
-    known = _known(context, index, identity)
+    known = context.known(index, identity)
     if not known:
         return None
     stale = stale_of(context, known)
@@ -71,21 +70,15 @@ def judge_told_again(
     changes = compare(context, line, base, posted, owes.dues, again=True)
     dues = tuple(due for change in changes for due in halves(change))
     beside = tuple(effect for one in told if one.message != context.read.inbound.id for effect in one.held)
-    judged = _judged(line, posted, dues, owes)
+    judged = judged_by(dues) if dues else _unchanged(line, posted, owes)
     return judged._replace(withdraws=(*stale, *beside), sightings=owes.sightings)
 
 
-def _judged(line: Line, posted: list[Original], dues: tuple[Due, ...], owes: Owed) -> Judged:
-    if dues:
-        held = [due.hold.cause for due in dues if due.hold is not None]
-        if len(held) == len(dues):
-            return Judged(LineState.HELD, held[0], dues)
-        return Judged(LineState.POSTED, "", dues)
+def _unchanged(line: Line, posted: list[Original], owes: Owed) -> Judged:
     stands = next((original for original in posted if original.stands), None)
     if stands is not None:
-        return Judged(
-            LineState.DUPLICATE, f"posts what message {stands.message_id}, line {stands.number} posted"
-        )
+        told = f"posts what message {stands.message_id}, line {stands.number} posted"
+        return Judged(LineState.DUPLICATE, told)
     return Judged(
         LineState.FILTERED, "void: nothing of it stands" if is_void(line.fields) else owes.why_nothing
     )
@@ -94,19 +87,6 @@ def _judged(line: Line, posted: list[Original], dues: tuple[Due, ...], owes: Owe
 def _newest(context: Context, identity: Identity) -> Telling | None:
     """The last telling of this message or another."""
     return max(context.facts.told.get(identity.key, ()), default=None, key=lambda one: one.message)
-
-
-def _known(context: Context, index: int, identity: Identity) -> list[Original]:
-    """All that other messages have made of the line, under any number of a merged account."""
-    inbound = context.read.inbound
-    keys = {identity.key, *(other[index].key for other in context.others if index < len(other))}
-    targets = {(rule.destination, rule.name) for rule in context.channel.effects}
-    found = {one.effect_id: one for key in keys for one in context.facts.originals.get(key, ())}
-    return [
-        one.without(inbound.id, inbound.replays)
-        for one in found.values()
-        if one.message_id != inbound.id and one.place[:2] in targets
-    ]
 
 
 def _taken_back(original: Original, tellers: Collection[int]) -> bool:

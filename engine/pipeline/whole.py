@@ -13,12 +13,12 @@ from decimal import Decimal
 from engine.domain.encounter import CANCELLED
 from engine.domain.event import Kind, Line
 from engine.domain.posting import Action, Original, Sighting
-from engine.domain.status import EffectState, LineState
+from engine.domain.status import LineState
 from engine.pipeline.cases import waits_for_account
-from engine.pipeline.changing import compare, halves
+from engine.pipeline.changing import OPEN, as_posted, compare, halves, stale_of
 from engine.pipeline.context import Context
 from engine.pipeline.corroborating import told_no_more
-from engine.pipeline.dues import INTERFACE, Due, Hold, Judged, Owed
+from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed, judged_by
 from engine.pipeline.holding import hold_all, unreadable
 from engine.pipeline.identity import Identity, is_credit, is_void
 from engine.pipeline.owing import owed
@@ -27,7 +27,6 @@ from engine.pipeline.repeats import Earlier
 
 LEFT_OUT = "left out of a newer save"
 TO_DECIDE = "the stay is cancelled"
-_OPEN = (EffectState.HELD, EffectState.WAITING)
 
 
 def with_left_out(context: Context, part: ChannelRead) -> ChannelRead:
@@ -69,8 +68,8 @@ def _stands(context: Context, original: Original) -> bool:
     inbound = context.read.inbound
     mine = original.without(inbound.id, inbound.replays)
     if original.delivery_id is None:
-        return original.state in _OPEN
-    waits = any(one.state in _OPEN for one in (*mine.reversals, *mine.held))
+        return original.state in OPEN
+    waits = any(one.state in OPEN for one in (*mine.reversals, *mine.held))
     return waits or mine.stands
 
 
@@ -99,7 +98,7 @@ def judge_whole(
             return Judged(LineState.DUPLICATE, f"told by line {number}")
         hold = Hold(INTERFACE, "one id with two contents in a message")
         return hold_all(context, line, identity, hold, owns=False)
-    known = list(_known(context, part, index))
+    known = context.known(index, identity)
     stale = stale_of(context, known)
     posted = as_posted(known, stale)
     left_out = index >= len(part.event.lines) - part.left_out
@@ -132,19 +131,12 @@ def _judged(
         changes = compare(context, line, base, posted, owes.dues, again=True)
         dues = tuple(due for change in changes for due in halves(change))
     if dues:
-        return _by(dues)._replace(sightings=owes.sightings)
+        return judged_by(dues)._replace(sightings=owes.sightings)
     stands = next((original for original in posted if original.stands), None)
     if stands is None or context.channel.reader.kind is Kind.ENCOUNTER:
         return Judged(LineState.FILTERED, owes.why_nothing, sightings=owes.sightings)
     told = f"as message {stands.message_id}, line {stands.number} posted it"
     return Judged(LineState.DUPLICATE, told, sightings=owes.sightings)
-
-
-def _by(dues: tuple[Due, ...]) -> Judged:
-    held = [due.hold.cause for due in dues if due.hold is not None]
-    if len(held) == len(dues):
-        return Judged(LineState.HELD, held[0], dues)
-    return Judged(LineState.POSTED, "", dues)
 
 
 def _fault(context: Context, part: ChannelRead, line: Line, names: dict[str, object]) -> str | None:
@@ -164,41 +156,3 @@ def _fault(context: Context, part: ChannelRead, line: Line, names: dict[str, obj
 
 def _cancelled(context: Context) -> bool:
     return context.encounter is not None and context.encounter.state == CANCELLED
-
-
-def _known(context: Context, part: ChannelRead, index: int) -> Iterable[Original]:
-    """All that other messages have made of the line, under any number of a merged account."""
-    inbound = context.read.inbound
-    keys = {part.identities[index].key}
-    keys |= {other[index].key for other in context.others if index < len(other)}
-    told = (context.facts.originals, context.of_case)
-    found = [original for key in keys for originals in told for original in originals.get(key, ())]
-    targets = {(rule.destination, rule.name) for rule in context.channel.effects}
-    for original in {original.effect_id: original for original in found}.values():
-        if original.message_id != inbound.id and original.place[:2] in targets:
-            yield original.without(inbound.id, inbound.replays)
-
-
-def stale_of(context: Context, known: Iterable[Original]) -> tuple[int, ...]:
-    """Effects that older messages left held or waiting, without a document: this message takes their place."""
-    mine = context.read.inbound.id
-    found = []
-    for original in known:
-        if original.delivery_id is None and original.state in _OPEN:
-            found.append(original.effect_id)
-        found += [
-            reversal.effect_id
-            for reversal in (*original.held, *original.reversals)
-            if reversal.state in _OPEN and reversal.message_id != mine
-        ]
-    return tuple(found)
-
-
-def as_posted(known: Iterable[Original], stale: Sequence[int]) -> list[Original]:
-    """The newest of each effect and part that is, or was, on its way, as it is without what is stale."""
-    newest: dict[tuple[str, str, str], Original] = {}
-    for original in sorted(known, key=lambda one: (one.owns, one.version)):
-        if original.effect_id not in stale:
-            left = tuple(one for one in original.reversals if one.effect_id not in stale)
-            newest[original.place] = original._replace(reversals=left, held=())
-    return sorted(newest.values(), key=lambda original: original.effect_id)

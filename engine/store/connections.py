@@ -1,5 +1,5 @@
-"""The connections that a store is read by: a near one for what comes at once, a far one, on a thread of its own, for what
-takes long."""
+"""The connections that a store is read by: a near one for what comes at once, a far one, on a thread of its own, for
+what takes long."""
 
 from __future__ import annotations
 
