@@ -5,7 +5,7 @@ Compiled as maps of HL7 are; all fields are read for every line, `%resource` bei
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -15,13 +15,13 @@ from engine.codecs.fhir.path import FhirPath, Focus
 from engine.codecs.fhir.path_functions import FhirValueError
 from engine.codecs.hl7v2.lexer import Message
 from engine.codecs.hl7v2.path import Group
-from engine.domain.event import Event, Fields, Kind, Line, LineFault
+from engine.domain.event import Fields, Kind, Line
 from engine.errors import MessageError
 from engine.mapping import fhir_sources
 from engine.mapping.fhir_place import RESOURCE, FhirGroup
 from engine.mapping.fields import Moments
 from engine.mapping.reader import ReadMap
-from engine.mapping.reading import Plan, Sent
+from engine.mapping.reading import Plan
 from engine.mapping.sources import ReadSpec, Source
 from engine.reference.table import Table
 
@@ -49,31 +49,17 @@ class FhirReadMap(ReadMap):
     def sources_of(self, spec: ReadSpec) -> tuple[Source, ...]:
         return fhir_sources.sources_of(spec)
 
-    def read(
+    def each_line(
         self,
         message: Message,
         zone: ZoneInfo,
         tables: Mapping[str, Table],
         received: date,
         at: datetime | None = None,
-    ) -> Event:
-        shared: Fields = {}
-        doubts: list[LineFault] = []
-        moments = Moments(at)
-        found = self.groups(message)
+    ) -> Iterator[Line]:
+        lines = super().each_line(message, zone, tables, received, at)
         deleted = cast(Document, message).interaction == "delete"
-        plan = self._plan_of_all
-        plan.shared(message, None, zone, tables, received, shared, [], doubts, moments)
-        lines = []
-        for number, group in enumerate(found, 1):
-            fields, faults = shared.copy(), doubts.copy()
-            sent: Sent = []
-            plan.own(message, group, zone, tables, received, fields, sent, faults, moments)
-            if deleted:
-                _say(fields, sent, *self._never_was)
-            lines.append(Line(number, fields, tuple(sent), tuple(faults)))
-        header = self.head(message, zone, tables, received, at) if self.lines == "snapshot" else {}
-        return Event(self.kind, tuple(lines), header)
+        return map(self._never_was, lines) if deleted else lines
 
     def head(
         self,
@@ -93,10 +79,16 @@ class FhirReadMap(ReadMap):
             )
         return header
 
-    @property
-    def _never_was(self) -> tuple[str, bool | str, str]:
-        """What a deletion says, whatever the resource said: field, value, text."""
-        return ("event", CANCELLED, CANCELLED) if self.kind is Kind.ENCOUNTER else ("void", True, "true")
+    def _never_was(self, line: Line) -> Line:
+        """What a deletion says, whatever the resource said."""
+        name, value, text = (
+            ("event", CANCELLED, CANCELLED) if self.kind is Kind.ENCOUNTER else ("void", True, "true")
+        )
+        sent = tuple(one for one in line.sent if one[0] != name)
+        return line._replace(fields={**line.fields, name: value}, sent=(*sent, (name, text)))
+
+    def _plan(self, found: Sequence[Group | None]) -> Plan:
+        return self._plan_of_all
 
     def persons(self, message: Message) -> Fields:
         fields: Fields = {}
@@ -125,8 +117,3 @@ class FhirReadMap(ReadMap):
                 for index, node in enumerate(nodes)
             ],
         )
-
-
-def _say(fields: Fields, sent: Sent, name: str, value: bool | str, text: str) -> None:
-    fields[name] = value
-    sent[:] = [*(one for one in sent if one[0] != name), (name, text)]
