@@ -15,40 +15,16 @@ INSERT INTO control_key (key, body, message_id) VALUES (?, ?, ?)
 SELECT k.body, k.message_id, m.answered FROM control_key k JOIN message m ON m.id = k.message_id WHERE k.key = ?
 
 -- name: pending
--- Of a replay also the first of those that it tells again.
-SELECT m.id, m.feed, m.received_us, c.body, m.charset, m.relates_to, m.step_edition, m.step_to, f.id, f.received_us
-FROM message m JOIN content c ON c.id = m.content_id
-LEFT JOIN message f ON f.id = (
-    WITH RECURSIVE told(id) AS (
-        SELECT m.id WHERE m.relates_to IS NOT NULL
-        UNION SELECT o.relates_to FROM message o JOIN told ON o.id = told.id WHERE o.relates_to IS NOT NULL
-    ) SELECT min(id) FROM told)
-WHERE m.state = 0 AND m.id > ? ORDER BY m.id LIMIT ?
+SELECT id, feed, received_us, body, charset, replays, step_edition, step_to, first, first_us
+FROM inbound WHERE state = 0 AND id > ? ORDER BY id LIMIT ?
 
 -- name: inbound
--- A repeat refers to the first and a superseded message to its replay: neither says what it replays.
-SELECT m.id, m.feed, m.received_us, c.body, m.charset,
-       CASE WHEN m.state = 6 OR (m.state = 4 AND m.stepped_us IS NULL) THEN NULL ELSE m.relates_to END,
-       m.step_edition, m.step_to, f.id, f.received_us
-FROM message m JOIN content c ON c.id = m.content_id
-LEFT JOIN message f ON f.id = (
-    WITH RECURSIVE told(id) AS (
-        SELECT m.id WHERE m.relates_to IS NOT NULL
-        UNION SELECT o.relates_to FROM message o JOIN told ON o.id = told.id WHERE o.relates_to IS NOT NULL
-    ) SELECT min(id) FROM told)
-WHERE m.id = ?
+SELECT id, feed, received_us, body, charset, replays, step_edition, step_to, first, first_us
+FROM inbound WHERE id = ?
 
 -- name: inbounds
-SELECT m.id, m.feed, m.received_us, c.body, m.charset,
-       CASE WHEN m.state = 6 OR (m.state = 4 AND m.stepped_us IS NULL) THEN NULL ELSE m.relates_to END,
-       m.step_edition, m.step_to, f.id, f.received_us
-FROM message m JOIN content c ON c.id = m.content_id
-LEFT JOIN message f ON f.id = (
-    WITH RECURSIVE told(id) AS (
-        SELECT m.id WHERE m.relates_to IS NOT NULL
-        UNION SELECT o.relates_to FROM message o JOIN told ON o.id = told.id WHERE o.relates_to IS NOT NULL
-    ) SELECT min(id) FROM told)
-WHERE m.id IN carray(?) ORDER BY m.id
+SELECT id, feed, received_us, body, charset, replays, step_edition, step_to, first, first_us
+FROM inbound WHERE id IN carray(?) ORDER BY id
 
 -- name: newest_posting_save
 -- The newest save of a case among those that posted something, or would have.
@@ -57,15 +33,10 @@ WHERE f.kind = 'save' AND f.key = ? AND m.state IN (1, 2, 3) ORDER BY f.at_us DE
 
 -- name: stepped
 -- What posted something, or would have: duplicates, refused and superseded messages did not, whatever the site says.
-SELECT m.type, r.body, m.id, m.feed, m.received_us, c.body, m.charset, m.relates_to, m.step_edition, m.step_to,
-       f.id, f.received_us
-FROM message m JOIN content c ON c.id = m.content_id LEFT JOIN content r ON r.id = m.record_id
-LEFT JOIN message f ON f.id = (
-    WITH RECURSIVE told(id) AS (
-        SELECT m.id WHERE m.relates_to IS NOT NULL
-        UNION SELECT o.relates_to FROM message o JOIN told ON o.id = told.id WHERE o.relates_to IS NOT NULL
-    ) SELECT min(id) FROM told)
-WHERE m.id BETWEEN ? AND ? AND +m.state IN (1, 2, 3) ORDER BY m.id
+SELECT i.type, r.body, i.id, i.feed, i.received_us, i.body, i.charset, i.replays, i.step_edition, i.step_to,
+       i.first, i.first_us
+FROM inbound i LEFT JOIN content r ON r.id = i.record_id
+WHERE i.id BETWEEN ? AND ? AND +i.state IN (1, 2, 3) ORDER BY i.id
 
 -- name: dropped
 -- What persons decided is not to be posted, and was not posted all the same: (message, channel, line, destination, effect,
