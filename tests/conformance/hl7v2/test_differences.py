@@ -8,7 +8,9 @@ from typing import Any
 
 import hl7
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hl7apy import SUPPORTED_LIBRARIES
+from hl7apy.exceptions import UnsupportedVersion
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.codecs.hl7v2.lexer import Message
@@ -96,10 +98,13 @@ def test_python_hl7_reads_the_same_of_what_is_generated_but_for_what_is_known(
 def test_hl7apy_reads_the_same_of_what_is_generated_but_for_what_is_known(
     marks: tuple[str, ...], header: tuple[str, ...], segments: list[Any]
 ) -> None:
-    assume(not any("\\" in field for field in header))  # it finds no version behind an escape with its marks
     text = written(marks, header, segments)
     message = Message.parse(text.encode())
-    leaves, unplaced = leaves_of_hl7apy(text)
+    try:
+        leaves, unplaced = leaves_of_hl7apy(text)
+    except UnsupportedVersion:  # with `+` for `|`, `\.in+4\` is two fields, and others stand for MSH-12
+        assert our_value(message, (0, 12, 1, 1, 1)) not in SUPPORTED_LIBRARIES
+        return
     for place in neighbours(leaves):
         if place[:2] in ((0, 1), (0, 2)) or place[:2] in unplaced or (place[0], 0) in unplaced:
             continue  # by its own account something of it has no place
