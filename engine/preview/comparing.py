@@ -2,7 +2,8 @@
 
 Both steps know what the message's own step knew of the stay, and nothing of what was told before or after: what was
 posted once is never translated anew, so an edit does not reach credits and duplicates. A case that is told whole each
-time counts once, with its newest save: that one decides what the books say.
+time counts once, with its newest save, and a line of a channel that corrects with its newest telling: what was told
+last decides what the books say.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from functools import cached_property, partial
 from typing import NamedTuple
 
 from engine.domain.message import Inbound
-from engine.domain.posting import Action, EffectRow, Facts, LineRow, Stepped, kept_as
+from engine.domain.posting import Action, EffectRow, FactKeys, Facts, LineRow, Stepped, kept_as
 from engine.domain.status import EffectState
 from engine.domain.views import DroppedView
 from engine.errors import MessageError
@@ -156,21 +157,25 @@ class Comparer:
         self._routes, self._remade = (
             frozenset(routes(both, names)) for names in (edit.channels, edit.remade)
         )
-        whole = (part.name for one in both for part in one.channels if part.reader.lines == "snapshot")
-        self._whole = frozenset(routes(both, frozenset(whole)))
+        retold = (
+            part.name
+            for one in both
+            for part in one.channels
+            if part.reader.lines == "snapshot" or part.same_line.changed == "correct"
+        )
+        self._retold = frozenset(routes(both, frozenset(retold)))
 
     def takes(self, feed: str, kind: str) -> bool:
         """Whether a channel that differs takes such messages."""
         return (feed, kind) in self._routes
 
-    def cases(self, kind: str, inbound: Inbound) -> frozenset[bytes]:
-        """Digests of the cases that the message tells whole, to a channel that differs: `compare` is to know their
-        newest saves."""
-        if (inbound.feed, kind) not in self._whole:
-            return frozenset()
-        return frozenset().union(
-            *(_cases(one, self._digester, inbound) for one in (self._before, self._after))
-        )
+    def retold(self, kind: str, inbound: Inbound) -> FactKeys:
+        """What of the message others may tell anew, to a channel that differs: cases that it tells whole, and lines.
+        `compare` is to know who told them last."""
+        if (inbound.feed, kind) not in self._retold:
+            return FactKeys()
+        before, after = (_needs(one, self._digester, inbound) for one in (self._before, self._after))
+        return FactKeys(saves=(*before.saves, *after.saves), told=(*before.told, *after.told))
 
     def compare(
         self, kind: str, inbound: Inbound, facts: Facts, dropped: Collection[DroppedView] = ()
@@ -207,12 +212,11 @@ def _other_documents(before: Mapping[Key, Seen], after: Mapping[Key, Seen]) -> i
     return max(len(was - now), len(now - was))
 
 
-def _cases(release: Release, digester: Digester, inbound: Inbound) -> frozenset[bytes]:
+def _needs(release: Release, digester: Digester, inbound: Inbound) -> FactKeys:
     try:
-        read = read_message(release, digester, inbound)
+        return read_message(release, digester, inbound).needs
     except MessageError:
-        return frozenset()
-    return frozenset(part.case for part in read.reads if part.case is not None)
+        return FactKeys()
 
 
 def made(release: Release, digester: Digester, inbound: Inbound, facts: Facts) -> dict[Key, Seen]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from engine.activation import tables_after
 from engine.domain.ports import Reader
+from engine.domain.posting import FactKeys, Facts, Telling
 from engine.domain.views import DroppedView, MessageQuery
 from engine.errors import UsageError
 from engine.pipeline.digests import Digester
@@ -134,13 +135,20 @@ class _Worker:
             dropped[one.message].append(one)
         for kind, inbound, record in await self._reader.stepped(first, last):
             if self._comparer.takes(inbound.feed, kind):
-                facts, cases = unpack_facts(record), self._comparer.cases(kind, inbound)
-                if cases:
-                    facts = facts._replace(saves=await self._reader.newest_saves(cases))
+                facts = await self._as_told_last(unpack_facts(record), self._comparer.retold(kind, inbound))
                 found = self._comparer.compare(kind, inbound, facts, dropped[inbound.id])
                 if found is not None:
                     tally.add(inbound.id, found)
         return tally
+
+    async def _as_told_last(self, facts: Facts, retold: FactKeys) -> Facts:
+        """Also with who told these last: whatever that one says, it is what counts."""
+        if retold.saves:
+            facts = facts._replace(saves=await self._reader.newest_saves(retold.saves))
+        if retold.told:
+            newest = await self._reader.newest_tellings(retold.told)
+            facts = facts._replace(told={key: (Telling(message, b""),) for key, message in newest.items()})
+        return facts
 
 
 _worker: _Worker | None = None

@@ -79,6 +79,11 @@ class SqliteReads(History):
         found = {case: self._rows("newest_posting_save", case) for case in cases}
         return {case: Save(*rows[0]) for case, rows in found.items() if rows}
 
+    async def newest_tellings(self, keys: Iterable[bytes]) -> dict[bytes, MessageId]:
+        """Of each line the message that told it last, of those that `stepped` gives."""
+        rows = self._rows("newest_posting_tellings", apsw.carray(tuple(keys)))
+        return {key: MessageId(message) for key, message in rows}
+
     async def gather(self, keys: Sequence[FactKeys]) -> list[Facts]:
         try:
             return facts.gather(self._open(), keys)

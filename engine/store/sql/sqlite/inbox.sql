@@ -27,9 +27,14 @@ SELECT id, feed, received_us, body, charset, replays, step_edition, step_to, fir
 FROM inbound WHERE id IN carray(?) ORDER BY id
 
 -- name: newest_posting_save
--- The newest save of a case among those that posted something, or would have.
+-- The newest save of a case among those that posted something, or would have; of a replay, the first that it tells again.
 SELECT f.at_us, f.message_id FROM fact f JOIN message m ON m.id = f.message_id
-WHERE f.kind = 'save' AND f.key = ? AND m.state IN (1, 2, 3) ORDER BY f.at_us DESC, f.message_id DESC LIMIT 1
+WHERE f.kind = 'save' AND f.key = ? AND m.state IN (1, 2, 3, 6) ORDER BY f.at_us DESC, f.message_id DESC LIMIT 1
+
+-- name: newest_posting_tellings
+-- The same of lines that have ids of their own.
+SELECT f.key, max(f.message_id) FROM fact f JOIN message m ON m.id = f.message_id
+WHERE f.kind = 'told' AND f.key IN carray(?) AND m.state IN (1, 2, 3, 6) GROUP BY f.key
 
 -- name: stepped
 -- What posted something, or would have: duplicates, refused and superseded messages did not, whatever the site says.

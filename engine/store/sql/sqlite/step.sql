@@ -88,7 +88,8 @@ UPDATE line SET state = ?, reason = ? WHERE id = ?
 SELECT DISTINCT state FROM line WHERE message_id = ?
 
 -- name: restate_message
-UPDATE message SET state = ?, reason = ? WHERE id = ?
+-- What a replay took the place of stays so, also when the replay withdraws what it had held.
+UPDATE message SET state = ?, reason = ? WHERE id = ? AND state <> 6
 
 -- name: close_message
 UPDATE message SET state = 2, reason = ? WHERE id = ? AND state = 3
