@@ -25,9 +25,10 @@ from engine.errors import MessageError, UsageError
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import Edition, Editions
 from engine.pipeline.mastering import put_in
+from engine.pipeline.prepared import Prepared
 from engine.pipeline.reading import read_message
 from engine.pipeline.step import step
-from engine.pipeline.stepper import Outbox, Prepared, Stepper, gather
+from engine.pipeline.stepper import Outbox, Stepper, gather
 from engine.pipeline.tabling import is_master
 
 MANY = 10_000
@@ -213,7 +214,10 @@ class Replayer:
         """(type, control id) of edited bytes; `UsageError` when they are no message."""
         try:
             if is_fhir(raw):
-                (trigger, *_) = parse(raw).triggers
+                document = parse(raw)
+                for resource in document.resources:
+                    resource.check()
+                (trigger, *_) = document.triggers
                 return trigger, view.control_id
             header = peek(raw, view.charset)
         except MessageError as error:

@@ -18,7 +18,7 @@ from engine.pipeline.people import ANYBODY, People, Person
 FEW = 4
 """Messages stepped in one go while others arrive: intake comes first, no acknowledgment waits long."""
 
-MANY = 24
+MANY = 48
 """The same while nobody sends: fewer commits for the backlog."""
 
 IN_MEMORY = 256

@@ -117,7 +117,7 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         _moneyed(message),
         not any(part.event.lines for part in reads) and _has_lines(message),
         _needs(digester, reads),
-        tuple(_remembered(digester, reads, first, _sent(message, first), again=inbound.told != inbound.id)),
+        tuple(_remembered(digester, message, reads, first, again=inbound.told != inbound.id)),
         person_digest(digester, "account", people),
         person_digest(digester, "patient", people),
     )
@@ -267,17 +267,19 @@ def _stay(digester: Digester, part: ChannelRead) -> bytes | None:
 
 
 def _remembered(
-    digester: Digester, reads: list[ChannelRead], told: datetime, sent: str, *, again: bool
+    digester: Digester, message: Message, reads: list[ChannelRead], told: datetime, *, again: bool
 ) -> list[Fact]:
-    """What later messages are to know of it. `sent`: MSH-7. `again`: it is told again by a replay, and is no newer."""
+    """What later messages are to know of it. `again`: it is told again by a replay, and is no newer."""
     facts: list[Fact] = []
     for part in reads:
         if part.case is not None and not again:
             facts.append(Fact("save", part.case, part.saved_us, b"{}"))
         if not again:
             facts += [Fact("told", one.key, to_us(told), one.body) for one in _corrected(part)]
-        for line in part.event.lines:
-            facts.extend(facts_of(digester, part.event.kind, line, told, sent))
+        if part.event.kind in REMEMBERED:
+            sent = _sent(message, told)
+            for line in part.event.lines:
+                facts.extend(facts_of(digester, part.event.kind, line, told, sent))
     return facts
 
 

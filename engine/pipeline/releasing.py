@@ -25,9 +25,10 @@ from engine.pipeline.context import AS_NEW
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import Edition
 from engine.pipeline.mastering import put_in
+from engine.pipeline.prepared import Prepared, independent
 from engine.pipeline.reading import read_message
 from engine.pipeline.step import Decisions, HeldEffect, step
-from engine.pipeline.stepper import Outbox, Prepared, gather, in_slices, independent
+from engine.pipeline.stepper import Outbox, gather, in_slices
 from engine.pipeline.tabling import TOO_MANY
 
 TRIES = 5

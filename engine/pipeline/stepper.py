@@ -1,7 +1,7 @@
 """Runs the step over the inbox: takes pending messages, gathers facts, steps, routes, hands on.
 
-Effects only; what is decided is decided in `step`. A message that needs what an earlier one of the same batch is
-about to write begins the next batch, so that facts are always those of the committed past.
+Effects only; what is decided is decided in `step`. A message that needs what an earlier one is about to write is
+stepped when that one is committed, so that facts are always those of the committed past.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from engine.clock import Clock
 from engine.domain.changes import Conflict, Routed, RoutedAs
 from engine.domain.message import Inbound
 from engine.domain.ports import Reader, Writer
-from engine.domain.posting import Document, Fact, FactKeys, Facts, Priority, Stepped
+from engine.domain.posting import Document, FactKeys, Facts, Priority, Stepped
 from engine.domain.status import DeliveryState, MessageState
 from engine.domain.views import Outgoing
 from engine.errors import Bug, MessageError, StoreUnavailable, SutureError
@@ -25,7 +25,8 @@ from engine.pipeline.inbox import Inbox, Taken
 from engine.pipeline.mastering import put_in
 from engine.pipeline.needing import further_needs
 from engine.pipeline.people import people_of
-from engine.pipeline.reading import Read, read_message
+from engine.pipeline.prepared import Prepared, independent
+from engine.pipeline.reading import read_message
 from engine.pipeline.step import step
 from engine.pipeline.tabling import Made, is_master, joined
 
@@ -72,39 +73,6 @@ class StepObserver(Protocol):
     def stepped(self, inbound: Inbound, stepped: Stepped) -> None: ...
 
     def failed(self, inbound: Inbound, error: Exception) -> None: ...
-
-
-class Prepared(NamedTuple):
-    """A message that was read, with what it is stepped with; `failed` when it could not be."""
-
-    inbound: Inbound
-    edition: Edition
-    read: Read | None
-    failed: Stepped | None = None
-
-    @property
-    def needs(self) -> FactKeys:
-        return self.read.needs if self.read else FactKeys()
-
-    @property
-    def alone(self) -> bool:
-        """Whether it is stepped by itself: it changes tables, or before its case is known nobody knows whose it is."""
-        return self.read is not None and (self.read.by_case or self.master)
-
-    @property
-    def master(self) -> bool:
-        """Whether it changes tables."""
-        return self.failed is None and self.read is not None and is_master(self.read)
-
-    def touches(self) -> set[bytes]:
-        """Every key that its step may write."""
-        if self.read is None:
-            return set()
-        keys = {identity.key for part in self.read.reads for identity in part.identities}
-        keys |= {find for part in self.read.reads for identity in part.identities for find in identity.finds}
-        if keys and self.read.account:
-            keys.add(_stay(self.read.account))
-        return keys | {_remembered(fact) for fact in self.read.remember}
 
 
 class Stepper:
@@ -392,44 +360,3 @@ async def gather(reader: Reader, digester: Digester, batch: Sequence[Prepared]) 
         added = await reader.gather(more)
         facts = [first.plus(second) for first, second in zip(facts, added, strict=True)]
         asked = [before.plus(keys) for before, keys in zip(asked, more, strict=True)]
-
-
-def _stay(account: bytes) -> bytes:
-    """Stands for all that is posted for an account."""
-    return b"stay" + account
-
-
-def _case(case: bytes) -> bytes:
-    """Stands for all that is told of a case."""
-    return b"case" + case
-
-
-def _remembered(fact: Fact) -> bytes:
-    return _case(fact.key) if fact.kind == "case" else fact.key
-
-
-def independent(waiting: deque[Prepared]) -> list[Prepared]:
-    """Takes messages from the left of `waiting` until one needs what another before it is about to write, or is stepped
-    by itself."""
-    together: list[Prepared] = []
-    written: set[bytes] = set()
-    while waiting:
-        needs = waiting[0].needs
-        if together and (waiting[0].alone or together[-1].alone):
-            break
-        if written and not written.isdisjoint(
-            (
-                *needs.encounters,
-                *needs.aliases,
-                *needs.priors,
-                *needs.originals,
-                *map(_stay, needs.stays),
-                *needs.saves,
-                *map(_case, needs.cases),
-            )
-        ):
-            break
-        prepared = waiting.popleft()
-        written |= prepared.touches()
-        together.append(prepared)
-    return together

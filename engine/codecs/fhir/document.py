@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from engine.codecs.fhir.body import Tree, entries_of, read_json
-from engine.codecs.fhir.formats import JSON, read
+from engine.codecs.fhir.formats import JSON, read, reread
 from engine.errors import MessageError
 
 HEAD = b"FHIR "
@@ -66,20 +66,21 @@ class Resource:
 
     @cached_property
     def tree(self) -> Tree:
-        """With the id that it is stored under. Raises `MessageError`."""
-        tree = read(self.body, self.form)
-        return (
-            tree
-            if self.target is None or tree.get("id") == self.target.id
-            else {**tree, "id": self.target.id}
-        )
+        """With the id that it is stored under; what is stored was read before. Raises `MessageError`."""
+        if self.target is None:
+            return read(self.body, self.form)
+        return _stored_as(self.target, reread(self.body, self.form))
 
     @classmethod
     def known(cls, body: bytes, tree: Tree, target: Target, url: str, form: str) -> Resource:
         """One whose tree was read already."""
         resource = cls(body, target, url, form)
-        resource.__dict__["tree"] = tree if tree.get("id") == target.id else {**tree, "id": target.id}
+        resource.__dict__["tree"] = _stored_as(target, tree)
         return resource
+
+    def check(self) -> None:
+        """For who has other bytes stored than those that came in. Raises `MessageError`."""
+        read(self.body, self.form)
 
     @cached_property
     def references(self) -> tuple[str, ...]:
@@ -197,6 +198,10 @@ def stored(version: str, interaction: str, resources: Sequence[Resource]) -> byt
     raw = "\n".join(lines).encode() + b"\n\n" + b"".join(one.body for one in resources)
     _keep(raw, Document(version, interaction, tuple(resources)))
     return raw
+
+
+def _stored_as(target: Target, tree: Tree) -> Tree:
+    return tree if tree.get("id") == target.id else {**tree, "id": target.id}
 
 
 def _cut(lines: Sequence[str], body: bytes) -> Iterator[Resource]:

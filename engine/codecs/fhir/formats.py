@@ -5,9 +5,9 @@ XML is `xml-R4` or `xml-R5`: its elements are read by the tables of a release.
 
 from __future__ import annotations
 
-from engine.codecs.fhir.body import JSON, Entry, Tree, entries_of, read_json, write_json
+from engine.codecs.fhir.body import JSON, Entry, Tree, entries_of, read_json, reread_json, write_json
 
-__all__ = ["JSON", "VERSIONS", "entries", "read", "write", "xml_of"]
+__all__ = ["JSON", "VERSIONS", "entries", "read", "reread", "write", "xml_of"]
 
 VERSIONS = {"4.0": "4.0.1", "4.3": "4.3.0", "5.0": "5.0.0"}
 
@@ -24,6 +24,11 @@ def read(body: bytes, form: str) -> Tree:
     from engine.codecs.fhir.xml import read_xml
 
     return read_xml(body, form.removeprefix("xml-"))
+
+
+def reread(body: bytes, form: str) -> Tree:
+    """What `read` took before. Raises `MessageError`."""
+    return reread_json(body) if form == JSON else read(body, form)
 
 
 def entries(body: bytes, bundle: Tree, form: str) -> list[Entry]:

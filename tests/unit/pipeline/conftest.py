@@ -101,8 +101,9 @@ class House:
     async def view(self, message: int) -> MessageView:
         from engine.domain.views import MessageQuery
 
-        found = await self.store.messages(MessageQuery())
-        return next(view for view in found if view.id == message)
+        (found,) = await self.store.messages(MessageQuery(before=message + 1, limit=1))
+        assert found.id == message
+        return found
 
     async def effects(self, message: int) -> dict[tuple[int, str], EffectView]:
         """By line number and name."""
