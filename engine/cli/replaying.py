@@ -64,14 +64,9 @@ def replay(
         "tables": tables,
         "to": to,
         "step_from": step_from,
-        "edit": b64encode(_message(edit)).decode() if edit else None,
+        "edit": b64encode(edit.read_bytes()).decode() if edit else None,
     }
     say(tell_engine(folder, environment, "replay", arguments), as_json, _replayed)
-
-
-def _message(file: Path) -> bytes:
-    """Its segments as a sender ends them, however the editor ended its lines."""
-    return file.read_bytes().replace(b"\r\n", b"\r").replace(b"\n", b"\r").strip(b"\r") + b"\r"
 
 
 def _replayed(answer: dict[str, Any]) -> Iterator[str]:

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from engine.clock import Clock
-from engine.codecs.fhir.document import is_fhir, parse
+from engine.codecs.fhir.document import is_fhir
+from engine.codecs.fhir.editing import edited
 from engine.codecs.hl7v2.header import peek
 from engine.control.acts import Answer, audit, known_destination, named, selected
 from engine.domain.changes import Conflict, Kept, Received, Requeued, RoutedAs
@@ -160,10 +161,12 @@ class Replayer:
 
     async def _received(self, message: MessageId, how: _How, actor: str) -> Received:
         (view,) = await self._store.messages(MessageQuery(before=message + 1, limit=1))
-        raw = how.edit or await self._store.raw(message)
+        raw = await self._store.raw(message)
         if raw is None or view.id != message:
             raise UsageError("CTL004", f"there is no message {message}", "find it with `suture messages`")
-        kind, control = self._header(raw, view) if how.edit else (view.type, view.control_id)
+        kind, control = view.type, view.control_id
+        if how.edit is not None:
+            raw, kind, control = self._edit(raw, how.edit, view)
         edition = view.edition if how.then else None
         if edition is not None:
             await self._editions.release(edition)  # said now, not when it is stepped
@@ -210,20 +213,22 @@ class Replayer:
             raise UsageError("CTL015", "an edited message takes the place of one", "name one message")
         return b64decode(edit)
 
-    def _header(self, raw: bytes, view: MessageView) -> tuple[str, str]:
-        """(type, control id) of edited bytes; `UsageError` when they are no message."""
+    def _edit(self, kept: bytes, edit: bytes, view: MessageView) -> tuple[bytes, str, str]:
+        """(bytes, type, control id) of the edited message; `UsageError` when it is none."""
         try:
-            if is_fhir(raw):
-                document = parse(raw)
-                for resource in document.resources:
-                    resource.check()
-                (trigger, *_) = document.triggers
-                return trigger, view.control_id
+            if is_fhir(kept):
+                return edited(kept, edit), view.type, view.control_id
+            raw = _segments(edit)
             header = peek(raw, view.charset)
         except MessageError as error:
             what = f"the edited message cannot be read: {error.code} {error.what}"
             raise UsageError("CTL015", what, error.mend) from None
-        return header.event, header.control_id
+        return raw, header.event, header.control_id
+
+
+def _segments(edit: bytes) -> bytes:
+    """As a sender ends them, however the editor ended its lines."""
+    return edit.replace(b"\r\n", b"\r").replace(b"\n", b"\r").strip(b"\r") + b"\r"
 
 
 def _outcome(change: Received, stepped: Stepped) -> Answer:

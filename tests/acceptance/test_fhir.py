@@ -107,6 +107,27 @@ def test_an_update_and_an_error_are_put_right_at_the_far_end(lab: Lab, far: Far)
     assert "SD-1" not in log
 
 
+def test_a_held_resource_is_edited_and_takes_its_own_place(lab: Lab, far: Far, tmp_path: Path) -> None:
+    lab.start()
+    tree = supply(1)
+    tree["suppliedItem"]["itemCodeableConcept"]["coding"][0]["code"] = "TYPED-WRONG"
+    assert lab.send("POST", "SupplyDelivery", tree)[0] == 201
+    assert lab.ask("messages", "--state", "held").returncode == 0
+    file = tmp_path / "mended.txt"
+    file.write_text(lab.ask("show", "1", "--raw").stdout.replace("TYPED-WRONG", "CEM-PAL-40-LONG"))
+    tried = lab.ask("replay", "1", "--edit", str(file), "--dry-run")
+    assert "message 1 would be held" in tried.stdout
+    file.write_text(file.read_text().replace("-LONG", ""))
+    assert lab.ask("replay", "1", "--edit", str(file), "--reason", "typed wrong").returncode == 0
+    lab.settled()
+    assert far.books("erp")["documents"]["goods-issue"] == 1
+    file.write_text("no resource")
+    assert (
+        "CTL015 the edited message cannot be read: FHR001"
+        in lab.ask("replay", "2", "--edit", str(file)).stderr
+    )
+
+
 def test_a_subscription_that_left_events_out_is_an_alert(lab: Lab) -> None:
     lab.start()
     for number in (1, 4):

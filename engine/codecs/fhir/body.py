@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -158,6 +158,19 @@ def entries_of(body: bytes, bundle: Tree, form: str = JSON, cut: Cut | None = No
         bytes_ = resource if isinstance(tree.get("resource"), dict) else b""
         found.append(Entry(tree, url if named else "", bytes_, form))
     return found
+
+
+def whole_of(body: bytes) -> Iterator[bytes]:
+    """Each of the values of JSON that stand one behind the other. Raises `MessageError` FHR001."""
+    try:
+        text = body.decode()
+        at = _blank(text, 0)
+        while at < len(text):
+            end = _end(text, at)
+            yield text[at:end].encode()
+            at = _blank(text, end)
+    except (ValueError, RecursionError):
+        raise _fault("FHR001", "the body is no JSON", "send application/fhir+json") from None
 
 
 def _resources_in(body: bytes) -> list[bytes]:

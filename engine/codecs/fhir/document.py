@@ -78,10 +78,6 @@ class Resource:
         resource.__dict__["tree"] = _stored_as(target, tree)
         return resource
 
-    def check(self) -> None:
-        """For who has other bytes stored than those that came in. Raises `MessageError`."""
-        read(self.body, self.form)
-
     @cached_property
     def references(self) -> tuple[str, ...]:
         """Each reference that it makes."""
