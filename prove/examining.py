@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice, pairwise
 
@@ -62,6 +63,24 @@ class Escaped(Exception):
     """Something came out that should not; the text says what."""
 
 
+def measured(examine: Callable[[bytes], int], raw: bytes) -> int:
+    """`examine`, with an eye on time and memory."""
+    began = time.process_time()
+    understood = examine(raw)
+    took = time.process_time() - began
+    if took > SECONDS + SECONDS_A_BYTE * len(raw):
+        raise Escaped(f"{took:.2f} s for {len(raw)} bytes")
+    tracemalloc.start()
+    try:
+        examine(raw)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    if peak > GROWTH_FACTOR * len(raw) + GROWTH_BASE:
+        raise Escaped(f"{peak >> 10} KiB more for {len(raw)} bytes")
+    return understood
+
+
 class Examiner:
     """The example site's channels, and what any bytes do to them."""
 
@@ -83,23 +102,6 @@ class Examiner:
                         raise Escaped(
                             "a message that was taken out of a file comes apart when it is looked at again"
                         )
-        return understood
-
-    def measured(self, raw: bytes) -> int:
-        """The same, with an eye on time and memory."""
-        began = time.process_time()
-        understood = self.examine(raw)
-        took = time.process_time() - began
-        if took > SECONDS + SECONDS_A_BYTE * len(raw):
-            raise Escaped(f"{took:.2f} s for {len(raw)} bytes")
-        tracemalloc.start()
-        try:
-            self.examine(raw)
-            peak = tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-        if peak > GROWTH_FACTOR * len(raw) + GROWTH_BASE:
-            raise Escaped(f"{peak >> 10} KiB more for {len(raw)} bytes")
         return understood
 
     def _message(self, raw: bytes) -> bool:

@@ -1,20 +1,26 @@
 """Garbled messages over real doors: none escapes, each is kept and answered where it can be, and memory stays bounded.
 
-Public samples and those of the site are garbled (`prove.garbling`): most come over MLLP, orders with ZPM through the
-cabinet's door, the rest in files through a folder. The engine must answer each frame whose header can be answered, take
-each file, say no fault of its own, keep every message in some state, and not grow beyond what waits in it.
+Public samples and those of the site are garbled (`prove.garbling`, `prove.bodies`): most come over MLLP, orders with
+ZPM through the cabinet's door, others in files through a folder, and resources of FHIR over HTTP. The engine must
+answer each frame whose header can be answered and each request, take each file, say no fault of its own, keep every
+message in some state, and not grow beyond what waits in it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
 
+import aiohttp
+
+from prove.bodies import Bodies, samples
 from prove.garbling import Garbler, messages_of
 from prove.house import House, chance_of, house_in
+from prove.lab import LOGIN, open_example
 from prove.report import Proof, Scale
 from tests.acceptance.rig import END, START
 
@@ -33,22 +39,25 @@ ANSWERED_WITHIN = 1200
 STALLED = 60.0
 """Seconds without a message stepped or a file taken, after which no more is waited for."""
 
-PAGES = 2 * 32 * 1024 * 1024
-"""Of the store, which the two connections of an engine keep in memory whatever came in."""
+PAGES = 1024
+"""KiB of the store that each of its connections keeps in memory: what grows is not they."""
 
-GROWTH_BASE = 16 * 1024 * 1024 + PAGES
+LIMIT = "1 MiB"
+BODIES_AT_ONCE = 4
+
+GROWTH_BASE = 16 * 1024 * 1024
 GROWTH_FACTOR = 20
 
 
 def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
-    """Of ten inputs seven go to the EHR's door, two to the cabinet's, and one into files."""
+    """Of ten inputs six or seven go to the EHR's door, one or two to the cabinet's, one into files, one to FHIR's."""
     inputs = _Inputs(seed, scale.messages)
-    with house_in(folder, scale.settle, sabotage=sabotage) as house:
-        watched = _watch_a_folder(house)
+    with house_in(folder, scale.settle, sabotage=sabotage, options=(f"--pages={PAGES}",)) as house:
+        watched, port = _watch_a_folder(house), open_example(house, LIMIT)
         house.suture.start()
         assert house.suture.process is not None
         before = memory(house.suture.process.pid)
-        answers = asyncio.run(inputs.told(house, watched))
+        answers = asyncio.run(inputs.told(house, watched, port))
         stepped(house, lambda: _away(watched), inputs.files)
         growth = peak(house.suture.process.pid) - before
         violations = [*inputs.lost(house, answers), *_untaken(watched), *_own_faults(house)]
@@ -59,10 +68,12 @@ def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
         violations.append(
             f"the engine grew by {growth >> 20} MiB; {inputs.most_waiting >> 10} KiB could ever wait in it"
         )
+    statuses = ", ".join(f"{many} with {status}" for status, many in sorted(inputs.statuses.items()))
     return Proof(
         f"{inputs.count} garbled messages from {inputs.samples} samples, {inputs.filed} of them in {inputs.files} "
-        f"files, the largest {max(inputs.sizes)} bytes, {answers} answered, {sum(states.values())} kept in "
-        f"{len(states)} states, {growth >> 20} MiB more at the peak",
+        f"files, {inputs.bodies} bodies of FHIR (answered {statuses}), the largest {inputs.largest} bytes, {answers} "
+        f"answered, {sum(states.values())} kept in {len(states)} states, {growth >> 20} MiB more at the peak of "
+        f"{(GROWTH_FACTOR * inputs.most_waiting + GROWTH_BASE) >> 20} allowed",
         violations,
     )
 
@@ -75,44 +86,59 @@ class _Inputs:
         self.samples, self.count = len(seeds), count
         self.files = count // 10 // FILE
         self.filed = self.files * FILE
+        self.bodies = count // 10
+        self.statuses: Counter[int] = Counter()
         self.sizes: list[int] = []
+        self.largest_body = 0
         self._whole: list[str] = []
         self._any = Garbler(seeds, chance_of(seed))
         self._orders = Garbler([one for one in seeds if b"\rZPM|" in one], chance_of(seed + 1))
+        self._resources = Bodies(samples(), chance_of(seed + 2))
 
-    async def told(self, house: House, watched: Path) -> int:
-        """All of it; gives the answers."""
-        framed = self.count - self.filed
+    async def told(self, house: House, watched: Path, port: int) -> int:
+        """All of it; gives the answers over MLLP."""
+        framed = self.count - self.filed - self.bodies
         orders = framed // 5
         for number in range(self.files):
             text, whole = self._any.file(number * FILE, FILE)
             (watched / f".{number}").write_bytes(text)
             (watched / f".{number}").rename(watched / f"{number}.hl7")
             self._whole += whole
-        return sum(
-            await asyncio.gather(
-                self._send(house.suture.ports["ehr"], self._any, framed - orders),
-                self._send(house.suture.ports["cabinet"], self._orders, orders),
-            )
+        *_, any_, ordered = await asyncio.gather(
+            self._post(port),
+            self._send(house.suture.ports["ehr"], self._any, framed - orders),
+            self._send(house.suture.ports["cabinet"], self._orders, orders),
         )
+        return any_ + ordered
 
     @property
     def most_waiting(self) -> int:
-        """Bytes of the longest run of inputs that may wait at once, and of a file."""
+        """Bytes of the longest run of framed inputs that may wait at once, and of the bodies that are sent at once."""
         sums = [0, *accumulate(self.sizes)]
-        return max(
-            late - early for early, late in zip(sums, sums[min(WAITING, len(self.sizes)) :], strict=False)
-        )
+        runs = zip(sums, sums[min(WAITING, len(self.sizes)) :], strict=False)
+        return max(late - early for early, late in runs) + BODIES_AT_ONCE * self.largest_body
+
+    @property
+    def largest(self) -> int:
+        return max(*self.sizes, self.largest_body)
 
     def lost(self, house: House, answers: int) -> list[str]:
         """What is not in the store, or not answered."""
         said = []
-        by_door = "SELECT count(*), sum(answered <> '') FROM message WHERE feed {} 'nightly'"
-        ((kept, answered),) = house.rows(by_door.format("<>"))
-        if kept != self.count - self.filed or answers != answered:
+        framed = self.count - self.filed - self.bodies
+        by_door = "SELECT count(*), sum(answered <> '') FROM message WHERE feed NOT IN ('nightly', 'lab')"
+        ((kept, answered),) = house.rows(by_door)
+        if kept != framed or answers != answered:
+            said.append(f"{framed} inputs, {kept} in the store; {answered} to be answered, {answers} were")
+        refused = {status: many for status, many in self.statuses.items() if not 200 <= status < 500}
+        if refused or self.statuses.total() != self.bodies:
             said.append(
-                f"{self.count - self.filed} inputs, {kept} in the store; {answered} to be answered, {answers} were"
+                f"of {self.bodies} bodies {self.statuses.total()} were answered; by a fault: {refused}"
             )
+        taken = sum(many for status, many in self.statuses.items() if status < 300)
+        ((resources,),) = house.rows("SELECT count(*) FROM message WHERE feed = 'lab' AND type LIKE 'FHIR %'")
+        if resources < taken:
+            said.append(f"{taken} bodies were taken, {resources} resources of them are in the store")
         found = [
             control for (control,) in house.rows("SELECT control_id FROM message WHERE feed = 'nightly'")
         ]
@@ -135,6 +161,23 @@ class _Inputs:
         answers = await asyncio.wait_for(reading, ANSWERED_WITHIN)
         writer.close()
         return answers
+
+    async def _post(self, port: int) -> None:
+        numbers = iter(range(self.bodies))
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWERED_WITHIN)) as session:
+
+            async def post() -> None:
+                for number in numbers:
+                    body = self._resources.body(number)
+                    self.largest_body = max(self.largest_body, len(body.raw))
+                    path = "" if body.kind == "Bundle" else f"/{body.kind}"
+                    headers = {"Content-Type": body.media, "Authorization": f"Basic {LOGIN}"}
+                    url = f"http://127.0.0.1:{port}/fhir{path}"
+                    async with session.post(url, data=body.raw, headers=headers) as answer:
+                        await answer.read()
+                        self.statuses[answer.status] += 1
+
+            await asyncio.gather(*(post() for _ in range(BODIES_AT_ONCE)))
 
 
 def _watch_a_folder(house: House) -> Path:

@@ -140,7 +140,8 @@ def _own(raw: bytes, name: bytes) -> bytes:
     return b"\r".join(lines)
 
 
-def _flip(raw: bytes, chance: random.Random) -> bytes:
+def flip(raw: bytes, chance: random.Random) -> bytes:
+    """Some bytes are others."""
     data = bytearray(raw or b"?")
     for _ in range(chance.randint(1, 8)):
         data[chance.randrange(len(data))] = chance.randrange(256)
@@ -152,7 +153,8 @@ def _insert(raw: bytes, chance: random.Random) -> bytes:
     return raw[:place] + chance.choice(_TOKENS) * chance.choice(_TIMES) + raw[place:]
 
 
-def _cut(raw: bytes, chance: random.Random) -> bytes:
+def cut(raw: bytes, chance: random.Random) -> bytes:
+    """A piece is gone."""
     start = chance.randrange(len(raw) + 1)
     return raw[:start] + raw[start + chance.randint(0, 60) :]
 
@@ -190,4 +192,4 @@ def _delimiters(raw: bytes, chance: random.Random) -> bytes:
     return raw.translate(bytes.maketrans(raw[3:8], others)) if len(set(raw[3:8])) == 5 else raw
 
 
-_WAYS = (_flip, _insert, _cut, _segments, _field, _field, _delimiters)
+_WAYS = (flip, _insert, cut, _segments, _field, _field, _delimiters)

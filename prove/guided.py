@@ -1,8 +1,8 @@
 """Garbled bytes through the codecs, guided by what they reach: what takes a new turn in them is garbled further.
 
 Everything pure between a socket or a folder and the store is asked (`prove.examining`): frames, headers, messages,
-files, rows, paths, escapes, answers, the site's maps and steps. A turn is a pair of lines of the codecs, one run after
-the other; an input that takes one that none took before is kept and is a seed from then on. Nothing may escape.
+files, rows, paths, escapes, answers, bodies of FHIR, maps and steps. A turn is a pair of lines of the codecs, one run
+after the other; an input that takes one that none took before is kept and is a seed from then on. Nothing may escape.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from prove.examining import ROWS, Examiner
+from prove.bodies import Bodies, samples
+from prove.examining import ROWS, Examiner, measured
+from prove.examining_bodies import BodyExaminer
 from prove.garbling import Garbler, framed, messages_of
 from prove.house import chance_of
 from prove.report import ROOT, Proof, Scale
@@ -42,40 +45,83 @@ Turn = tuple[CodeType, int, int]
 
 
 def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
+    """Of five inputs one is a body of FHIR."""
     del folder  # nothing is written
-    examine = Examiner()
     chance = chance_of(seed)
-    garbler = Garbler(
+    lines = Garbler(
         [ROWS, *(one for one in messages_of("tests", "channels") if len(one) < MOST_KEPT)], chance
     )
-    seeds = len(garbler.seeds)
-    turns = Turns()
-    escaped: Counter[str] = Counter()
-    understood = 0
-    began = time.monotonic()
-    for raw in garbler.seeds:
-        turns.new(lambda raw=raw: examine.examine(raw))
-    for number in range(scale.messages):
-        raw = framed(garbler.file(number, 5)[0]) if not number % FILES else garbler.message(number)
-        asked = examine.measured if number % MEASURED == MEASURED - 1 else examine.examine
-        try:
-            if sabotage and b"9" * 300 in raw:
-                raise ZeroDivisionError
-            if number < 500 or not number % UNTRACED:
-                taken = turns.new(lambda raw=raw: examine.examine(raw))
-                if taken and len(raw) < MOST_KEPT:
-                    garbler.keep(raw)
-            else:
-                understood += asked(raw)
-        except Exception as error:
-            escaped[_said(error)] += 1
-    seconds = time.monotonic() - began
+    bodies = Bodies(samples(public=True), chance)
+    hunts = {
+        "HL7 and files": Hunt(Examiner().examine, [*lines.seeds], lines.keep, bool(sabotage)),
+        "FHIR": Hunt(BodyExaminer().examine, [one.raw for one in bodies.seeds], bodies.keep, bool(sabotage)),
+    }
+    for of, make in (
+        ("HL7 and files", partial(_message, lines)),
+        ("FHIR", lambda number: bodies.body(number).raw),
+    ):
+        hunts[of].run(make, scale.messages // 5 * (1 if of == "FHIR" else 4))
     return Proof(
-        f"{scale.messages} garbled inputs of {seeds} samples and of {len(garbler.seeds) - seeds} that took a new turn, "
-        f"{len(turns.seen)} turns of the codecs taken, {understood} messages understood, "
-        f"{scale.messages / seconds:.0f} a second",
-        [f"{count} times: {said}" for said, count in escaped.most_common(20)],
+        "; ".join(f"{of}: {hunt.told}" for of, hunt in hunts.items()),
+        [f"{count} times: {said}" for hunt in hunts.values() for said, count in hunt.escaped.most_common(20)],
     )
+
+
+class Hunt:
+    """Inputs through one examination. `keep`: is told what takes a new turn, to garble it further."""
+
+    def __init__(
+        self,
+        examine: Callable[[bytes], int],
+        seeds: list[bytes],
+        keep: Callable[[bytes], None],
+        sabotaged: bool,
+    ) -> None:
+        self.escaped: Counter[str] = Counter()
+        self._examine, self._seeds, self._keep, self._sabotaged = examine, seeds, keep, sabotaged
+        self._turns = Turns()
+        self._inputs, self._kept, self._understood, self._seconds = 0, 0, 0, 0.0
+
+    def run(self, make: Callable[[int], bytes], count: int) -> None:
+        began = time.monotonic()
+        for raw in self._seeds:
+            self._turns.new(lambda raw=raw: self._examine(raw))
+        for number in range(count):
+            raw = make(number)
+            try:
+                if self._sabotaged and b"9" * 300 in raw:
+                    raise ZeroDivisionError
+                self._try(number, raw)
+            except Exception as error:
+                self.escaped[_said(error)] += 1
+        self._inputs, self._seconds = count, time.monotonic() - began
+
+    def _try(self, number: int, raw: bytes) -> None:
+        def examine() -> None:
+            asked = measured if number % MEASURED == MEASURED - 1 else _plainly
+            self._understood += asked(self._examine, raw)
+
+        if number >= 500 and number % UNTRACED:
+            examine()
+        elif self._turns.new(examine) and len(raw) < MOST_KEPT:
+            self._keep(raw)
+            self._kept += 1
+
+    @property
+    def told(self) -> str:
+        return (
+            f"{self._inputs} garbled inputs of {len(self._seeds)} samples and of {self._kept} that took a new turn, "
+            f"{len(self._turns.seen)} turns of the codecs taken, {self._understood} understood, "
+            f"{self._inputs / self._seconds:.0f} a second"
+        )
+
+
+def _plainly(examine: Callable[[bytes], int], raw: bytes) -> int:
+    return examine(raw)
+
+
+def _message(garbler: Garbler, number: int) -> bytes:
+    return framed(garbler.file(number, 5)[0]) if not number % FILES else garbler.message(number)
 
 
 class Turns:

@@ -199,10 +199,15 @@ class Violation(Exception):
 
 
 @contextmanager
-def house_in(folder: Path, settle: float, *, probe: bool = True, sabotage: str = "") -> Iterator[House]:
+def house_in(
+    folder: Path, settle: float, *, probe: bool = True, sabotage: str = "", options: tuple[str, ...] = ()
+) -> Iterator[House]:
+    """`options`: of `prove.wrapped`."""
     house = House(folder, settle, probe=probe)
     if sabotage:
-        house.suture.program = ("prove.wrapped", f"--sabotage={sabotage}")
+        options = (*options, f"--sabotage={sabotage}")
+    if options:
+        house.suture.program = ("prove.wrapped", *options)
     try:
         yield house
     finally:

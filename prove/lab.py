@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from base64 import b64encode
 from collections.abc import Sequence
 
@@ -68,6 +69,26 @@ def open_lab(house: House) -> int:
     (site / "mappings" / "fhir").mkdir()
     (site / "mappings" / "fhir" / "supply-delivery.yaml").write_text(read)
     (site / "channels" / "lab-usage.yaml").write_text(CHANNEL)
+    return port
+
+
+def open_example(house: House, limit: str) -> int:
+    """Adds the feed of the example of FHIR to the site, before it starts; `limit`: of both its doors of HTTP. Returns
+    its port."""
+    port, site = free_port(), house.suture.site
+    config = site / "config" / "suture.yaml"
+    says = f"about: Resources, kind: fhir, path: /fhir, limit: {limit}, sends: [FHIR Patient]"
+    listener = f"listeners:\n  lab: {{{says}}}\n"
+    text = config.read_text().replace("    path: /hl7\n", f"    path: /hl7\n    limit: {limit}\n")
+    config.write_text(text.replace("listeners:\n", listener, 1))
+    environment = house.suture.environment
+    entry = f"listeners:\n  lab: {{port: {port}, user: lab, password: demo}}\n"
+    environment.write_text(environment.read_text().replace("listeners:\n", entry, 1))
+    shutil.copytree(EXAMPLE / "mappings" / "fhir", site / "mappings" / "fhir")
+    for name in ("charges", "supplies", "encounters"):
+        text = (EXAMPLE / "channels" / f"{name}.yaml").read_text().partition("\ntests:")[0]
+        channel = text.replace(f"channel: {name}", f"channel: lab-{name}") + "\n"
+        (site / "channels" / f"lab-{name}.yaml").write_text(channel)
     return port
 
 

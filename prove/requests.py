@@ -8,23 +8,21 @@ endlessly is closed. The engine must keep what it took in some state, and not gr
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import re
-import shutil
 import time
 from base64 import b64encode
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.codecs.fhir.body import read_json
-from engine.codecs.fhir.xml import write_xml
+from prove import bodies
+from prove.bodies import Body
 from prove.fuzz import memory, peak, stepped
 from prove.garbling import Garbler
 from prove.house import House, chance_of, house_in
+from prove.lab import LOGIN, open_example
 from prove.report import ROOT, Proof, Scale
-from tests.acceptance.rig import free_port
 
 SHORT = Scale(messages=3_000, faults=24, settle=0.3)
 FULL = Scale(messages=200_000, faults=200, settle=1.0)
@@ -33,19 +31,16 @@ SABOTAGE = "stumble-at-names"
 WITHIN = 10.0
 CLOSED_WITHIN = 30.0
 AT_ONCE = 8
-LARGEST = 400_000
 LIMIT = "1 MiB"
 GROWTH = 96 * 1024 * 1024
-EXAMPLE = ROOT / "engine" / "cli" / "examples" / "fhir-resources"
-_LOGIN = b64encode(b"lab:demo").decode()
 _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 
 
 class Door(NamedTuple):
-    """`samples`: (media type, body). `paths`: that requests go to, and their method."""
+    """`paths`: that requests go to, and their method."""
 
     port: int
-    samples: list[tuple[str, bytes]]
+    samples: list[Body]
     paths: dict[str, str]
     head: str
 
@@ -84,35 +79,16 @@ def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
 def _hl7(house: House) -> Door:
     found = [path.read_bytes() for path in sorted((ROOT / "channels").rglob("*.hl7"))]
     login = b64encode(b"ehr:demo").decode()
-    samples = [("application/hl7-v2", raw.replace(b"\n", b"\r")) for raw in found]
+    samples = [Body("application/hl7-v2", "", raw.replace(b"\n", b"\r")) for raw in found]
     return Door(
         house.suture.ports["hl7-http"], samples, {"/hl7": "POST"}, f"Authorization: Basic {login}\r\n"
     )
 
 
 def _fhir(house: House) -> Door:
-    """A listener of the example's feed beside those of the site."""
-    port, site = free_port(), house.suture.site
-    config = site / "config" / "suture.yaml"
-    says = f"about: Resources, kind: fhir, path: /fhir, limit: {LIMIT}, sends: [FHIR Patient]"
-    listener = f"listeners:\n  lab: {{{says}}}\n"
-    text = config.read_text().replace("    path: /hl7\n", f"    path: /hl7\n    limit: {LIMIT}\n")
-    config.write_text(text.replace("listeners:\n", listener, 1))
-    environment = house.suture.environment
-    entry = f"listeners:\n  lab: {{port: {port}, user: lab, password: demo}}\n"
-    environment.write_text(environment.read_text().replace("listeners:\n", entry, 1))
-    shutil.copytree(EXAMPLE / "mappings" / "fhir", site / "mappings" / "fhir")
-    for name in ("charges", "supplies", "encounters"):
-        text = (EXAMPLE / "channels" / f"{name}.yaml").read_text().partition("\ntests:")[0]
-        (site / "channels" / f"lab-{name}.yaml").write_text(
-            text.replace(f"channel: {name}", f"channel: lab-{name}") + "\n"
-        )
-    trees = [
-        read_json(path.read_bytes()) for path in sorted((EXAMPLE / "channels" / "samples").glob("*.json"))
-    ]
-    samples = [("application/fhir+json", json.dumps(tree, default=str).encode()) for tree in trees]
-    samples += [("application/fhir+xml", write_xml(tree, "R4")) for tree in trees]
-    return Door(port, samples, _PATHS, f"Authorization: Basic {_LOGIN}\r\n")
+    """The example's feed beside those of the site."""
+    port = open_example(house, LIMIT)
+    return Door(port, bodies.samples(), _PATHS, f"Authorization: Basic {LOGIN}\r\n")
 
 
 _PATHS = {
@@ -174,7 +150,7 @@ def _is_cut(request: bytes) -> bool:
 
 async def _crawl(door: Door, number: int) -> str:
     """Sends slowly, or without end, until it is closed."""
-    head = f"POST {next(iter(door.paths))} HTTP/1.1\r\nHost: h\r\n{door.head}Content-Type: {door.samples[0][0]}\r\n"
+    head = f"POST {next(iter(door.paths))} HTTP/1.1\r\nHost: h\r\n{door.head}Content-Type: {door.samples[0].media}\r\n"
     how = number // 2 % 3
     if how == 0:
         first, rest = head.encode(), b"X"
@@ -211,15 +187,15 @@ async def _crawl(door: Door, number: int) -> str:
 
 
 def _request(door: Door, chance: random.Random) -> bytes:
-    kind, body = chance.choice(door.samples)
-    body = _garbled(kind, body, chance) if chance.random() < 0.8 else body
+    sample = chance.choice(door.samples)
+    body = _garbled(sample, chance) if chance.random() < 0.8 else sample.raw
     path = chance.choice([*door.paths][:5] * 4 + [*door.paths])
     others = ("GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "\x00")
     method = door.paths[path] if chance.random() < 0.9 else chance.choice(others)
     headers = [
         f"Host: {chance.choice(('h', 'h', 'h', 'a/b', ''))}",
         door.head.strip(),
-        f"Content-Type: {kind}",
+        f"Content-Type: {sample.media}",
     ]
     headers += [chance.choice(_HEADERS) for _ in range(chance.choice((0, 0, 0, 1, 3)))]
     if chance.random() < 0.9:
@@ -253,85 +229,7 @@ _HEADERS = (
 )
 
 
-def _garbled(kind: str, body: bytes, chance: random.Random) -> bytes:
-    if "hl7" in kind:
-        return Garbler([body], chance).garbled(body)
-    for _ in range(chance.randint(1, 3)):
-        body = chance.choice(_XML_WAYS if "xml" in kind else _JSON_WAYS)(body, chance)
-    return body[:LARGEST]
-
-
-def _flip(body: bytes, chance: random.Random) -> bytes:
-    data = bytearray(body or b"?")
-    for _ in range(chance.randint(1, 6)):
-        data[chance.randrange(len(data))] = chance.randrange(256)
-    return bytes(data)
-
-
-def _cut(body: bytes, chance: random.Random) -> bytes:
-    start = chance.randrange(len(body) + 1)
-    return body[:start] + body[start + chance.randint(0, 80) :]
-
-
-def _json_value(body: bytes, chance: random.Random) -> bytes:
-    """Something else in the place of a text or a number."""
-    found = list(re.finditer(rb'"[^"]*"|[0-9.]+', body))
-    if not found:
-        return body
-    one = chance.choice(found)
-    return body[: one.start()] + chance.choice(_JSON_VALUES) + body[one.end() :]
-
-
-_JSON_VALUES = (
-    b"null", b"true", b"[]", b"{}", b'""', b"-0", b"1e400", b"1e999999999999999999999", b"9" * 4000, b"NaN",
-    b'"\\ud800"', b'"\\u0000"', b"[" * 100 + b"]" * 100, b'{"a":' * 70 + b"1" + b"}" * 70, b'"' + b"x" * 100_000 + b'"',
-    b'{"reference":"urn:uuid:1"}', b'{"reference":"#a"}', b"[null,null]", b'"2026-13-45"', b'["a","b"]',
-)  # fmt: skip
-
-
-def _json_many(body: bytes, chance: random.Random) -> bytes:
-    entry = b'{"request":{"method":"PUT","url":"Patient/p"},"resource":{"resourceType":"Patient","id":"p"}}'
-    kind = chance.choice((b"transaction", b"batch", b"message", b"history", b"subscription-notification"))
-    entries = b",".join([entry] * chance.choice((0, 1, 2, 40, 1001)))
-    return b'{"resourceType":"Bundle","type":"' + kind + b'","entry":[' + entries + b"]}"
-
-
-def _json_double(body: bytes, chance: random.Random) -> bytes:
-    return body.replace(b"{", b'{"status":"completed",', 1)
-
-
-def _xml_value(body: bytes, chance: random.Random) -> bytes:
-    found = list(re.finditer(rb'value="[^"]*"', body))
-    if not found:
-        return body
-    one = chance.choice(found)
-    value = chance.choice(
-        (b"", b"&x;", b"&#0;", b"&#x10FFFF;", b"9" * 4000, b"1e99999", b"x" * 100_000, b"NaN", b"<")
+def _garbled(body: Body, chance: random.Random) -> bytes:
+    return (
+        Garbler([body.raw], chance).garbled(body.raw) if "hl7" in body.media else bodies.garbled(body, chance)
     )
-    return body[: one.start()] + b'value="' + value + b'"' + body[one.end() :]
-
-
-def _xml_entities(body: bytes, chance: random.Random) -> bytes:
-    laughs = b"".join(b'<!ENTITY a%d "%b">' % (n + 1, b"&a%d;" % n * 10) for n in range(9))
-    outside = b'<!ENTITY x SYSTEM "file:///etc/passwd">'
-    declared = b"<!DOCTYPE a [<!ENTITY a0 'ha'>" + chance.choice((laughs, outside)) + b"]>"
-    return body.replace(b"?>", b"?>" + declared, 1).replace(b'value="', b'value="&a9;', 1)
-
-
-def _xml_nested(body: bytes, chance: random.Random) -> bytes:
-    levels = chance.choice((10, 60, 250, 5_000))
-    inner = b'<extension url="a">' * levels + b"</extension>" * levels
-    return re.sub(rb"(<\w+ xmlns=[^>]*>)", lambda found: found[1] + inner, body, count=1)
-
-
-def _xml_many(body: bytes, chance: random.Random) -> bytes:
-    return body.replace(b"<status ", b"<status " + b'a="" ' * chance.choice((1, 5_000)), 1)
-
-
-def _xml_encoding(body: bytes, chance: random.Random) -> bytes:
-    name = chance.choice((b"utf-16", b"utf-7", b"ebcdic", b"latin-1"))
-    return re.sub(rb"encoding='[^']*'", b"encoding='" + name + b"'", body)
-
-
-_JSON_WAYS = (_flip, _cut, _json_value, _json_value, _json_value, _json_many, _json_double)
-_XML_WAYS = (_flip, _cut, _xml_value, _xml_value, _xml_entities, _xml_nested, _xml_many, _xml_encoding)

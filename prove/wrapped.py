@@ -2,6 +2,7 @@
 
 --sabotage=WHAT       breaks a rule on purpose, so that its proof must fail (see `SABOTAGES`)
 --kill-at=KIND:WHEN:N ends the process at the N-th commit or send, before or after it
+--pages=KIB           the store keeps so few of its pages in memory, so that what grows is not they
 --disk=FILE           every write and sync of the log fails as FILE says: full, io, sync, or nothing
 """
 
@@ -260,6 +261,14 @@ SABOTAGES: dict[str, Callable[[], None]] = {
 }
 
 
+def few_pages(kib: int) -> None:
+    """Of each connection to the store."""
+    from engine.store import sqlite
+
+    sqlite._PRAGMAS = (*(one for one in sqlite._PRAGMAS if "cache_size" not in one), f"cache_size = -{kib}")
+    sqlite._CACHE_KIB = kib
+
+
 class Countdown:
     """Ends the process, as a power cut would, at the n-th call."""
 
@@ -355,6 +364,8 @@ def main() -> None:
                 SABOTAGES[value]()
             case "--kill-at":
                 kill_at(value)
+            case "--pages":
+                few_pages(int(value))
             case "--disk":
                 disk = FaultyDisk(Path(value))
             case _:
