@@ -6,22 +6,33 @@ of the stay when it was posted: a later transfer changes no posted line (rule 20
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
 from engine.domain.event import Line
-from engine.domain.posting import Action, Document, EffectRow, Facts, LineRow, Measure, Original, Stepped
+from engine.domain.posting import (
+    Action,
+    Document,
+    EffectRow,
+    Facts,
+    LineRow,
+    Measure,
+    Original,
+    Sighting,
+    Stepped,
+)
 from engine.domain.status import EffectState, Fate, LineState, MessageState
 from engine.domain.views import EffectView, LineView
 from engine.pipeline import record
 from engine.pipeline.changing import Change, What, compare
 from engine.pipeline.composing import Placed, compose
 from engine.pipeline.context import Context, context_of
+from engine.pipeline.corroborating import seen_anew
 from engine.pipeline.digests import Digester
-from engine.pipeline.dues import Due
+from engine.pipeline.dues import Due, Owed
 from engine.pipeline.identity import Identity, is_credit
 from engine.pipeline.judging import skipped
 from engine.pipeline.owing import owed
@@ -83,12 +94,13 @@ def plan(
     effects: list[EffectRow] = []
     documents: list[Document] = []
     placed: list[Placed] = []
+    sightings: list[Sighting] = []
     translated: record.Translated = {}
     for part in read.reads:
         if not part.identities:
             continue
         context = context_of(release, digester, read, part, facts, {})
-        changes = _changes(context, part, story, order, today)
+        changes, seen = _changes(context, part, story, order, today)
         moving = [due for change in changes if change.what is not What.LEFT for due in change.dues]
         composed = compose(context, moving, len(documents))
         held = {_place(one.due): one.due.hold.cause for one in composed.placed if one.due.hold}
@@ -102,6 +114,7 @@ def plan(
         documents += composed.documents
         placed += going
         translated.update(keep_translated(context, part, composed))
+        sightings += [one for number in sorted({one.due.number for one in going}) for one in seen[number]]
         told += [_told(context, change, held) for change in changes if change.what is not What.STAYS]
     if not effects:
         return Planned(tuple(told), None)
@@ -117,22 +130,28 @@ def plan(
         record=record.pack(facts, translated),
         relies=relied_on(placed),
         cancels=cancelled_by(placed),
+        sightings=tuple(one for one in sightings if order.to in (None, one.destination)),
     )
     return Planned(tuple(told), stepped)
 
 
-def _changes(context: Context, part: ChannelRead, story: Story, order: Order, today: date) -> list[Change]:
-    """Of each line that was posted, or left out for what the tables said then."""
+def _changes(
+    context: Context, part: ChannelRead, story: Story, order: Order, today: date
+) -> tuple[list[Change], dict[int, tuple[Sighting, ...]]]:
+    """Of each line that was posted, or left out for what the tables said then; and what the line now tells of uses that
+    other feeds tell of."""
     known = {line.number: line for line in story.lines if line.channel == context.channel.name}
     found: list[Change] = []
+    seen: dict[int, tuple[Sighting, ...]] = {}
     for line, identity in zip(part.event.lines, part.identities, strict=True):
         view = known.get(line.number)
         wanted = order.lines is None or (context.channel.name, line.number) in order.lines
         if view is None or not wanted or view.credit or is_credit(line.fields) or line.faults:
             continue
         if view.state in (LineState.POSTED, LineState.FILTERED):
-            found += _of_line(context, line, identity, view, story, order, today)
-    return [change for change in found if order.to in (None, change.rule.destination)]
+            changes, seen[line.number] = _of_line(context, line, identity, view, story, order, today)
+            found += changes
+    return [change for change in found if order.to in (None, change.rule.destination)], seen
 
 
 def _of_line(
@@ -143,25 +162,30 @@ def _of_line(
     story: Story,
     order: Order,
     today: date,
-) -> Iterable[Change]:
+) -> tuple[list[Change], tuple[Sighting, ...]]:
     mine = [effect for effect in story.effects if effect.line_id == view.id and effect.action is Action.POST]
     posted = _current(context, line, story.posted)
     settled = {(effect.destination, effect.name, effect.part) for effect in mine if _decided(effect)}
     if not posted and (order.undo or settled):
-        return
+        return [], ()
     names = {**context.base_names(line), "posting_date": today}
     nothing = order.undo or skipped(context, names) is not None
     key = posted[0].key if posted else identity.key
-    owes = () if nothing else owed(context, line, key, 1, dict(names)).dues
-    for change in compare(context, line, names, posted, owes):
-        if change.what is What.POST and _settled(change, settled):
-            continue
-        if change.what is What.POST and change.after is not None and change.after.hold is not None:
-            yield change._replace(what=What.LEFT, cause=change.after.hold.cause)
-        elif order.force and change.what is What.STAYS and change.after is not None:
-            yield _forced(context, change, names)
-        else:
-            yield change
+    owes = Owed() if nothing else owed(context, line, key, 1, dict(names))
+    changes = [
+        _as_ordered(context, change, order, names)
+        for change in compare(context, line, names, posted, owes.dues)
+        if change.what is not What.POST or not _settled(change, settled)
+    ]
+    return changes, seen_anew(context, key, owes.sightings)
+
+
+def _as_ordered(context: Context, change: Change, order: Order, names: dict[str, object]) -> Change:
+    if change.what is What.POST and change.after is not None and change.after.hold is not None:
+        return change._replace(what=What.LEFT, cause=change.after.hold.cause)
+    if order.force and change.what is What.STAYS and change.after is not None:
+        return _forced(context, change, names)
+    return change
 
 
 def _settled(change: Change, settled: set[tuple[str, str, str]]) -> bool:

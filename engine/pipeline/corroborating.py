@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.domain.event import Line
 from engine.domain.posting import Action, Sighting
 from engine.mapping.expression import EvaluationFault, Expression
@@ -39,6 +41,16 @@ def told_no_more(context: Context, key: bytes) -> tuple[Sighting, ...]:
         for rule in context.channel.effects
         if rule.owned is not None
     )
+
+
+def seen_anew(context: Context, key: bytes, sightings: Sequence[Sighting]) -> tuple[Sighting, ...]:
+    """In the place of what the line told before: of effects that it tells no more, or in other parts, nothing stays."""
+    told = {(one.destination, one.name) for one in sightings}
+    exploded = {
+        (rule.destination, rule.name) for rule in context.channel.effects if rule.explodes is not None
+    }
+    gone = (one for one in told_no_more(context, key) if (one.destination, one.name) not in told - exploded)
+    return (*gone, *sightings)
 
 
 def _day(context: Context, line: Line) -> str:

@@ -14,7 +14,7 @@ from engine.domain.posting import Action, Original, Telling
 from engine.domain.status import Fate, LineState
 from engine.pipeline.changing import TAKEN_BACK, as_posted, compare, halves, stale_of
 from engine.pipeline.context import Context
-from engine.pipeline.corroborating import told_no_more
+from engine.pipeline.corroborating import seen_anew
 from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed, judged_by
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity, is_void
@@ -63,15 +63,13 @@ def judge_told_again(
     if any(_taken_back(original, tellers) for original in posted):
         return hold_all(context, line, identity, Hold(INTERFACE, TAKEN_BACK), owns=False)
     base = dict(names)
-    if is_void(line.fields):
-        owes = Owed(sightings=told_no_more(context, identity.key))
-    else:
-        owes = owed(context, line, identity.key, 1, names)
+    owes = Owed() if is_void(line.fields) else owed(context, line, identity.key, 1, names)
+    seen = seen_anew(context, identity.key, owes.sightings)
     changes = compare(context, line, base, posted, owes.dues, again=True)
     dues = tuple(due for change in changes for due in halves(change))
     beside = tuple(effect for one in told if one.message != context.read.inbound.id for effect in one.held)
     judged = judged_by(dues) if dues else _unchanged(line, posted, owes)
-    return judged._replace(withdraws=(*stale, *beside), sightings=owes.sightings)
+    return judged._replace(withdraws=(*stale, *beside), sightings=seen)
 
 
 def _unchanged(line: Line, posted: list[Original], owes: Owed) -> Judged:

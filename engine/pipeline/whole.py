@@ -17,7 +17,7 @@ from engine.domain.status import LineState
 from engine.pipeline.cases import waits_for_account
 from engine.pipeline.changing import OPEN, as_posted, compare, halves, stale_of
 from engine.pipeline.context import Context
-from engine.pipeline.corroborating import told_no_more
+from engine.pipeline.corroborating import seen_anew, told_no_more
 from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed, judged_by
 from engine.pipeline.holding import hold_all, unreadable
 from engine.pipeline.identity import Identity, is_credit, is_void
@@ -122,21 +122,19 @@ def _judged(
     because: str,
 ) -> Judged:
     base = dict(names)
-    if nothing:
-        owes = Owed(skipped=because, sightings=told_no_more(context, identity.key))
-    else:
-        owes = owed(context, line, identity.key, 1, names)
+    owes = Owed(skipped=because) if nothing else owed(context, line, identity.key, 1, names)
+    seen = seen_anew(context, identity.key, owes.sightings)
     dues = owes.dues
     if posted:
         changes = compare(context, line, base, posted, owes.dues, again=True)
         dues = tuple(due for change in changes for due in halves(change))
     if dues:
-        return judged_by(dues)._replace(sightings=owes.sightings)
+        return judged_by(dues)._replace(sightings=seen)
     stands = next((original for original in posted if original.stands), None)
     if stands is None or context.channel.reader.kind is Kind.ENCOUNTER:
-        return Judged(LineState.FILTERED, owes.why_nothing, sightings=owes.sightings)
+        return Judged(LineState.FILTERED, owes.why_nothing, sightings=seen)
     told = f"as message {stands.message_id}, line {stands.number} posted it"
-    return Judged(LineState.DUPLICATE, told, sightings=owes.sightings)
+    return Judged(LineState.DUPLICATE, told, sightings=seen)
 
 
 def _fault(context: Context, part: ChannelRead, line: Line, names: dict[str, object]) -> str | None:

@@ -74,6 +74,7 @@ def corrected(batch: Batch, change: Corrected) -> RoutedAs | Conflict:
     deliveries = _write_documents(batch, change, set(range(len(stepped.documents))), record)
     added = ((effect, lines[effect.line]) for effect in stepped.effects)
     write_effects(batch, message, added, deliveries, change.at_us)
+    write_sightings(batch, message, stepped.sightings)
     restate(batch, message, NEVER_LEFT)
     posted = sum(effect.reverses is None for effect in stepped.effects)
     detail: dict[str, int | str] = {"posted": posted, "taken back": len(stepped.effects) - posted}

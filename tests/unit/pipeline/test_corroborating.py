@@ -64,6 +64,24 @@ async def test_told_again_it_is_seen_once_and_a_save_that_leaves_it_out_takes_it
     assert await places(house) == {}
 
 
+CORRECTS = {"channels/ehr-usage.yaml": ("changed: hold", "changed: correct")}
+
+
+@pytest.mark.parametrize("edits", [CORRECTS])
+async def test_a_line_that_turns_out_to_be_time_is_seen_as_an_item_no_more(house, texts):
+    await house.tell(texts.dft(texts.ft1("T1")))
+    assert await places(house) == {PLACE: (1, {}, False)}
+    await house.tell(texts.dft(texts.ft1("T1", code="ROOM-OR-MIN"), control="2"))
+    assert await places(house) == {}
+
+
+async def test_a_save_that_tells_time_in_the_place_of_an_item_tells_of_that_item_no_more(house):
+    await house.tell(CASE)
+    save = csu("1100", {"ROOM-OR-MIN": 1}).replace("SOUTH", "NORTH").replace("^LIN^", "^L06^")
+    await house.tell(save)
+    assert await places(house) == {}
+
+
 async def test_a_credit_of_what_corroborates_posts_nothing_and_is_not_held(house, texts):
     south = {"account": "A9"}
     charged = await house.tell(
@@ -86,6 +104,23 @@ async def test_what_counts_once_its_row_is_there_is_seen_when_it_is_released(hou
     await house.adopt({"mappings/tables/items.csv": (FIRST, f"{NEW}{FIRST}")})
     await house.release(held.id)
     assert await places(house) == {PLACE: (1, {}, False)}
+
+
+OTHER_ITEM = {"mappings/tables/items.csv": ("NORTH,IMP-FEM-06,1000106,", "NORTH,IMP-FEM-06,1000107,")}
+
+
+@pytest.mark.parametrize("delivered", [False, True])
+async def test_what_is_corrected_is_seen_as_what_it_was_corrected_to(house, texts, delivered):
+    told = await house.tell(texts.dft(texts.ft1("T1")))
+    if delivered:
+        await house.deliver()
+    await house.adopt(OTHER_ITEM)
+    await house.correct(told.id, to="billing")
+    assert await places(house) == {PLACE: (1, {}, False)}
+    await house.correct(told.id)
+    assert await places(house) == {PLACE.replace("1000106", "1000107"): (1, {}, False)}
+    await house.correct(told.id, undo=True)
+    assert await places(house) == {}
 
 
 @pytest.mark.parametrize("edits", [SAME])
