@@ -9,6 +9,8 @@ import pytest
 
 from engine.domain.message import Answer, Arrival
 from engine.errors import Fault
+from engine.site.schema.rate import Rate
+from listeners.throttle import Throttle
 
 
 class FakeIntake:
@@ -59,6 +61,27 @@ class FakeIntake:
     @property
     def raws(self) -> list[bytes]:
         return [arrival.raw for arrival in self.arrivals]
+
+
+class Seconds:
+    """A clock that stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def throttled(seconds) -> Callable[[int, int], Throttle]:
+    """What `throttle` of a listener is given: requests in so many seconds."""
+    return lambda requests, within: Throttle(lambda: Rate(requests, within), seconds)
 
 
 @pytest.fixture
