@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import aiohttp
 import pytest
 
 from engine.domain.message import Answer, Arrival
@@ -102,6 +103,12 @@ async def complaints():
     loop.set_exception_handler(lambda _, context: heard.append(context))
     yield heard
     loop.set_exception_handler(None)
+
+
+@pytest.fixture
+async def client():
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        yield session
 
 
 @pytest.fixture

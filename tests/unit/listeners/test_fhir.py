@@ -6,7 +6,6 @@ import asyncio
 import base64
 from collections.abc import Mapping
 
-import aiohttp
 import jwt
 import orjson
 import pytest
@@ -68,12 +67,6 @@ async def listen(intake, resources, reported):
     yield start
     for listener in started:
         await listener.stop()
-
-
-@pytest.fixture
-async def client():
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-        yield session
 
 
 def url(listener: FhirListener, path: str = "") -> str:
