@@ -123,7 +123,7 @@ class Engine:
 
         intake = Intake(store, lambda: release().listeners, self._clock, stepper.arrived, self._log)
         resources = ResourceDoor(intake, store, Digester(store.hash_key), self._clock, release)
-        for listener in listeners_of(release(), place, intake, resources, self._log):
+        for listener in listeners_of(release, place, intake, resources, self._clock, self._log):
             intake.pauses(listener)
             self.listeners.append(await self._up(listener))
         filing = Filing(store, release, self._clock, stepper.arrived, self._log, lambda: intake.accepting)

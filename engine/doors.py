@@ -12,6 +12,7 @@ from engine.pipeline.intake import Intake
 from engine.pipeline.resources import ResourceDoor
 from engine.site.release import Environment, ListenerPlace, Release
 from engine.site.release import Listener as Rules
+from engine.site.schema.rate import Rate
 from listeners.base import Listener
 from listeners.credentials import Credentials
 from listeners.fhir import FhirListener
@@ -19,6 +20,7 @@ from listeners.folder import FolderListener
 from listeners.http import HttpListener
 from listeners.looking import Looker
 from listeners.mllp import MllpListener
+from listeners.throttle import Throttle
 
 
 def credentials_of(name: str, place: ListenerPlace) -> Credentials | None:
@@ -32,12 +34,19 @@ def credentials_of(name: str, place: ListenerPlace) -> Credentials | None:
 
 
 def listeners_of(
-    release: Release, place: Environment, intake: Intake, resources: ResourceDoor, log: EngineLog
+    release: Callable[[], Release],
+    place: Environment,
+    intake: Intake,
+    resources: ResourceDoor,
+    clock: Clock,
+    log: EngineLog,
 ) -> list[Listener]:
-    """A listener for each that the environment gives a place."""
+    """A listener for each that the environment gives a place. `release`: the one in force, whose rates hold; its other
+    rules of doors do from the start on."""
     found: list[Listener] = []
     for name, spot in place.listeners.items():
-        rules = release.listeners[name]
+        rules_now = _rules_of(name, release)
+        rules = rules_now()
         if rules.kind == "mllp":
             found.append(
                 MllpListener(
@@ -64,6 +73,7 @@ def listeners_of(
             "allowed_peers": spot.allow,
             "tls": spot.tls,
             "credentials": credentials_of(name, spot),
+            "throttle": Throttle(_rate_of(rules_now), clock.monotonic),
         }
         if rules.kind == "fhir":
             found.append(FhirListener(name, intake, resources, **over_http))
@@ -94,3 +104,7 @@ def folders_of(
 
 def _rules_of(name: str, release: Callable[[], Release]) -> Callable[[], Rules]:
     return lambda: release().listeners[name]
+
+
+def _rate_of(rules: Callable[[], Rules]) -> Callable[[], Rate | None]:
+    return lambda: rules().rate

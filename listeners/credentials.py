@@ -28,6 +28,9 @@ class Judge(Protocol):
 
     def judge(self, token: bytes) -> Verdict: ...
 
+    def subject(self, token: bytes) -> str | None:
+        """Whom a token that opens is of, when it says so."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
@@ -66,6 +69,15 @@ class Credentials:
             case b"bearer":
                 return _one_of(shown.strip(), (token.encode() for token in self.bearer))
         return False
+
+    def sender(self, authorization: bytes | None) -> str | None:
+        """Who shows a value that opens, as the credentials know them: a user, or the subject of a signed token."""
+        scheme, _, shown = (authorization or b"").strip().partition(b" ")
+        if scheme.lower() == b"basic":
+            user = _decoded(shown.strip()).partition(b":")[0]
+            return f"user {user.decode('utf-8', 'replace')}"
+        subject = self.signed.subject(shown.strip()) if self.signed is not None else None
+        return f"subject {subject}" if subject else None
 
 
 def _decoded(shown: bytes) -> bytes:

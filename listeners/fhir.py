@@ -89,16 +89,17 @@ class FhirListener(HttpListener):
 class _FhirExchange(Exchange):
     """One request and its answer."""
 
-    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        self.method, self.uri, self.clientproto = command, path, version
+    def take(self) -> None:
         listener = self.channel.listener
         assert isinstance(listener, FhirListener)
-        asked = listener.asked(command, path, self.requestHeaders, self.channel.peer, bytes(self.body))
+        asked = listener.asked(
+            self.method, self.uri, self.requestHeaders, self.channel.peer, bytes(self.body)
+        )
         self.body.clear()
         if asked is None:
             self.refuse(refusals.UNKNOWN_PATH)
             return
-        if asked.path and command not in _BODILESS and not asked.body:
+        if asked.path and self.method not in _BODILESS and not asked.body:
             self.refuse(refusals.EMPTY)
             return
         answer = asyncio.ensure_future(listener.resources.ask(listener.feed, asked))

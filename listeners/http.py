@@ -17,6 +17,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import cast
 
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -35,6 +36,7 @@ from listeners.base import Listener, Report
 from listeners.credentials import Credentials
 from listeners.framing import MESSAGE_LIMIT
 from listeners.refusals import Refusal, denied
+from listeners.throttle import Throttle
 from listeners.wire import Wire, shut_down_sending, tune
 
 MEDIA_TYPES = (
@@ -79,6 +81,7 @@ class HttpListener(Listener):
 
     `limit`, `header_limit`: bytes. Timeouts in seconds: `header_timeout` for the whole of the headers,
     `body_timeout` for the whole of the body, `idle_timeout` between requests. `credentials` None: nobody is asked.
+    `throttle` None: nobody is counted.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class HttpListener(Listener):
         port: int,
         path: str = "/",
         credentials: Credentials | None = None,
+        throttle: Throttle | None = None,
         limit: int = MESSAGE_LIMIT,
         header_limit: int = HEADER_LIMIT,
         header_timeout: float = 10.0,
@@ -122,6 +126,7 @@ class HttpListener(Listener):
         }
         self.path = path.encode()
         self._credentials = credentials
+        self._throttle = throttle
         self._denied = denied(credentials.challenges if credentials else ())
 
     def speaker(self, peer: str) -> Protocol:
@@ -154,31 +159,49 @@ class HttpListener(Listener):
             return refusals.NO_LENGTH
         return refusals.TOO_LARGE if length is not None and length > self.limit else None
 
+    def beyond(self, headers: Headers, peer: str) -> Refusal | None:
+        """Why a request that would be taken is not: its sender has made as many as it may. Counts it otherwise."""
+        if self._throttle is None or self._throttle.open:
+            return None
+        known = self._credentials.sender(_first(headers, b"authorization")) if self._credentials else None
+        seconds = self._throttle.take(known or peer.rpartition(":")[0])
+        return refusals.too_many(seconds) if seconds else None
+
 
 class Exchange(Request):
-    """One request and its answer."""
+    """One request and its answer. `turned_away`: what it is told once its body, of which nothing is kept, has gone by;
+    the connection stays."""
 
     channel: Channel
 
     def __init__(self, channel: Channel, queued: int = 0) -> None:
         super().__init__(channel, queued)
         self.body = bytearray()
+        self.turned_away: Refusal | None = None
         self.gone = False
+        self._came = 0
         self._media = _Media("text/plain", None)
 
     def gotLength(self, length: int | None) -> None:
         """Nothing to prepare: the body stays in memory, never in a temporary file."""
 
     def handleContentChunk(self, data: bytes) -> None:
-        if len(self.body) + len(data) > self.channel.listener.limit:
+        self._came += len(data)
+        if self._came > self.channel.listener.limit:
             self.body.clear()
             self.channel.refuse(refusals.TOO_LARGE)
-        else:
+        elif self.turned_away is None:
             self.body += data
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """The body is whole: hand it over."""
         self.method, self.uri, self.clientproto = command, path, version
+        if self.turned_away is not None:
+            self.refuse(self.turned_away)
+        else:
+            self.take()
+
+    def take(self) -> None:
+        """The body is whole: hand it over."""
         self._media = _media(self.requestHeaders) or self._media
         if not self.body:
             self.refuse(refusals.EMPTY)
@@ -228,7 +251,7 @@ class Exchange(Request):
         self.reply(refusal.status, refusal.all_headers(), refusal.body)
 
     def reply(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
-        self.setResponseCode(status)
+        self.setResponseCode(status, HTTPStatus(status).phrase.encode())
         for name, value in headers:
             self.responseHeaders.addRawHeader(name, value)
         if not self.channel.persistent:
@@ -289,6 +312,7 @@ class Channel(HTTPChannel):
         if refusal is not None:
             self.refuse(refusal)
             return
+        request.turned_away = self.listener.beyond(request.requestHeaders, self.peer)
         self._enter(_Phase.BODY)
         super().allHeadersReceived()
 

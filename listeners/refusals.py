@@ -56,6 +56,14 @@ FAILED = Refusal(500, "LST004 the message could not be taken; the engine's opera
 UNABLE = Refusal(503, "LST030 the message is not stored; send it again later", ((b"Retry-After", b"5"),))
 
 
+def too_many(seconds: int) -> Refusal:
+    """429. `seconds`: until there is room again."""
+    headers = ((b"Retry-After", b"%d" % seconds),)
+    return Refusal(
+        429, "LST034 more requests than this interface takes of a sender; come again later", headers
+    )
+
+
 def denied(challenges: tuple[bytes, ...]) -> Refusal:
     """401 with what may be shown instead, as `WWW-Authenticate` values."""
     headers = tuple((b"WWW-Authenticate", challenge) for challenge in challenges)

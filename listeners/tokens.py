@@ -23,6 +23,8 @@ _SHARED = ["HS256", "HS384", "HS512"]
 _PUBLIC = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 """Never both: a public key must not be taken for a shared secret."""
 
+_UNFIT = (jwt.PyJWTError, UnicodeDecodeError, OSError, UsageError)
+
 
 class TokenGate:
     """Judges the tokens of one listener. Raises `UsageError` LST041 when its keys cannot be read."""
@@ -38,11 +40,18 @@ class TokenGate:
     def judge(self, token: bytes) -> Verdict:
         try:
             claims = self._claims(token.decode("ascii"))
-        except (jwt.PyJWTError, UnicodeDecodeError, OSError, UsageError):
+        except _UNFIT:
             return Verdict.NO
         told = claims.get("scope", claims.get("scp", ""))
         scopes = set(told.split()) if isinstance(told, str) else {str(one) for one in told}
         return Verdict.OPENS if scopes.issuperset(self._rules.scopes) else Verdict.LACKS_SCOPE
+
+    def subject(self, token: bytes) -> str | None:
+        try:
+            subject = self._claims(token.decode("ascii")).get("sub")
+        except _UNFIT:
+            return None
+        return subject if isinstance(subject, str) else None
 
     def _claims(self, token: str) -> dict[str, Any]:
         rules = self._rules

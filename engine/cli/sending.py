@@ -106,7 +106,11 @@ async def _over_http(
             try:
                 async with session.post(address, data=message) as reply:
                     if reply.status >= 400:
-                        mend = {401: "give --user NAME:PASSWORD", 404: "see path: of the listener"}
+                        mend = {
+                            401: "give --user NAME:PASSWORD",
+                            404: "see path: of the listener",
+                            429: "see rate: of the listener",
+                        }
                         what = f"the listener answers {reply.status}"
                         raise UsageError("CLI012", what, mend.get(reply.status, "see its log"))
                     answers.append(parse_ack(await reply.read()))

@@ -152,6 +152,7 @@ def _listener(name: str, model: ListenerFile) -> Listener:
             model.files.counts == "hold",
             model.files.same_id == "refuse",
         ),
+        rate=model.rate,
     )
 
 

@@ -24,6 +24,7 @@ from engine.mapping.translation import Translation
 from engine.mapping.writer import WriteMap
 from engine.reference.table import Table
 from engine.site.schema.destination import Destination
+from engine.site.schema.rate import Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,8 @@ class Listener:
     """How a feed is taken in. `kind`: mllp | hl7-http | fhir | folder. `acks`: original | enhanced | by header.
     `accepts_test`: MSH-11 T and D are taken. `tolerant`: loose MLLP framing. `when_unable`: close | AR.
     `path`: of hl7-http and fhir. `typed`: orders are answered with the message of their own kind. `naks` None: no
-    channel refuses anything. `sends`: message types that come in, as the site says. `files`: of a folder."""
+    channel refuses anything. `sends`: message types that come in, as the site says. `files`: of a folder.
+    `rate`: of each sender, of hl7-http and fhir; None: nobody is counted."""
 
     name: str
     kind: str
@@ -206,6 +208,7 @@ class Listener:
     naks: Naks | None = None
     sends: tuple[str, ...] = ()
     files: FileRules = field(default_factory=FileRules)
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)

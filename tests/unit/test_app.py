@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from engine.app import Engine
@@ -72,3 +73,30 @@ async def test_a_door_that_is_open_stays_known_until_the_next_start(site):
         assert "suture serve" in told
     async with running(site) as feeds:
         assert feeds == ["ehr", "hl7-http"]
+
+
+async def test_a_rate_is_taken_with_a_reload(site):
+    config = site / "config/suture.yaml"
+    plain = config.read_text()
+    engine = Engine(site, "demo")
+    await engine.start()
+    try:
+        (door,) = [listener for listener in engine.listeners if listener.feed == "hl7-http"]
+        there = f"http://127.0.0.1:{door.port}/hl7"
+
+        async def asked(times: int) -> list[int]:
+            login = aiohttp.encode_basic_auth("ehr", "demo")
+            headers = {"Content-Type": "application/hl7-v2", "Authorization": login}
+            async with aiohttp.ClientSession(headers=headers) as client:
+                answers = [await client.post(there, data=b"no message") for _ in range(times)]
+                return [answer.status for answer in answers]
+
+        assert await asked(3) == [400, 400, 400]
+        config.write_text(plain.replace("path: /hl7\n", "path: /hl7\n    rate: 2/min\n"))
+        await asyncio.to_thread(tell_engine, site, "demo", "reload", {})
+        assert await asked(3) == [400, 400, 429]
+        config.write_text(plain)
+        await asyncio.to_thread(tell_engine, site, "demo", "reload", {})
+        assert await asked(3) == [400, 400, 400]
+    finally:
+        await engine.stop()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints, ValidationInfo, field_validator
 
 from engine.site.schema.base import Duration, Model, Name, Path, Size, Text, mistake, setting
 from engine.site.schema.destination import DestinationFile
 from engine.site.schema.folder import FilesFile
+from engine.site.schema.rate import Rate, RequestRate
 
 
 def _zone(name: str) -> str:
@@ -23,6 +24,9 @@ def _zone(name: str) -> str:
 
 
 Zone = Annotated[Text, AfterValidator(_zone)]
+
+
+_OVER_HTTP = ("hl7-http", "fhir")
 
 
 class ListenerFile(Model):
@@ -64,6 +68,13 @@ class ListenerFile(Model):
         unit="KiB or MiB",
         default=16 * 1024 * 1024,
     )
+    rate: RequestRate | None = setting(
+        "Of hl7-http and fhir: how many requests each sender may make; one beyond it gets 429 and when to come again. "
+        "Left out: nobody is counted.",
+        example="100/s",
+        unit="/s or /min",
+        default=None,
+    )
     tolerant: bool = setting(
         "Whether loose MLLP framing is taken: an end block without its carriage return, or both swapped.",
         example="true",
@@ -87,6 +98,16 @@ class ListenerFile(Model):
         example="{quiet: 30s, counts: take}",
         default=FilesFile(),
     )
+
+    @field_validator("rate")
+    @classmethod
+    def _where_requests_come(cls, rate: Rate | None, told: ValidationInfo) -> Rate | None:
+        kind = told.data.get("kind")
+        if rate is not None and kind is not None and kind not in _OVER_HTTP:
+            raise mistake(
+                f"has no meaning where kind is {kind}", "take it out: hl7-http and fhir have a rate"
+            )
+        return rate
 
 
 class CorrectionsFile(Model):

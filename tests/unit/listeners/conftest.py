@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import aiohttp
 import pytest
 
 from engine.domain.message import Answer, Arrival
 from engine.errors import Fault
+from engine.site.schema.rate import Rate
+from listeners.throttle import Throttle
 
 
 class FakeIntake:
@@ -61,6 +64,27 @@ class FakeIntake:
         return [arrival.raw for arrival in self.arrivals]
 
 
+class Seconds:
+    """A clock that stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def throttled(seconds) -> Callable[[int, int], Throttle]:
+    """What `throttle` of a listener is given: requests in so many seconds."""
+    return lambda requests, within: Throttle(lambda: Rate(requests, within), seconds)
+
+
 @pytest.fixture
 def intake() -> FakeIntake:
     return FakeIntake()
@@ -79,6 +103,12 @@ async def complaints():
     loop.set_exception_handler(lambda _, context: heard.append(context))
     yield heard
     loop.set_exception_handler(None)
+
+
+@pytest.fixture
+async def client():
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        yield session
 
 
 @pytest.fixture

@@ -6,17 +6,21 @@ import asyncio
 import base64
 from collections.abc import Mapping
 
-import aiohttp
+import jwt
 import orjson
 import pytest
 
 from engine.domain.resources import Asked, Replied
 from engine.errors import StoreUnavailable
+from engine.pipeline.resources import ResourceDoor
+from engine.site.release import SignedTokens
 from listeners.credentials import Credentials
 from listeners.fhir import FhirListener
+from listeners.tokens import TokenGate
 
 KIND = "application/fhir+json"
 HEAD = b"POST /fhir/ChargeItem HTTP/1.1\r\nHost: h\r\nContent-Type: application/fhir+json\r\n"
+SECRET = "a secret that is long enough for its hash, 64 characters of it.."
 
 
 class FakeResources:
@@ -63,12 +67,6 @@ async def listen(intake, resources, reported):
     yield start
     for listener in started:
         await listener.stop()
-
-
-@pytest.fixture
-async def client():
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-        yield session
 
 
 def url(listener: FhirListener, path: str = "") -> str:
@@ -233,3 +231,46 @@ async def test_a_refusal_of_http_names_the_request_that_it_refuses(listen, conne
     reader, writer = await connect((await listen()).port)
     writer.write(sent)
     assert b"X-Request-Id: 77\r\n" in await rest(reader)
+
+
+async def test_one_request_too_many_is_an_outcome_on_a_connection_that_stays(
+    listen, client, resources, seconds, throttled, monkeypatch
+):
+    monkeypatch.setattr(FakeResources, "refusal", ResourceDoor.refusal)
+    listener = await listen(throttle=throttled(2, 60))
+    headers = {"Content-Type": KIND, "X-Request-Id": "77"}
+    for path in ("/ChargeItem", "/ChargeItem"):
+        async with client.post(url(listener, path), data=b"{}", headers=headers) as answer:
+            assert answer.status == 201
+    refused = [
+        client.post(url(listener), data=b"{}", headers=headers),
+        client.get(url(listener, "/metadata")),
+    ]
+    for number, asking in enumerate(refused):
+        async with asking as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (429, "30")
+            assert answer.headers["Content-Type"].startswith(KIND)
+            assert answer.headers.get("X-Request-Id") == (None if number else "77")
+            told = await answer.json(content_type=None)
+            assert told["resourceType"] == "OperationOutcome"
+            assert told["issue"][0]["code"] == "throttled"
+            assert told["issue"][0]["diagnostics"].startswith("LST034 ")
+    seconds.now += 30
+    async with client.get(url(listener, "/metadata")) as answer:
+        assert answer.status == 201
+    assert [asked.path for _, asked in resources.asked] == ["ChargeItem", "ChargeItem", "metadata"]
+    assert listener.connections == 1
+
+
+async def test_each_client_of_the_authorization_server_has_a_share_of_its_own(listen, client, throttled):
+    gate = TokenGate("lab", SignedTokens(audience="here", secret=SECRET))
+    listener = await listen(throttle=throttled(1, 60), credentials=Credentials(signed=gate))
+    seen = []
+    for subject, number in (("scanner", 1), ("ehr", 1), ("scanner", 2), (None, 1), (None, 2)):
+        claims = {"aud": "here", "exp": 4_102_444_800, "jti": f"{number}"} | (
+            {"sub": subject} if subject else {}
+        )
+        shown = {"Authorization": f"Bearer {jwt.encode(claims, SECRET, 'HS256')}"}
+        async with client.get(url(listener, "/metadata"), headers=shown) as answer:
+            seen.append((subject, answer.status))
+    assert seen == [("scanner", 201), ("ehr", 201), ("scanner", 429), (None, 201), (None, 429)]

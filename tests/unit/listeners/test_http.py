@@ -6,7 +6,6 @@ import asyncio
 import base64
 import gc
 
-import aiohttp
 import pytest
 
 from engine.domain.message import Answer
@@ -36,12 +35,6 @@ async def listen(intake, reported):
     intake.settle_all()
     for listener in started:
         await listener.stop()
-
-
-@pytest.fixture
-async def client():
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-        yield session
 
 
 def url(listener: HttpListener, path: str = "/") -> str:

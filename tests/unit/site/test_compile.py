@@ -161,4 +161,5 @@ def test_destinations_and_listeners_carry_what_the_site_says(release: Release) -
         "close",
     )
     assert release.listeners["hl7-http"].path == "/hl7"
+    assert release.listeners["hl7-http"].rate is None
     assert (release.zone.key, release.currency) == ("America/Chicago", "USD")
