@@ -331,12 +331,13 @@ class FactKeys(NamedTuple):
 
 class Amendment(NamedTuple):
     """Other rows for a code table, as a master told them. `proposed`: they wait for a second person. `why`: what
-    changes, in counts."""
+    changes, in counts. `beside`: other messages that told some of them."""
 
     table: str
     csv: bytes
     proposed: bool
     why: str
+    beside: tuple[MessageId, ...] = ()
 
     def __repr__(self) -> str:
         return f"Amendment({self.table}, {self.why})"

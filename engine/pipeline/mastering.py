@@ -4,15 +4,30 @@ them."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from engine.domain.ports import Reader
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import Edition, kept_edition
+from engine.pipeline.grouping import Group
 from engine.pipeline.reading import Read
 from engine.pipeline.tabling import Made, Place, tabled
 from engine.site.compile import compile_release, unpack_site
 from engine.site.release import Release
+
+
+async def put_in_together(
+    reader: Reader, digester: Digester, edition: Edition, reads: Sequence[Read]
+) -> list[Made] | None:
+    """What several messages make of the tables of `edition`, in one version of each: of each message in order. None:
+    some of it waits for a person that might not, were they put in one by one."""
+    if len(reads) == 1:
+        return [await put_in(reader, digester, edition, reads[0])]
+    group = Group.of(reads)
+    made = await put_in(reader, digester, edition, group.read)
+    if made.waits:
+        return None
+    return [Made(stepped, made.release) for stepped in group.parted(digester, made.stepped)]
 
 
 async def put_in(

@@ -12,10 +12,12 @@ from typing import NamedTuple
 from engine.domain.message import Inbound
 from engine.domain.posting import Fact, FactKeys, Stepped
 from engine.pipeline.editions import Edition
+from engine.pipeline.grouping import MOST_LINES, may_join, size_of
 from engine.pipeline.identity import text_of
 from engine.pipeline.numbers import PERSONS
 from engine.pipeline.reading import Read
 from engine.pipeline.tabling import is_master
+from engine.site.release import Release
 
 _ORDERED = (*PERSONS, "station")
 """Fields whose values have an order of their own."""
@@ -98,6 +100,21 @@ def independent(waiting: deque[Prepared]) -> list[Prepared]:
             break
     waiting.extendleft(reversed(stay))
     return together
+
+
+def together(release: Release, first: Prepared, waiting: deque[Prepared]) -> list[Prepared]:
+    """`first`, a master, with those from the left of `waiting` that may be put into the tables with it."""
+    group = [first]
+    if first.read is None:
+        return group
+    size = size_of(first.read)
+    while waiting and waiting[0].master and waiting[0].read is not None:
+        read = waiting[0].read
+        size += size_of(read)
+        if size > MOST_LINES or not may_join(release, first.read, read):
+            break
+        group.append(waiting.popleft())
+    return group
 
 
 def _stay(account: bytes) -> bytes:

@@ -22,10 +22,10 @@ from engine.errors import Bug, MessageError, StoreUnavailable, SutureError
 from engine.pipeline.digests import Digester
 from engine.pipeline.editions import Edition, Editions
 from engine.pipeline.inbox import Inbox, Taken
-from engine.pipeline.mastering import put_in
+from engine.pipeline.mastering import put_in_together
 from engine.pipeline.needing import further_needs
 from engine.pipeline.people import people_of
-from engine.pipeline.prepared import Prepared, independent
+from engine.pipeline.prepared import Prepared, independent, together
 from engine.pipeline.reading import read_message
 from engine.pipeline.step import step
 from engine.pipeline.tabling import Made, is_master, joined
@@ -155,7 +155,12 @@ class Stepper:
             prepared = await self._those_who_may(prepared)
         waiting = deque(prepared)
         while waiting:
-            await self._route(independent(waiting), taken.late)
+            batch = independent(waiting)
+            if batch[0].master:
+                batch, made = await self._put_in(batch[0], waiting)
+                await self._route(batch, taken.late, made)
+            else:
+                await self._route(batch, taken.late)
             if self.edition is not active:  # a master changed tables: what comes behind it is read with these
                 active = self.edition
                 waiting = deque(await self._read([one.inbound for one in waiting], older, active))
@@ -207,16 +212,20 @@ class Stepper:
             self._observer.failed(inbound, error)
             return Prepared(inbound, edition, None, Stepped(MessageState.HELD, "BUG001 the step failed"))
 
-    async def _route(self, batch: Sequence[Prepared], late: bool) -> None:
-        """Gathers, steps and commits; what lost its key meanwhile is gathered and stepped again."""
+    async def _route(self, batch: Sequence[Prepared], late: bool, made: Sequence[Made] = ()) -> None:
+        """Gathers, steps and commits; what lost its key meanwhile is gathered and stepped again. `made`: of masters, by
+        each of them."""
+        tables = {one.inbound.id: its for one, its in zip(batch, made, strict=False)}
         for _ in range(TRIES):
             if not batch:
                 return
             facts = await gather(self._reader, self._digester, batch)
             stepped = await in_slices(self._stepped, list(zip(batch, facts, strict=True)))
-            made = await self._tabled(batch[0]) if batch[0].master else None
-            if made is not None:
-                stepped = [joined(stepped[0], made.stepped)]
+            if tables:
+                stepped = [
+                    joined(one, tables[prepared.inbound.id].stepped)
+                    for prepared, one in zip(batch, stepped, strict=True)
+                ]
             routed = self._routed(batch, stepped, late)
             try:
                 answers = await self._writer.submit(routed)
@@ -230,8 +239,9 @@ class Stepper:
             lost = []
             for prepared, change, answer in zip(batch, routed, answers, strict=True):
                 if isinstance(answer, RoutedAs):
-                    if answer.edition is not None and made is not None and made.release is not None:
-                        self.edition = Edition(answer.edition, made.release)
+                    release = tables[prepared.inbound.id].release if tables else None
+                    if answer.edition is not None and release is not None:
+                        self.edition = Edition(answer.edition, release)
                     self._hand_on(change, answer)
                     self._observer.stepped(prepared.inbound, change.stepped)
                 elif isinstance(answer, Conflict):
@@ -245,8 +255,14 @@ class Stepper:
         """A batch that the store refused: each message alone, and the one at fault is held, so that one poisoned
         message stops nobody."""
         if len(batch) > 1:
+            if batch[0].master:  # alone they will do, and nobody would hear of it
+                self._observer.failed(batch[0].inbound, error)
             for prepared in batch:
-                await self._route((prepared,), late)
+                if prepared.master:  # the one before it may have changed the tables
+                    again = self._prepare(prepared.inbound, self.edition)
+                    await self._route((again,), late, await self._tabled([again]) or ())
+                else:
+                    await self._route((prepared,), late)
             return
         (prepared,) = batch
         self._observer.failed(prepared.inbound, error)
@@ -254,16 +270,29 @@ class Stepper:
             held = Stepped(MessageState.HELD, "BUG001 its step could not be kept")
             await self._route((prepared._replace(failed=held),), late)
 
-    async def _tabled(self, prepared: Prepared) -> Made:
-        """What a master makes of the tables in force."""
-        assert prepared.read is not None
+    async def _put_in(
+        self, first: Prepared, waiting: deque[Prepared]
+    ) -> tuple[list[Prepared], Sequence[Made]]:
+        """The first master with those behind it that may be put in with it, and what they make of the tables."""
+        group = together(self.edition.release, first, waiting)
+        while (made := await self._tabled(group)) is None:
+            half = len(group) // 2
+            waiting.extendleft(reversed(group[half:]))
+            group = group[:half]
+        return group, made
+
+    async def _tabled(self, group: Sequence[Prepared]) -> list[Made] | None:
+        """What masters make of the tables in force; None: together they cannot be put in."""
+        reads = [prepared.read for prepared in group if prepared.read is not None]
         try:
-            return await put_in(self._reader, self._digester, self.edition, prepared.read)
+            return await put_in_together(self._reader, self._digester, self.edition, reads)
         except StoreUnavailable:
             raise
         except Exception as error:
-            self._observer.failed(prepared.inbound, error)
-            return Made(Stepped(MessageState.HELD, "BUG001 the step failed"), None)
+            self._observer.failed(group[0].inbound, error)
+            if len(group) > 1:
+                return None
+            return [Made(Stepped(MessageState.HELD, "BUG001 the step failed"), None)]
 
     def _routed(self, batch: Sequence[Prepared], stepped: Sequence[Stepped], late: bool) -> list[Routed]:
         """The changes of a batch, with the state that each document's delivery is born in."""

@@ -7,7 +7,8 @@ A record at fault is taken out, from every table that it speaks of, and the rest
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
@@ -46,10 +47,12 @@ _LINE = re.compile(r"(?:.*/)?([a-z][a-z0-9-]*)\.csv:([0-9]+):[0-9]+")
 
 
 class Made(NamedTuple):
-    """`release`: with the tables as the message leaves them; None: it changes none that is in force at once."""
+    """`release`: with the tables as the message leaves them; None: it changes none that is in force at once. `waits`:
+    all of it, for a person."""
 
     stepped: Stepped
     release: Release | None
+    waits: bool = False
 
 
 def is_master(read: Read) -> bool:
@@ -80,7 +83,7 @@ def tabled(
         except SiteError as error:
             why = desk.take_out(error, attempt)
         if why:
-            return Made(desk.told(digester, attempt, held=why), None)
+            return Made(desk.told(digester, attempt, held=why), None, waits=True)
 
 
 def _compiled(release: Release, compiled: Compile, attempt: Mapping[str, Amended]) -> Release | None:
@@ -174,7 +177,6 @@ class _Desk:
     def _names(self, part: _Part, line: Line) -> dict[str, object]:
         read = self._read
         return {
-            **line.fields,
             "number": line.number,
             "encounter": None,
             "feed": read.inbound.feed,
@@ -182,6 +184,7 @@ class _Desk:
             "currency": self._release.currency,
             "received_at": read.received,
             "posting_date": read.today,
+            **line.fields,  # last: a record of a message among others says its own number and receipt
         }
 
     def _spec(self, table: str) -> TableSpec:
@@ -291,17 +294,8 @@ class _Desk:
         """`held`: why all of it waits."""
         lines = [row for part in self._parts for row in self._rows(digester, part, held)]
         amends = () if held else tuple(self._amendments(attempt))
-        states = {line.state for line in lines}
-        if LineState.KEPT in states or amends:
-            told = [f"{one.table}: {one.why}" + (", proposed" if one.proposed else "") for one in amends]
-            state, reason = MessageState.ROUTED, "; ".join(told)
-        elif LineState.HELD in states:
-            state, reason = (
-                MessageState.HELD,
-                next(one.reason for one in lines if one.state is LineState.HELD),
-            )
-        else:
-            state, reason = MessageState.FILTERED, next((line.reason for line in lines), SAME)
+        why = [f"{one.table}: {one.why}" + (", proposed" if one.proposed else "") for one in amends]
+        state, reason = standing_of(lines, why)
         return Stepped(state, reason, tuple(lines), amends=amends)
 
     def _amendments(self, attempt: Mapping[str, Amended]) -> Iterator[Amendment]:
@@ -310,10 +304,9 @@ class _Desk:
             if done.csv == known.csv:
                 continue
             did = [word for words in self._did.values() for word in words if word.startswith(f"{table}: ")]
-            counts = {word: did.count(f"{table}: {word}") for word in ("new", "changed", "ended")}
+            counts = Counter(word.partition(": ")[2] for word in did)
             counts["ended"] += self._ended.get(table, 0)
-            why = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
-            yield Amendment(table, done.csv, known.spec.second_person, why)
+            yield Amendment(table, done.csv, known.spec.second_person, words_of(counts))
 
     def _rows(self, digester: Digester, part: _Part, held: str) -> Iterator[LineRow]:
         channel = part.read.channel
@@ -327,7 +320,7 @@ class _Desk:
             if reason == SAME:
                 continue
             body = digester.digest("body", *(f"{name}={text}" for name, text in sent.get(number, ())))
-            key = digester.digest("record", channel.name, str(self._read.inbound.id), str(number))
+            key = record_key(digester, channel.name, self._read.inbound.id, number)
             yield LineRow(
                 channel.name,
                 number,
@@ -352,6 +345,26 @@ class _Desk:
             return LineState.HELD, held or self._left[place]
         did = self._did.get(place)
         return (LineState.KEPT, ", ".join(did)) if did else (LineState.FILTERED, SAME)
+
+
+def standing_of(lines: Sequence[LineRow], why: Sequence[str]) -> tuple[MessageState, str]:
+    """Where a message stands by its records, and why. `why`: what it changes, table by table."""
+    states = {line.state for line in lines}
+    if LineState.KEPT in states or why:
+        return MessageState.ROUTED, "; ".join(why)
+    if LineState.HELD in states:
+        return MessageState.HELD, next(one.reason for one in lines if one.state is LineState.HELD)
+    return MessageState.FILTERED, next((line.reason for line in lines), SAME)
+
+
+def words_of(counts: Mapping[str, int]) -> str:
+    """What records did to a table, in numbers."""
+    return ", ".join(f"{counts[word]} {word}" for word in ("new", "changed", "ended") if counts.get(word))
+
+
+def record_key(digester: Digester, channel: str, message: int, number: int) -> bytes:
+    """Of one record of one message."""
+    return digester.digest("record", channel, str(message), str(number))
 
 
 def joined(first: Stepped, second: Stepped) -> Stepped:

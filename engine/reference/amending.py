@@ -241,7 +241,7 @@ class _Book:
         if after is None:
             self._added.append(row)
         else:
-            self._after[id(after)].append(row)
+            self._after[id(after)].insert(0, row)
         self._places[place].append(row)
         self._told[id(row)] = record.number
 

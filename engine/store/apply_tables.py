@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 import orjson
@@ -22,9 +23,10 @@ _STANDING = ((LineState.KEPT, MessageState.ROUTED), (LineState.HELD, MessageStat
 """Where a message stands by the furthest of its records."""
 
 
-def origin(message: MessageId) -> str:
-    """Who made a version of a table that a message told."""
-    return f"message {message}"
+def origin(message: MessageId, beside: Iterable[MessageId] = ()) -> str:
+    """Who made a version of a table that a message told, or several of them."""
+    first = min((message, *beside))
+    return f"message {message}" if first == message else f"messages {first} to {message}"
 
 
 def amended(batch: Batch, message: MessageId, stepped: Stepped, edition: int, at_us: int) -> int | None:
@@ -42,12 +44,16 @@ def amended(batch: Batch, message: MessageId, stepped: Stepped, edition: int, at
             _proposed(batch, message, one, before[one.table], at_us)
             continue
         digest = sha256(one.csv).hexdigest()
-        recorded = TableRecorded(one.table, digest, MASTER, one.csv, at_us, origin(message), one.why)
+        by = origin(message, one.beside)
+        recorded = TableRecorded(one.table, digest, MASTER, one.csv, at_us, by, one.why)
         versions[one.table] = table_recorded(batch, recorded)
+        for teller in (message, *one.beside) if one.beside else ():
+            batch.do("insert_table_teller", teller, one.table, versions[one.table])
     if versions == before:
         return None
     said = orjson.dumps(versions, option=orjson.OPT_SORT_KEYS).decode()
-    ((number,),) = batch.ask("insert_edition", release, said, at_us, origin(message))
+    by = origin(message, [other for one in stepped.amends for other in one.beside])
+    ((number,),) = batch.ask("insert_edition", release, said, at_us, by)
     return int(number)
 
 

@@ -6,7 +6,6 @@ import orjson
 
 from engine.domain.message import MessageId
 from engine.domain.views import ActView, EditionView, ProposalView, TableTold, TableVersionView
-from engine.store.apply_tables import origin
 from engine.store.connections import Connections
 
 
@@ -31,7 +30,7 @@ class History(Connections):
         return [TableVersionView(*row) for row in self._rows("table_versions", name)]
 
     async def tables_of(self, message: MessageId) -> list[TableTold]:
-        rows = self._rows("tables_of_message", origin(message))
+        rows = self._rows("tables_of_message", message)
         return [TableTold(name, number, bool(proposed), why, at) for name, number, proposed, why, at in rows]
 
     async def table_csv(self, name: str, version: int) -> bytes | None:

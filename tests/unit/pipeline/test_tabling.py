@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -61,23 +63,28 @@ def charge(code: str) -> str:
     )
 
 
-@pytest.fixture
-async def house(tmp_path, edits):
-    clock = SystemClock()
-    store = SqliteStore(tmp_path / "suture.db", site="north-supply", environment="test", clock=clock)
+@asynccontextmanager
+async def opened(folder: Path, edits: dict[str, tuple[str, str]]) -> AsyncIterator[Masters]:
+    clock, told = SystemClock(), Told()
+    store = SqliteStore(folder / "suture.db", site="north-supply", environment="test", clock=clock)
     await store.start()
-    told = Told()
-    site = load_site(EXAMPLE, "demo")
-    edition = await activate(store, edited(site, edits), clock, "test")
+    site = edited(load_site(EXAMPLE, "demo"), edits)
+    edition = await activate(store, site, clock, "test")
     stepper = Stepper(store, store, Lanes(), clock, edition, told)
     await stepper.start()
     await stepper.idle()
     found = Masters(store, stepper, told)
-    found.site = edited(site, edits)
+    found.site = site
     yield found
     await stepper.stop()
     await store.stop()
     assert told.failures == []
+
+
+@pytest.fixture
+async def house(tmp_path, edits):
+    async with opened(tmp_path, edits) as found:
+        yield found
 
 
 async def test_what_comes_behind_a_master_is_translated_with_what_it_told(house: Masters):

@@ -55,11 +55,17 @@ SELECT c.body FROM release r JOIN content c ON c.id = r.content_id WHERE r.hash 
 SELECT id, name, version, hash, source, recorded_us, actor, reason FROM table_version
 WHERE ?1 IS NULL OR name = ?1 ORDER BY id DESC
 
+-- name: insert_table_teller
+INSERT INTO table_teller (message_id, name, version) VALUES (?, ?, ?)
+
 -- name: tables_of_message
--- Versions and proposals that a master made: its number is who made them.
-SELECT name, version, 0, reason, recorded_us FROM table_version WHERE source = 'master' AND actor = ?1
+-- Versions and proposals that a master made, alone or with others.
+SELECT name, version, 0, reason, recorded_us FROM table_version WHERE source = 'master' AND actor = 'message ' || ?1
 UNION ALL
-SELECT name, id, 1, reason, proposed_us FROM proposal WHERE source = 'master' AND actor = ?1
+SELECT name, version, 0, reason, recorded_us FROM table_teller t JOIN table_version USING (name, version)
+WHERE t.message_id = ?1
+UNION ALL
+SELECT name, id, 1, reason, proposed_us FROM proposal WHERE source = 'master' AND actor = 'message ' || ?1
 ORDER BY 1, 2
 
 -- name: table_csv
