@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from engine.domain.event import Line
-from engine.domain.posting import Action, Original, Telling
+from engine.domain.posting import Original, Telling
 from engine.domain.status import Fate, LineState
 from engine.pipeline.changing import TAKEN_BACK, as_posted, compare, halves, stale_of
 from engine.pipeline.context import Context
@@ -33,7 +33,7 @@ def told_as_ever(
 ) -> Judged | None:
     """A duplicate of what was told last, a line that was told anew since, or two contents in one message; None: it says
     what nobody said last."""
-    for number, body in earlier.told(identity, Action.POST):
+    for number, body in earlier.posts(identity):
         if body == identity.body:
             return Judged(LineState.DUPLICATE, f"told by line {number}")
         hold = Hold(INTERFACE, "one id with two contents in a message")

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from engine.domain.encounter import CANCELLED
 from engine.domain.event import Kind, Line
-from engine.domain.posting import Action, Original, Sighting
+from engine.domain.posting import Original, Sighting
 from engine.domain.status import LineState
 from engine.pipeline.cases import waits_for_account
 from engine.pipeline.changing import OPEN, as_posted, compare, halves, stale_of
@@ -93,7 +93,7 @@ def judge_whole(
     line, identity = part.event.lines[index], part.identities[index]
     if context.channel.reader.kind is Kind.ENCOUNTER and _cancelled(context):
         return Judged(LineState.FILTERED, TO_DECIDE)  # rules of money, 11: a person decides
-    for number, body in earlier.told(identity, Action.POST):
+    for number, body in earlier.posts(identity):
         if body == identity.body:
             return Judged(LineState.DUPLICATE, f"told by line {number}")
         hold = Hold(INTERFACE, "one id with two contents in a message")

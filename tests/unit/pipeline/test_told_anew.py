@@ -246,3 +246,60 @@ async def test_what_people_drop_and_senders_credit_meanwhile_closes_and_is_expla
     await closes(house)
     await explained(house)
     assert all(quantity > 0 for quantity in (*books(house).values(), *charged(house).values()))
+
+
+@pytest.mark.parametrize("edits", [VOID])
+async def test_a_release_of_one_line_leaves_what_newer_messages_changed_of_another(house, texts, edits):
+    """The issue of T1 goes with that of T2, so that its change waits while the void line's message is released."""
+    await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T2", code="IMP-FEM-05")))
+    void = await house.tell(
+        texts.dft(texts.ft1("T1", kind="VD"), texts.ft1("T3", code="NOBODY-KNOWS"), control="2")
+    )
+    await tell(house, texts, 3, "3")
+    await house.release(void.id)
+    await settle(house)
+    assert books(house) == {"1000106": 3, "1000105": 1}
+
+
+@pytest.mark.parametrize("edits", [CORRECTS])
+async def test_a_line_that_is_held_is_held_once_however_often_it_is_replayed(house, texts, edits):
+    text = texts.dft(texts.ft1("T1", code="NOBODY-KNOWS"), texts.ft1("T2"))
+    first = await house.tell(text)
+    for _ in range(3):
+        await house.tell(text, replays=first.id)
+        (group,) = await house.store.worklist()
+        assert (group.lines, group.effects) == (1, 4)
+    await tell(house, texts, 2, "2")
+    assert await house.store.worklist() == []
+
+
+@pytest.mark.parametrize("edits", [CORRECTS])
+@pytest.mark.parametrize("last", [1, 2, 3])
+async def test_two_contents_stay_a_persons_to_decide_until_one_is_told_anew(house, texts, edits, last):
+    """The first is posted, the second held; also in a replay, and beside one that was told before."""
+    both = texts.dft(texts.ft1("T1", amount="100.00"), texts.ft1("T1", quantity="2", amount="100.00"))
+    first = await house.tell(both)
+    await house.tell(both, replays=first.id)
+    await house.tell(both.replace("DFT^P03|1", "DFT^P03|2"))
+    await settle(house)
+    assert charged(house) == {"27810106": 1}
+    assert {group.cause for group in await house.store.worklist()} == {
+        "one id with two contents in a message"
+    }
+    await tell(house, texts, last, "3")
+    await settle(house)
+    assert await house.store.worklist() == []
+    assert charged(house) == {"27810106": last}
+
+
+@pytest.mark.parametrize("edits", [VOID])
+async def test_a_message_of_which_only_a_held_line_is_left_is_held(house, texts, edits):
+    first = await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T2", code="NOBODY-KNOWS")))
+    assert first.state is MessageState.ROUTED
+    await house.tell(texts.dft(texts.ft1("T1", kind="VD"), control="2"))
+    after = await house.view(first.id)
+    assert (after.state, after.reason) == (MessageState.HELD, "MAP033 feed-units: code=NOBODY-KNOWS")
+    await house.store.submit(
+        (Dropped(tuple(one.id for one in await house.store.effects(first.id)), 1, "ann", "no"),)
+    )
+    assert (await house.view(first.id)).state is MessageState.FILTERED
