@@ -11,7 +11,7 @@ from engine.domain.changes import Dropped
 from engine.domain.outcome import Verdict
 from engine.domain.posting import Action
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
-from tests.unit.pipeline.ledger import books, charged, explained, follow, settle
+from tests.unit.pipeline.ledger import books, charged, closes, explained, follow, settle
 
 FEM, CEM, STEM, NEW = "IMP-FEM-06", "CEM-PAL-40", "IMP-HIP-STM-12", "NOBODY-KNOWS"
 """Owned, owned, consigned, not in the tables."""
@@ -196,27 +196,39 @@ async def test_the_books_are_those_of_the_last_save_in_whatever_order_they_came(
     assert await house.store.worklist() == []
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(20))
 async def test_a_case_that_is_saved_twelve_times_ends_as_the_last_save_says(house, seed):
-    """Saves that add, change, remove and bring back, that come shuffled; and what is on its way meanwhile."""
+    """Saves that add, change, remove and bring back, that come shuffled, are replayed and released; and what is on its
+    way meanwhile. The account closes after each, and every posting is explained."""
     random = Random(seed)
     items = {FEM: "1000106", "IMP-FEM-05": "1000105", "IMP-FEM-07": "1000107", CEM: "3000140"}
-    saves = [
-        {code: random.randint(1, 3) for code in random.sample(list(items), random.randint(0, 4))}
-        for _ in range(12)
+    saves: list[Used] = [
+        {code: random.randint(0, 3) for code in random.sample([*items, NEW], random.randint(0, 4))}
+        for _ in range(11)
     ]
+    saves.append({code: random.randint(1, 3) for code in random.sample([*items], random.randint(0, 4))})
     order = sorted(range(12), key=lambda number: number + random.uniform(0, random.choice((0, 3, 12))))
+    told: dict[int, int] = {}
     for number in order:
-        await house.tell(csu(f"{number + 1:02}00", saves[number]))
+        told[number] = (await house.tell(csu(f"{number + 1:02}00", saves[number]))).id
+        await closes(house)
         if random.random() < 0.4:
             await house.deliver()
+        if random.random() < 0.2:
+            again = random.choice([*told])
+            await house.tell(csu(f"{again + 1:02}00", saves[again]), replays=told[again])
+        if random.random() < 0.2:
+            await house.release(random.choice([*told.values()]))
         if random.random() < 0.4:
             await follow(house)
+        await closes(house)
     await follow(house)
     await settle(house)
     assert books(house) == {items[code]: quantity for code, quantity in saves[-1].items()}
     assert await house.store.worklist() == []
     assert not await house.store.anything_waits()
+    await closes(house)
+    await explained(house)
 
 
 async def test_what_takes_a_left_out_line_back_is_explained_by_what_was_posted(house):
