@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import aiohttp
 import pytest
 
 from engine.domain.message import Answer, Arrival
@@ -69,6 +70,34 @@ def intake() -> FakeIntake:
 @pytest.fixture
 def reported() -> list[Fault]:
     return []
+
+
+@pytest.fixture
+async def started(intake):
+    """Starts listeners that end with the test, after every answer is given."""
+    running = []
+
+    async def start(listener):
+        await listener.start()
+        running.append(listener)
+        return listener
+
+    yield start
+    intake.settle_all()
+    for listener in running:
+        await listener.stop()
+
+
+@pytest.fixture
+async def client():
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        yield session
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """All that comes until the peer ends."""
+    async with asyncio.timeout(5):
+        return await reader.read(-1)
 
 
 @pytest.fixture
