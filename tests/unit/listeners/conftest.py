@@ -133,7 +133,6 @@ async def complaints():
     loop.set_exception_handler(None)
 
 
-
 @pytest.fixture
 async def connect():
     """Open client streams that the test need not close."""
