@@ -23,7 +23,8 @@ UNDOES = {
     "A13": frozenset({"A03"}),
     "A23": frozenset(MILESTONES),
 }
-"""Event → those of which it takes back the last one before it; A23 takes back all."""
+"""Event → those of which it takes back the last one before it; A23 takes back all, and A13 all since the stay was
+opened: a discharge that is told again moves the one that was told before."""
 
 ENDS_IT = frozenset({"A11", "A23", "A38"})
 """Events after which a stay never was."""
@@ -108,8 +109,11 @@ def _undone(standing: list[Told], event: str) -> list[Told]:
     undoes = UNDOES.get(event)
     if not undoes:
         return []
+    if event in REOPENS:
+        opened = max((place for place, one in enumerate(standing) if one.event in OPENS), default=0)
+        standing = standing[opened:]
     found = [one for one in standing if one.event in undoes]
-    return found if event == "A23" else found[-1:]
+    return found if event == "A23" or event in REOPENS else found[-1:]
 
 
 def _entries(standing: Iterable[Told]) -> Iterable[tuple[int, Mapping[str, str]]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from engine.domain.event import Fields, Line
 from engine.domain.money import cents
-from engine.domain.posting import Action, Measure
+from engine.domain.posting import Action, Measure, Original
 from engine.domain.status import LineState
 from engine.pipeline.context import Context
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
@@ -42,6 +43,14 @@ def hold_all(
         for rule in context.channel.effects
     )
     return Judged(LineState.HELD, hold.cause, dues)
+
+
+def held_anew(
+    context: Context, line: Line, identity: Identity, hold: Hold, posted: Iterable[Original]
+) -> Judged:
+    """What would take the place of what was posted of the line is held."""
+    version = 1 + max((original.version for original in posted), default=0)
+    return hold_all(context, line, identity, hold, version=version)
 
 
 def _owner_of_row(context: Context, cause: str) -> str:

@@ -23,7 +23,7 @@ from engine.pipeline.numbers import PERSONS
 from engine.pipeline.owing import owed
 from engine.pipeline.reading import ChannelRead
 from engine.pipeline.repeats import Earlier, told_before
-from engine.pipeline.retelling import corrects, judge_told_again, told_as_ever
+from engine.pipeline.retelling import corrects, hold_told_again, judge_told_again, told_as_ever
 from engine.pipeline.whole import judge_whole, newer_save
 
 NEVER_ASKED = "cancels what was never asked for here"
@@ -104,10 +104,8 @@ def _held_once(
     action = Action.REVERSE if is_credit(line.fields) else Action.POST
     if action is Action.POST and corrects(context, line, identity):
         told = told_as_ever(context, index, line, identity, earlier)
-        if told is None and context.known(index, identity):
-            return hold_all(context, line, identity, hold, action, owns=False)
-    else:
-        told = told_before(context, index, line, identity, action, earlier)
+        return told or hold_told_again(context, index, line, identity, hold)
+    told = told_before(context, index, line, identity, action, earlier)
     if told is not None:
         return told
     key, version = _key_and_version(context, index, line, identity, earlier, action)

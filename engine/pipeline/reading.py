@@ -213,7 +213,7 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
     cases: list[bytes] = []
     told: list[bytes] = []
     for part in reads:
-        told += [identity.key for identity in _corrected(part)]
+        told += _corrected(part)
         if part.case is not None:
             originals.append(part.case)
             saves.append(part.case)
@@ -248,15 +248,17 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
     )
 
 
-def _corrected(part: ChannelRead) -> list[Identity]:
-    """Lines of which the newest telling counts: those with an id of their own, where the channel corrects."""
+def _corrected(part: ChannelRead) -> dict[bytes, bytes]:
+    """Lines of which the newest telling counts, those with an id of their own, where the channel corrects: what each
+    says. Of two contents of one id nobody knows which was told: whatever is told next is news."""
+    found: dict[bytes, bytes] = {}
     if part.channel.same_line.changed != "correct" or part.channel.reader.tells_whole:
-        return []
-    return [
-        identity
-        for line, identity in zip(part.event.lines, part.identities, strict=True)
-        if identity.strong and not is_credit(line.fields)
-    ]
+        return found
+    for line, identity in zip(part.event.lines, part.identities, strict=True):
+        if identity.strong and not is_credit(line.fields):
+            alike = found.get(identity.key, identity.body) == identity.body
+            found[identity.key] = identity.body if alike else b""
+    return found
 
 
 def _stay(digester: Digester, part: ChannelRead) -> bytes | None:
@@ -275,7 +277,7 @@ def _remembered(
         if part.case is not None and not again:
             facts.append(Fact("save", part.case, part.saved_us, b"{}"))
         if not again:
-            facts += [Fact("told", one.key, to_us(told), one.body) for one in _corrected(part)]
+            facts += [Fact("told", key, to_us(told), body) for key, body in _corrected(part).items()]
         if part.event.kind in REMEMBERED:
             sent = _sent(message, told)
             for line in part.event.lines:

@@ -18,12 +18,15 @@ class Earlier:
 
     def __init__(self) -> None:
         self._told: dict[tuple[bytes, Action], list[tuple[int, bytes]]] = {}
+        self._stands: dict[bytes, list[tuple[int, bytes]]] = {}
         self._reversals: dict[int, tuple[Reversal, ...]] = {}
 
     def add(self, line: Line, identity: Identity, verdict: Judged) -> None:
         if verdict.dues:  # a change, and what is void, may owe but what it takes back
             action = verdict.dues[0].action if is_credit(line.fields) else Action.POST
             self._told.setdefault((identity.key, action), []).append((line.number, identity.body))
+        elif verdict.state is LineState.DUPLICATE and not is_credit(line.fields):
+            self._stands.setdefault(identity.key, []).append((line.number, identity.body))
         for due in verdict.dues:
             if due.original is not None and due.hold is None:
                 taken = Reversal(0, 0, EffectState.ROUTED, due.quantity or Decimal(0), due.amount)
@@ -33,6 +36,10 @@ class Earlier:
     def told(self, identity: Identity, action: Action) -> list[tuple[int, bytes]]:
         """(line number, body) of those that have effects under this key."""
         return self._told.get((identity.key, action), [])
+
+    def posts(self, identity: Identity) -> list[tuple[int, bytes]]:
+        """The same of those that post something, or say what stands already."""
+        return [*self.told(identity, Action.POST), *self._stands.get(identity.key, ())]
 
     def after(self, original: Original) -> Original:
         """The original with what those lines take back of it."""

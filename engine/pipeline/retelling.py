@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from engine.domain.event import Line
-from engine.domain.posting import Action, Original, Telling
+from engine.domain.posting import Original, Telling
 from engine.domain.status import Fate, LineState
 from engine.pipeline.changing import TAKEN_BACK, as_posted, compare, halves, stale_of
 from engine.pipeline.context import Context
 from engine.pipeline.corroborating import seen_anew
 from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed, judged_by
-from engine.pipeline.holding import hold_all
+from engine.pipeline.holding import held_anew, hold_all
 from engine.pipeline.identity import Identity, is_void
 from engine.pipeline.owing import owed
 from engine.pipeline.repeats import Earlier
@@ -33,7 +33,7 @@ def told_as_ever(
 ) -> Judged | None:
     """A duplicate of what was told last, a line that was told anew since, or two contents in one message; None: it says
     what nobody said last."""
-    for number, body in earlier.told(identity, Action.POST):
+    for number, body in earlier.posts(identity):
         if body == identity.body:
             return Judged(LineState.DUPLICATE, f"told by line {number}")
         hold = Hold(INTERFACE, "one id with two contents in a message")
@@ -67,9 +67,16 @@ def judge_told_again(
     seen = seen_anew(context, identity.key, owes.sightings)
     changes = compare(context, line, base, posted, owes.dues, again=True)
     dues = tuple(due for change in changes for due in halves(change))
-    beside = tuple(effect for one in told if one.message != context.read.inbound.id for effect in one.held)
     judged = judged_by(dues) if dues else _unchanged(line, posted, owes)
-    return judged._replace(withdraws=(*stale, *beside), sightings=seen)
+    return judged._replace(withdraws=(*stale, *_beside(context, identity)), sightings=seen)
+
+
+def hold_told_again(context: Context, index: int, line: Line, identity: Identity, hold: Hold) -> Judged:
+    """A line of which nobody can tell what it changes: it waits in the place of what earlier ones left held."""
+    known = context.known(index, identity)
+    stale = stale_of(context, known)
+    held = held_anew(context, line, identity, hold, as_posted(known, stale))
+    return held._replace(withdraws=(*stale, *_beside(context, identity)))
 
 
 def _unchanged(line: Line, posted: list[Original], owes: Owed) -> Judged:
@@ -80,6 +87,12 @@ def _unchanged(line: Line, posted: list[Original], owes: Owed) -> Judged:
     return Judged(
         LineState.FILTERED, "void: nothing of it stands" if is_void(line.fields) else owes.why_nothing
     )
+
+
+def _beside(context: Context, identity: Identity) -> tuple[int, ...]:
+    """What other tellings, or replays of them, hold beside what owns the key."""
+    told = context.facts.told.get(identity.key, ())
+    return tuple(effect for one in told if one.message != context.read.inbound.told for effect in one.held)
 
 
 def _newest(context: Context, identity: Identity) -> Telling | None:

@@ -66,6 +66,7 @@ def step(
     withdraws: list[int] = []
     sightings: list[Sighting] = []
     whose: Fields = {}
+    moving = None if only is None else {effect[:2] for effect in only}
     for part in read.reads:
         if not part.identities and part.case is None:
             continue
@@ -87,9 +88,14 @@ def step(
         documents += composed.documents
         placed += composed.placed
         translated.update(keep_translated(context, part, composed))
-        sightings += [sighting for verdict in judged for sighting in verdict.sightings]
+        decided = [
+            verdict
+            for line, verdict in zip(part.event.lines, judged, strict=True)
+            if moving is None or (part.channel.name, line.number) in moving
+        ]
+        sightings += [sighting for verdict in decided for sighting in verdict.sightings]
         sightings += unseen(context, part)
-        withdraws += [effect for verdict in judged for effect in verdict.withdraws]
+        withdraws += [effect for verdict in decided for effect in verdict.withdraws]
     state, reason, closes = _conclude(read, facts, lines, effects)
     return Stepped(
         state,

@@ -12,14 +12,14 @@ from decimal import Decimal
 
 from engine.domain.encounter import CANCELLED
 from engine.domain.event import Kind, Line
-from engine.domain.posting import Action, Original, Sighting
+from engine.domain.posting import Original, Sighting
 from engine.domain.status import LineState
 from engine.pipeline.cases import waits_for_account
 from engine.pipeline.changing import OPEN, as_posted, compare, halves, stale_of
 from engine.pipeline.context import Context
 from engine.pipeline.corroborating import seen_anew, told_no_more
 from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed, judged_by
-from engine.pipeline.holding import hold_all, unreadable
+from engine.pipeline.holding import held_anew, hold_all, unreadable
 from engine.pipeline.identity import Identity, is_credit, is_void
 from engine.pipeline.owing import owed
 from engine.pipeline.reading import ChannelRead
@@ -93,7 +93,7 @@ def judge_whole(
     line, identity = part.event.lines[index], part.identities[index]
     if context.channel.reader.kind is Kind.ENCOUNTER and _cancelled(context):
         return Judged(LineState.FILTERED, TO_DECIDE)  # rules of money, 11: a person decides
-    for number, body in earlier.told(identity, Action.POST):
+    for number, body in earlier.posts(identity):
         if body == identity.body:
             return Judged(LineState.DUPLICATE, f"told by line {number}")
         hold = Hold(INTERFACE, "one id with two contents in a message")
@@ -104,8 +104,7 @@ def judge_whole(
     left_out = index >= len(part.event.lines) - part.left_out
     fault = None if left_out or because is not None else _fault(context, part, line, names)
     if fault is not None:
-        version = 1 + max((original.version for original in posted), default=0)
-        verdict = hold_all(context, line, identity, Hold(INTERFACE, fault), version=version)
+        verdict = held_anew(context, line, identity, Hold(INTERFACE, fault), posted)
     else:
         nothing = left_out or because is not None or is_void(line.fields) or line.fields.get("quantity") == 0
         verdict = _judged(context, line, identity, names, posted, nothing, because or LEFT_OUT)

@@ -23,5 +23,7 @@ def restate(batch: Batch, message: MessageId, reason: str) -> None:
             batch.do("restate_line", LineState.FILTERED, reason, line)
     if moved:
         batch.do("restate_message", MessageState.ROUTED, "", message)
-    elif not waits:
+    elif waits:
+        batch.do("hold_message", message)
+    else:
         batch.do("restate_message", MessageState.FILTERED, reason, message)

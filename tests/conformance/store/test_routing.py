@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.domain.changes import Conflict, RoutedAs
+from engine.domain.changes import Conflict, Dropped, RoutedAs
 from engine.domain.posting import Action, FactKeys, Measure, Priority
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
 from engine.domain.views import EffectView, LineView
@@ -170,6 +170,33 @@ async def test_a_replay_takes_only_what_waits_of_a_message_that_is_on_its_way(st
     assert await make.state(store, routed) is MessageState.ROUTED
     assert [line.state for line in await store.lines(routed)] == [LineState.POSTED, LineState.SUPERSEDED]
     assert (await store.delivery(sent)).state is DeliveryState.READY
+
+
+@pytest.mark.parametrize("how", ["withdrawn at once", "withdrawn", "cancelled", "dropped"])
+async def test_what_a_replay_took_the_place_of_stays_so_whatever_becomes_of_its_effects(store, make, how):
+    """One of its effects was cancelled before it left, the other waited."""
+    both = make.posting(
+        "a",
+        lines=(make.line("a"), make.line("b", 2, state=LineState.HELD)),
+        effects=(make.effect("a"), make.effect("b", 1, None)),
+    )
+    replaced, _ = await make.post(store, both)
+    gone, waits = (effect.id for effect in await store.effects(replaced))
+    await make.post(store, make.posting("c", cancels=(gone,)))
+    assert await make.state(store, replaced) is MessageState.HELD
+    at_once = (waits,) if how == "withdrawn at once" else ()
+    replay, _ = await make.post(store, make.posting("b", withdraws=at_once), supersedes=replaced)
+    if how == "withdrawn":
+        await make.post(store, make.posting("d", withdraws=(waits,)))
+    elif how == "cancelled":
+        await make.post(store, make.posting("d", cancels=(gone,)))
+    elif how == "dropped":
+        assert await store.submit([Dropped((gone, waits), 6_000_000, "ann", "not ours", (replaced,))]) == [0]
+    (view,) = await make.views(store, [replaced])
+    assert (view.state, view.reason, view.relates_to) == (MessageState.SUPERSEDED, "", replay)
+    states = [effect.state for effect in await store.effects(replaced)]
+    assert states == [EffectState.CANCELLED, EffectState.SUPERSEDED]
+    assert await store.worklist() == []
 
 
 async def test_a_replay_whose_key_is_taken_elsewhere_supersedes_nothing(store, make):

@@ -40,6 +40,7 @@ def test_where_the_patient_was_is_told_as_of_the_moment() -> None:
         ((ADMIT, TO_ICU, Told(22, "A12", {"location": "ED"})), "admitted", "ED"),
         ((ADMIT, TO_ICU, TO_WARD, Told(31, "A12", {})), "transferred", "ICU"),
         ((ADMIT, HOME, Told(41, "A13", {})), "admitted", "ED"),
+        ((ADMIT, HOME, Told(41, "A03", {}), Told(42, "A13", {})), "admitted", "ED"),
         ((ADMIT, HOME, Told(41, "A13", {}), Told(50, "A03", {})), "discharged", "ED"),
         ((ADMIT, Told(11, "A11", {})), "cancelled", ""),
         ((ADMIT, Told(11, "A11", {}), Told(12, "A01", {"location": "2E"})), "admitted", "2E"),

@@ -96,6 +96,34 @@ def reported() -> list[Fault]:
 
 
 @pytest.fixture
+async def started(intake):
+    """Starts listeners that end with the test, after every answer is given."""
+    running = []
+
+    async def start(listener):
+        await listener.start()
+        running.append(listener)
+        return listener
+
+    yield start
+    intake.settle_all()
+    for listener in running:
+        await listener.stop()
+
+
+@pytest.fixture
+async def client():
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+        yield session
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """All that comes until the peer ends."""
+    async with asyncio.timeout(5):
+        return await reader.read(-1)
+
+
+@pytest.fixture
 async def complaints():
     """What asyncio would log: exceptions nobody looked at, callbacks that failed."""
     heard = []
@@ -103,12 +131,6 @@ async def complaints():
     loop.set_exception_handler(lambda _, context: heard.append(context))
     yield heard
     loop.set_exception_handler(None)
-
-
-@pytest.fixture
-async def client():
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-        yield session
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Mapping
 
@@ -17,6 +16,7 @@ from engine.site.release import SignedTokens
 from listeners.credentials import Credentials
 from listeners.fhir import FhirListener
 from listeners.tokens import TokenGate
+from tests.unit.listeners.conftest import rest
 
 KIND = "application/fhir+json"
 HEAD = b"POST /fhir/ChargeItem HTTP/1.1\r\nHost: h\r\nContent-Type: application/fhir+json\r\n"
@@ -54,19 +54,9 @@ def resources() -> FakeResources:
 
 
 @pytest.fixture
-async def listen(intake, resources, reported):
-    started = []
-
-    async def start(**settings) -> FhirListener:
-        given = {"report": reported.append, "host": "127.0.0.1", "port": 0, "path": "/fhir", **settings}
-        listener = FhirListener("lab", intake, resources, **given)
-        await listener.start()
-        started.append(listener)
-        return listener
-
-    yield start
-    for listener in started:
-        await listener.stop()
+def listen(intake, resources, reported, started):
+    given = {"report": reported.append, "host": "127.0.0.1", "port": 0, "path": "/fhir"}
+    return lambda **settings: started(FhirListener("lab", intake, resources, **given, **settings))
 
 
 def url(listener: FhirListener, path: str = "") -> str:
@@ -75,11 +65,6 @@ def url(listener: FhirListener, path: str = "") -> str:
 
 def basic(login: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
-
-
-async def rest(reader: asyncio.StreamReader) -> bytes:
-    async with asyncio.timeout(5):
-        return await reader.read(-1)
 
 
 async def test_a_request_goes_on_whole_and_its_answer_comes_back(listen, client, resources):

@@ -13,6 +13,7 @@ from engine.errors import StoreUnavailable
 from listeners import http
 from listeners.credentials import Credentials
 from listeners.http import MEDIA_TYPES, HttpListener
+from tests.unit.listeners.conftest import rest
 
 ER7 = "application/hl7-v2"
 HEAD = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/hl7-v2\r\n"
@@ -21,29 +22,14 @@ DOWN = StoreUnavailable("STO001", "the disk is full")
 
 
 @pytest.fixture
-async def listen(intake, reported):
+def listen(intake, reported, started):
     """Start HTTP listeners that end with the test."""
-    started = []
-
-    async def start(**settings) -> HttpListener:
-        listener = HttpListener("web", intake, report=reported.append, host="127.0.0.1", port=0, **settings)
-        await listener.start()
-        started.append(listener)
-        return listener
-
-    yield start
-    intake.settle_all()
-    for listener in started:
-        await listener.stop()
+    given = {"report": reported.append, "host": "127.0.0.1", "port": 0}
+    return lambda **settings: started(HttpListener("web", intake, **given, **settings))
 
 
 def url(listener: HttpListener, path: str = "/") -> str:
     return f"http://127.0.0.1:{listener.port}{path}"
-
-
-async def rest(reader: asyncio.StreamReader) -> bytes:
-    async with asyncio.timeout(5):
-        return await reader.read(-1)
 
 
 async def until_gone(listener: HttpListener) -> None:

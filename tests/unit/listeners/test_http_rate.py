@@ -12,18 +12,9 @@ from tests.unit.listeners.test_http import ER7, HEAD, POST, RIGHT, rest, url
 
 
 @pytest.fixture
-async def listen(intake, reported):
-    started = []
-
-    async def start(**settings) -> HttpListener:
-        listener = HttpListener("web", intake, report=reported.append, host="127.0.0.1", port=0, **settings)
-        await listener.start()
-        started.append(listener)
-        return listener
-
-    yield start
-    for listener in started:
-        await listener.stop()
+def listen(intake, reported, started):
+    given = {"report": reported.append, "host": "127.0.0.1", "port": 0}
+    return lambda **settings: started(HttpListener("web", intake, **given, **settings))
 
 
 def as_user(login: str) -> dict[str, str]:

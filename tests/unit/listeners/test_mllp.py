@@ -24,20 +24,10 @@ DOWN = StoreUnavailable("STO001", "the disk is full")
 
 
 @pytest.fixture
-async def listen(intake, reported):
+def listen(intake, reported, started):
     """Start MLLP listeners that end with the test."""
-    started = []
-
-    async def start(**settings) -> MllpListener:
-        listener = MllpListener("ehr", intake, report=reported.append, host="127.0.0.1", port=0, **settings)
-        await listener.start()
-        started.append(listener)
-        return listener
-
-    yield start
-    intake.settle_all()
-    for listener in started:
-        await listener.stop()
+    given = {"report": reported.append, "host": "127.0.0.1", "port": 0}
+    return lambda **settings: started(MllpListener("ehr", intake, **given, **settings))
 
 
 def acked(intake, *raws: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import traceback
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -326,3 +327,130 @@ async def test_a_file_that_cannot_be_removed_keeps_no_other_waiting_on_our_disk(
     assert await house.fetcher().look() == 1
     assert house.files() == {"b.hl7": b"b.hl7"}
     assert house.codes() == ["FIL023"]
+
+
+TELLING = "DOE_JANE_MRN7001.hl7"
+
+
+async def waits_in_the_folder(house, server, patched) -> None:
+    (house.folder / TELLING).write_bytes(b"monday")
+    server.put(TELLING)
+
+
+async def is_too_long(house, server, patched) -> None:
+    server.put(TELLING, b"x" * 2000)
+
+
+async def is_not_removed(house, server, patched) -> None:
+    server.put(TELLING)
+    server.removes = False
+
+
+async def is_claimed_by_a_folder(house, server, patched) -> None:
+    server.put(TELLING)
+    (server.folder / "out" / f".taking-{TELLING}").mkdir()
+
+
+async def is_gone_when_it_is_opened(house, server, patched) -> None:
+    path = server.put(TELLING)
+    rename = asyncssh.SFTPClient.rename
+
+    async def renamed(*arguments, **named):
+        await rename(*arguments, **named)
+        for one in path.parent.iterdir():
+            one.unlink()
+
+    patched.setattr(asyncssh.SFTPClient, "rename", renamed)
+
+
+async def is_in_a_folder_of_its_name(house, server, patched) -> None:
+    server.put(TELLING)
+    house.place = replace(house.place, path=f"/out/{TELLING}")
+
+
+async def meets_a_folder_on_our_disk(house, server, patched) -> None:
+    server.put(TELLING)
+    (house.folder / ".fetching" / TELLING).mkdir(parents=True)
+
+
+async def meets_a_full_disk(house, server, patched) -> None:
+    server.put(TELLING)
+
+    def full(*_):
+        raise OSError(28, "No space left on device", TELLING)
+
+    patched.setattr(module, "_flush", full)
+
+
+async def cannot_be_renamed_here(house, server, patched) -> None:
+    server.put(TELLING)
+
+    def refused(old, new):
+        raise PermissionError(13, "Permission denied", str(old), None, str(new))
+
+    patched.setattr(module, "_rename", refused)
+
+
+def raising(error: Exception, name: str):
+    async def fails(house, server, patched) -> None:
+        server.put(TELLING)
+
+        def raised(*_, **__):
+            raise error
+
+        patched.setattr(asyncssh.SFTPClient, name, raised)
+
+    fails.__name__ = f"{name} raises {type(error).__name__}"
+    return fails
+
+
+WAYS = [
+    waits_in_the_folder,
+    is_too_long,
+    is_not_removed,
+    is_claimed_by_a_folder,
+    is_gone_when_it_is_opened,
+    is_in_a_folder_of_its_name,
+    meets_a_folder_on_our_disk,
+    meets_a_full_disk,
+    cannot_be_renamed_here,
+    *(
+        raising(error, name)
+        for name in ("readdir", "rename", "open", "remove")
+        for error in (
+            asyncssh.SFTPFailure(f"cannot {TELLING}"),
+            asyncssh.SFTPConnectionLost(TELLING),
+            asyncssh.ConnectionLost(TELLING),
+            ValueError(TELLING),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+async def test_no_fault_log_line_or_exception_tells_the_name_of_a_file(
+    house, server, monkeypatch, caplog, capfd, complaints, way
+):
+    """Files are named after patients. What is logged: at the level that stands where nobody sets one."""
+    with monkeypatch.context() as patched:
+        await way(house, server, patched)
+        fetcher = house.fetcher()
+        for _ in range(2):
+            await fetcher.look()
+    if way is not waits_in_the_folder:
+        assert house.told
+    said = [
+        str(house.told),
+        repr(fetcher),
+        *(fault.__repr__() for fault in house.told),
+        *map(str, complaints),
+    ]
+    said += [caplog.text, *capfd.readouterr()]
+    assert not [text for text in said if "DOE_JANE" in text or "MRN7001" in text]
+
+
+async def test_whoever_connects_is_told_no_name_by_the_exception(house, server):
+    with pytest.raises(module.Trouble) as told:
+        async with module.connected(house.place) as folder:
+            await folder.stat(TELLING)
+    assert "DOE_JANE" not in "".join(traceback.format_exception(told.value))

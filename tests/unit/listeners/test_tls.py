@@ -63,21 +63,13 @@ def keys(tmp_path) -> Keys:
 
 
 @pytest.fixture
-async def listen(intake, reported):
-    started = []
+def listen(intake, reported, started):
+    given = {"report": reported.append, "host": "127.0.0.1", "port": 0}
 
-    async def start(files: TlsFiles, kind: type = MllpListener, **settings):
-        listener = kind(
-            "ehr", intake, report=reported.append, host="127.0.0.1", port=0, tls=files, **settings
-        )
-        await listener.start()
-        started.append(listener)
-        return listener
+    def start(files: TlsFiles, kind: type = MllpListener, **settings):
+        return started(kind("ehr", intake, tls=files, **given, **settings))
 
-    yield start
-    intake.settle_all()
-    for listener in started:
-        await listener.stop()
+    return start
 
 
 async def said(port: int, context: ssl.SSLContext | None, message: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import permutations
+from random import Random
 
 import orjson
 import pytest
@@ -13,6 +14,7 @@ from engine.domain.posting import Action
 from engine.domain.status import DeliveryState, EffectState, MessageState
 from engine.explain.story import Storyteller
 from engine.pipeline.record import unpack_facts, unpack_posted
+from tests.unit.pipeline.ledger import closes, explained, follow, settle
 
 AS_SENT = {
     "config/suture.yaml": (
@@ -85,11 +87,46 @@ async def test_billing_knows_the_discharge_that_stands_in_whatever_order_it_was_
         await house.tell(TOLD[name])
         if delivered:
             await house.deliver()
+    assert await discharged(house) == {"2026-11-21": 1}
+
+
+async def discharged(house) -> dict[str, int]:
+    """Day → discharges that stand."""
     told = await ever_written(house, "discharge")
     days = {one["reference"]: one["discharged_on"] for action, one in told if action is Action.POST}
     net = Counter(days.values())
     net.subtract(days[one["original"]] for action, one in told if action is Action.REVERSE)
-    assert +net == {"2026-11-21": 1}
+    return {day: count for day, count in net.items() if count}
+
+
+@pytest.mark.parametrize("seed", range(16))
+async def test_a_stay_told_in_any_order_closes_after_each_message_and_is_explained(house, seed):
+    """Discharges of two days, taken back and told anew, shuffled; replayed, released and delivered meanwhile."""
+    random = Random(seed)
+    events = [random.choice(("A03", "A13", "A08")) for _ in range(8)]
+    texts = [
+        adt(event, f"202611{20 + place // 4}{8 + place:02}0000", control=str(place))
+        for place, event in enumerate(events)
+    ]
+    for place in random.sample(range(8), 8):
+        told = await house.tell(texts[place])
+        await closes(house)
+        for way in random.sample(("deliver", "follow", "replay", "release"), random.randint(0, 2)):
+            if way == "replay":
+                await house.tell(texts[place], replays=told.id)
+            elif way == "release":
+                await house.release(told.id)
+            else:
+                await (house.deliver() if way == "deliver" else follow(house))
+            await closes(house)
+    await settle(house)
+    day = ""
+    for place, event in enumerate(events):
+        day = {"A03": f"2026-11-{20 + place // 4}", "A13": ""}.get(event, day)
+    assert await discharged(house) == ({day: 1} if day else {})
+    assert await house.store.worklist() == []
+    await closes(house)
+    await explained(house)
 
 
 async def test_the_same_discharge_again_after_it_was_cancelled_is_another(house):
@@ -111,6 +148,15 @@ async def test_a_discharge_that_moves_to_another_day_is_taken_back_and_told_anew
     await house.tell(adt("A03", "20261121090000"))
     told = [(action, one.get("discharged_on")) for action, one in await ever_written(house, "discharge")]
     assert told == [(Action.POST, "2026-11-20"), (Action.REVERSE, None), (Action.POST, "2026-11-21")]
+
+
+async def test_a_discharge_that_moved_and_is_taken_back_does_not_come_again(house):
+    await house.tell(adt("A03", "20261120100000"))
+    await house.tell(adt("A03", "20261121090000"))
+    await house.tell(adt("A13", "20261121100000"))
+    await house.tell(adt("A08", "20261121110000"))
+    await settle(house)
+    assert await discharged(house) == {}
 
 
 async def test_a_cancelled_stay_that_was_discharged_is_put_before_a_person(house):
@@ -202,16 +248,16 @@ async def test_a_fact_has_one_effect_under_whichever_number_it_is_told_again(hou
 
 async def test_what_a_stay_posts_and_takes_back_is_explained_byte_for_byte(house):
     left = await house.tell(adt("A03"))
-    assert await explained(house, left.id) == [Action.POST]
+    assert await explained_actions(house, left.id) == [Action.POST]
     await house.deliver()
     back = await house.tell(adt("A13", "20261120110000"))
-    assert await explained(house, back.id) == [Action.REVERSE]
+    assert await explained_actions(house, back.id) == [Action.REVERSE]
     at_last = await house.tell(adt("A03", "20261121100000"))
-    assert await explained(house, at_last.id) == [Action.POST]
-    assert await explained(house, left.id) == [Action.POST]
+    assert await explained_actions(house, at_last.id) == [Action.POST]
+    assert await explained_actions(house, left.id) == [Action.POST]
 
 
-async def explained(house, message: int) -> list[Action]:
+async def explained_actions(house, message: int) -> list[Action]:
     found = await Storyteller(house.store).postings(message)
     assert all(one.same and one.fields for one in found)
     return [one.delivery.action for one in found]

@@ -10,8 +10,9 @@ from engine.clock import to_us
 from engine.domain.posting import Action
 from engine.domain.status import MessageState
 from tests.unit.pipeline.conftest import RECEIVED
+from tests.unit.pipeline.ledger import books, settle
 from tests.unit.pipeline.test_encounters import adt, ever_written
-from tests.unit.pipeline.test_saves import CEM, FEM, books, csu, settle
+from tests.unit.pipeline.test_saves import CEM, FEM, csu
 
 
 def came(hour: int, minute: int) -> int:
@@ -33,7 +34,7 @@ async def test_a_save_of_the_second_passing_is_the_newer_one(house, late):
     for text, received_us in order:
         await house.tell(text, received_us=received_us)
         await settle(house)
-    assert await books(house) == {"3000140": 2}
+    assert books(house) == {"3000140": 2}
 
 
 async def test_a_discharge_that_is_cancelled_in_the_second_passing_is_taken_back(house):
@@ -50,7 +51,7 @@ async def test_a_save_of_next_year_is_held_and_the_next_one_goes_on(house):
     assert future.reason.startswith("INT010 the save says that it was saved more than a day after")
     await house.tell(csu("1100", {CEM: 2}))
     await settle(house)
-    assert await books(house) == {"3000140": 2}
+    assert books(house) == {"3000140": 2}
     assert len(await house.store.worklist()) == 1
 
 

@@ -12,7 +12,8 @@ import pytest
 from engine.domain.status import LineState, MessageState
 from engine.pipeline import reading
 from engine.store.queries import SQL
-from tests.unit.pipeline.test_saves import csu, settle
+from tests.unit.pipeline.ledger import settle
+from tests.unit.pipeline.test_saves import csu
 
 FEW, MANY = 40, 160
 

@@ -8,7 +8,8 @@ from engine.pipeline.standing import LOOKED_BACK, left_standing
 from engine.site.compile import load_site
 from engine.site.files import Site
 from tests.unit.pipeline.conftest import RECEIVED, ROOT
-from tests.unit.pipeline.test_saves import CEM, FEM, csu, settle
+from tests.unit.pipeline.ledger import settle
+from tests.unit.pipeline.test_saves import CEM, FEM, csu
 
 CHANNEL = "channels/case-usage.yaml"
 BEFORE = load_site(ROOT)

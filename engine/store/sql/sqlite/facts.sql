@@ -21,9 +21,11 @@ SELECT at_us, message_id, value FROM fact WHERE kind = 'alias' AND key = ? ORDER
 SELECT at_us, message_id FROM fact WHERE kind = 'save' AND key = ? ORDER BY at_us DESC, message_id DESC LIMIT 1
 
 -- name: tellings
+-- A replay tells nothing new: what it holds beside others is held of the message that it tells again.
 SELECT f.key, f.message_id, f.value,
-       (SELECT group_concat(e.id) FROM effect e
-        WHERE e.message_id = f.message_id AND e.key = f.key AND e.owns = 0 AND e.state = 2)
+       (SELECT group_concat(e.id) FROM effect e JOIN inbound i ON i.id = e.message_id
+        WHERE e.key = f.key AND e.owns = 0 AND e.held_us IS NOT NULL AND e.state = 2
+            AND coalesce(i.first, i.id) = f.message_id)
 FROM fact f WHERE f.kind = 'told' AND f.key IN carray(?) ORDER BY f.message_id
 
 -- name: keys_of_case

@@ -91,6 +91,11 @@ SELECT DISTINCT state FROM line WHERE message_id = ?
 -- What a replay took the place of stays so, also when the replay withdraws what it had held.
 UPDATE message SET state = ?, reason = ? WHERE id = ? AND state <> 6
 
+-- name: hold_message
+-- Only what waits for a person is left of what was on its way.
+UPDATE message SET state = 3, reason = (SELECT cause FROM effect WHERE message_id = ?1 AND state = 2 ORDER BY id LIMIT 1)
+WHERE id = ?1 AND state = 1
+
 -- name: close_message
 UPDATE message SET state = 2, reason = ? WHERE id = ? AND state = 3
 
