@@ -101,9 +101,9 @@ async def test_each_knows_the_version_that_it_made_with_others(house):
     both = [("items", version.version), ("units", 2)]
     assert told == [both, [], both]
     assert [one.reason for one in (first, same, other)] == [
-        "items: 1 new",
+        "items: 1 new; units: 1 new",
         "the tables say so already",
-        "items: 2 new",
+        "items: 2 new; units: 2 new",
     ]
     assert same.state is MessageState.FILTERED
 
