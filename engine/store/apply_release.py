@@ -83,11 +83,11 @@ def corrected(batch: Batch, change: Corrected) -> RoutedAs | Conflict:
 
 
 def _cancel(batch: Batch, stepped: Stepped, message: MessageId, at_us: int) -> None:
+    for other in withdraw(batch, stepped.withdraws):  # first: what is cancelled takes its key back
+        restate(batch, other, SAVED_ANEW)
     for other in cancel_unsent(batch, stepped.cancels, at_us):
         if other != message:
             restate(batch, other, NEVER_LEFT)
-    for other in withdraw(batch, stepped.withdraws):
-        restate(batch, other, SAVED_ANEW)
 
 
 def dropped(batch: Batch, change: Dropped) -> int:

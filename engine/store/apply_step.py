@@ -33,10 +33,10 @@ def routed(batch: Batch, change: Routed) -> RoutedAs | Conflict:
         return Conflict(moved)
     if change.supersedes is not None:
         _supersede(batch, change.supersedes, change.message, change.to)
+    for message in withdraw(batch, stepped.withdraws):  # first: what is cancelled takes its key back
+        restate(batch, message, SAVED_ANEW)
     for message in cancel_unsent(batch, stepped.cancels, change.at_us):
         restate(batch, message, NEVER_LEFT)
-    for message in withdraw(batch, stepped.withdraws):
-        restate(batch, message, SAVED_ANEW)
     for message in stepped.closes:
         batch.do(
             "close_message", f"{stepped.reason}: the stay goes on with message {change.message}", message

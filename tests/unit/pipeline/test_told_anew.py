@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +11,11 @@ from random import Random
 
 import pytest
 
-from engine.domain.changes import Dropped
-from engine.domain.status import EffectState, MessageState
+from engine.domain.changes import Dropped, Sending, Settled
+from engine.domain.outcome import Outcome, Verdict
+from engine.domain.posting import Action, Priority
+from engine.domain.status import DeliveryState, EffectState, MessageState
+from tests.unit.pipeline.lab import EXAMPLE, running
 from tests.unit.pipeline.ledger import books, charged, closes, explained, follow, settle
 
 CORRECTS = {"channels/ehr-usage.yaml": ("changed: hold", "changed: correct")}
@@ -303,3 +307,29 @@ async def test_a_message_of_which_only_a_held_line_is_left_is_held(house, texts,
         (Dropped(tuple(one.id for one in await house.store.effects(first.id)), 1, "ann", "no"),)
     )
     assert (await house.view(first.id)).state is MessageState.FILTERED
+
+
+def charge_item(account: str | None) -> dict[str, object]:
+    """The example's charge, with or without the stay that says its account."""
+    bundle = json.loads((EXAMPLE / "channels" / "samples" / "charge-with-encounter.json").read_text())
+    if account is None:
+        del bundle["entry"][1]
+    else:
+        bundle["entry"][1]["resource"]["account"][0]["reference"] = f"Account/{account}"
+    return bundle
+
+
+async def test_what_was_refused_and_then_held_is_posted_as_it_is_told_last(tmp_path):
+    """The refusal frees the key, what is held takes it; the last telling cancels the one and withdraws the other."""
+    async with running(tmp_path) as lab:
+        await lab.ask("POST", "", charge_item("A1"))
+        (row,) = await lab.store.ready("billing", Priority.LIVE, 0, 100)
+        await lab.store.submit((Sending((row.id,), 1),))
+        refused = Outcome(Verdict.REJECTED, "422 invalid_field")
+        await lab.store.submit((Settled(row.id, DeliveryState.HELD, refused, 1, frees=True),))
+        await lab.ask("POST", "", charge_item(None))
+        assert [state for _, state, _ in await lab.states()] == ["filtered", "routed", "held"]
+        await lab.ask("POST", "", charge_item("A2"))
+        ((action, effect, payload),) = await lab.documents()
+        assert (action, effect, payload["account"]) == (Action.POST, "charge", "A2")
+        assert await lab.store.worklist() == []
