@@ -46,6 +46,7 @@ prove-%: $(READY)
 bench: $(READY)
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/backlog.py
+	$(BIN)/python bench/fhir.py
 
 schemas: $(READY)
 	$(BIN)/python -c 'from pathlib import Path; from engine.site.jsonschema import write_schemas; from engine.site.reference import write_reference; write_schemas(Path("docs/schema")); write_reference(Path("docs/reference"))'
