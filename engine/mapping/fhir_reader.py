@@ -5,7 +5,7 @@ Compiled as maps of HL7 are; all fields are read for every line, `%resource` bei
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -49,18 +49,6 @@ class FhirReadMap(ReadMap):
     def sources_of(self, spec: ReadSpec) -> tuple[Source, ...]:
         return fhir_sources.sources_of(spec)
 
-    def each_line(
-        self,
-        message: Message,
-        zone: ZoneInfo,
-        tables: Mapping[str, Table],
-        received: date,
-        at: datetime | None = None,
-    ) -> Iterator[Line]:
-        lines = super().each_line(message, zone, tables, received, at)
-        deleted = cast(Document, message).interaction == "delete"
-        return map(self._never_was, lines) if deleted else lines
-
     def head(
         self,
         message: Message,
@@ -79,8 +67,10 @@ class FhirReadMap(ReadMap):
             )
         return header
 
-    def _never_was(self, line: Line) -> Line:
-        """What a deletion says, whatever the resource said."""
+    def _as_told(self, message: Message, line: Line) -> Line:
+        """A deletion says that it never was, whatever the resource said."""
+        if cast(Document, message).interaction != "delete":
+            return line
         name, value, text = (
             ("event", CANCELLED, CANCELLED) if self.kind is Kind.ENCOUNTER else ("void", True, "true")
         )

@@ -159,7 +159,11 @@ class ReadMap:
             fields, faults = shared.copy(), doubts.copy()
             sent: Sent = []
             plan.own(message, group, zone, tables, received, fields, sent, faults, moments)
-            yield Line(number, fields, tuple(sent), tuple(faults))
+            yield self._as_told(message, Line(number, fields, tuple(sent), tuple(faults)))
+
+    def _as_told(self, message: Message, line: Line) -> Line:
+        """For maps whose messages say of all their lines at once what these do not say themselves."""
+        return line
 
     def persons(self, message: Message) -> Fields:
         """Account, visit, patient and case where they first stand in the message: cheaper than `read`. What is looked

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 from engine.domain.event import Line
 from engine.domain.message import MessageId
 from engine.domain.posting import Amendment, LineRow, Stepped
-from engine.domain.status import LineState
 from engine.pipeline.digests import Digester
 from engine.pipeline.reading import ChannelRead, Read
-from engine.pipeline.tabling import record_key, standing_of, words_of
+from engine.pipeline.tabling import Made, record_key, standing_of, words_of
 from engine.site.release import Channel, Release
 
 MOST_LINES = 2_000
@@ -79,14 +78,18 @@ class Group(NamedTuple):
             parts.append(part._replace(event=part.event._replace(lines=tuple(lines))))
         return cls(reads, reads[0]._replace(reads=tuple(parts)), places)
 
-    def parted(self, digester: Digester, stepped: Stepped) -> list[Stepped]:
+    def parted(self, digester: Digester, made: Made) -> list[Stepped]:
         """What became of each message. What they change together is written with the last that changes anything."""
+        stepped = made.stepped
         rows: list[list[LineRow]] = [[] for _ in self.reads]
         for row in stepped.lines:
             which, number = self.places[row.channel, row.number]
             key = record_key(digester, row.channel, self.reads[which].inbound.id, number)
             rows[which].append(row._replace(number=number, key=key))
-        told = [_counts(lines) for lines in rows]
+        told: list[dict[str, Counter[str]]] = [{} for _ in self.reads]
+        for place, did in made.did.items():
+            for table, word in did:
+                told[self.places[place][0]].setdefault(table, Counter())[word] += 1
         carriers = {
             one.table: [which for which, counts in enumerate(told) if one.table in counts]
             for one in stepped.amends
@@ -104,14 +107,3 @@ class Group(NamedTuple):
         for one in stepped.amends:
             others = (self.reads[which].inbound.id for which in carriers[one.table] if which != last)
             yield one._replace(beside=tuple(MessageId(other) for other in others))
-
-
-def _counts(lines: Sequence[LineRow]) -> dict[str, Counter[str]]:
-    """Table → what its records did there, of the messages' own lines."""
-    found: dict[str, Counter[str]] = {}
-    for line in lines:
-        if line.state is LineState.KEPT:
-            for word in line.reason.split(", "):
-                table, _, did = word.partition(": ")
-                found.setdefault(table, Counter())[did] += 1
-    return found

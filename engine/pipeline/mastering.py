@@ -27,7 +27,7 @@ async def put_in_together(
     made = await put_in(reader, digester, edition, group.read)
     if made.waits:
         return None
-    return [Made(stepped, made.release) for stepped in group.parted(digester, made.stepped)]
+    return [Made(stepped, made.release) for stepped in group.parted(digester, made)]
 
 
 async def put_in(

@@ -66,7 +66,6 @@ def step(
     withdraws: list[int] = []
     sightings: list[Sighting] = []
     whose: Fields = {}
-    moving = None if only is None else {effect[:2] for effect in only}
     for part in read.reads:
         if not part.identities and part.case is None:
             continue
@@ -88,11 +87,7 @@ def step(
         documents += composed.documents
         placed += composed.placed
         translated.update(keep_translated(context, part, composed))
-        decided = [
-            verdict
-            for line, verdict in zip(part.event.lines, judged, strict=True)
-            if moving is None or (part.channel.name, line.number) in moving
-        ]
+        decided = _decided(part, judged, only)
         sightings += [sighting for verdict in decided for sighting in verdict.sightings]
         sightings += unseen(context, part)
         withdraws += [effect for verdict in decided for effect in verdict.withdraws]
@@ -113,6 +108,16 @@ def step(
         tuple(withdraws),
         tuple(sightings),
     )
+
+
+def _decided(part: ChannelRead, judged: Sequence[Judged], only: frozenset[HeldEffect] | None) -> list[Judged]:
+    """What is said of the lines that move: with a release, of those only of which something may."""
+    moving = None if only is None else {effect[:2] for effect in only}
+    return [
+        verdict
+        for line, verdict in zip(part.event.lines, judged, strict=True)
+        if moving is None or (part.channel.name, line.number) in moving
+    ]
 
 
 def _counts(part: ChannelRead, verdict: Judged) -> bool:

@@ -33,6 +33,9 @@ Compile = Callable[[dict[str, bytes]], Release]
 Place = tuple[str, int]
 """(channel, line number) of a record; number 0: the rows that a message does not name, where it tells all there is."""
 
+Did = tuple[str, str]
+"""(table, what was done there: new, changed, ended)."""
+
 REST = 0
 CHANGES = ("MAD", "MUP", "MDL", "MDC", "MAC")
 """HL7 table 0180, as far as it tells of records."""
@@ -48,11 +51,12 @@ _LINE = re.compile(r"(?:.*/)?([a-z][a-z0-9-]*)\.csv:([0-9]+):[0-9]+")
 
 class Made(NamedTuple):
     """`release`: with the tables as the message leaves them; None: it changes none that is in force at once. `waits`:
-    all of it, for a person."""
+    all of it, for a person. `did`: what came of each record that was put in."""
 
     stepped: Stepped
     release: Release | None
     waits: bool = False
+    did: Mapping[Place, Sequence[Did]] = {}
 
 
 def is_master(read: Read) -> bool:
@@ -79,7 +83,8 @@ def tabled(
         why = desk.guarded(attempt)
         try:
             if not why:
-                return Made(desk.told(digester, attempt), _compiled(release, compiled, attempt))
+                told, after = desk.told(digester, attempt), _compiled(release, compiled, attempt)
+                return Made(told, after, did=desk.did)
         except SiteError as error:
             why = desk.take_out(error, attempt)
         if why:
@@ -123,7 +128,7 @@ class _Desk:
         self._release, self._read, self._only, self._shrinks = release, read, only, shrinks
         self._held: dict[Place, str] = {}
         self._parts = [_Part(part) for part in read.reads if part.channel.keeps]
-        self._did: dict[Place, list[str]] = {}
+        self.did: dict[Place, list[Did]] = {}
         self._ended: dict[str, int] = {}
         self._left: dict[Place, str] = {}  # rows that a message does not name, and that cannot end
         for part in self._parts:
@@ -204,7 +209,7 @@ class _Desk:
 
     def attempt(self) -> dict[str, Amended] | None:
         """Every table with all records that are not held; None when some of them turned out not to fit: again."""
-        self._did, self._ended, self._left = {}, {}, {}
+        self.did, self._ended, self._left = {}, {}, {}
         csvs: dict[str, bytes] = {}
         found: dict[str, Amended] = {}
         before = len(self._held)
@@ -256,9 +261,9 @@ class _Desk:
             self._left[rest] = f"{done.unfit_rest.code} {keep.table}: {done.unfit_rest.what}"
         for word, numbers in (("new", done.new), ("changed", done.changed), ("ended", done.ended)):
             for number in numbers:
-                self._did.setdefault(by_number[number].place, []).append(f"{keep.table}: {word}")
+                self.did.setdefault(by_number[number].place, []).append((keep.table, word))
         if done.rest:
-            self._did.setdefault(rest, []).append(f"{keep.table}: {done.rest} ended that it does not name")
+            self.did.setdefault(rest, []).append((keep.table, f"{done.rest} ended that it does not name"))
             self._ended[keep.table] = self._ended.get(keep.table, 0) + done.rest
 
     def guarded(self, attempt: Mapping[str, Amended]) -> str:
@@ -303,8 +308,7 @@ class _Desk:
             known = self._release.tables[table]
             if done.csv == known.csv:
                 continue
-            did = [word for words in self._did.values() for word in words if word.startswith(f"{table}: ")]
-            counts = Counter(word.partition(": ")[2] for word in did)
+            counts = Counter(word for all_ in self.did.values() for where, word in all_ if where == table)
             counts["ended"] += self._ended.get(table, 0)
             yield Amendment(table, done.csv, known.spec.second_person, words_of(counts))
 
@@ -343,7 +347,7 @@ class _Desk:
             return LineState.FILTERED, part.filtered[place[1]]
         if held or place in self._left:
             return LineState.HELD, held or self._left[place]
-        did = self._did.get(place)
+        did = [f"{table}: {word}" for table, word in self.did.get(place, ())]
         return (LineState.KEPT, ", ".join(did)) if did else (LineState.FILTERED, SAME)
 
 

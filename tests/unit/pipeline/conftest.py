@@ -83,18 +83,27 @@ class House:
         await self.stepper.idle()
         return await self.view(kept.id)
 
-    async def tell_together(self, *texts: str) -> list[MessageView]:
+    async def tell_together(self, *texts: str, feed: str = "ehr") -> list[MessageView]:
         """All of them are in the inbox when the first is stepped."""
         received = [
             Received(
-                "ehr", RECEIVED, "DFT^P03", "1", text.encode(), None, MessageState.PENDING, "", "AA", None
+                feed,
+                RECEIVED,
+                text.split("|")[8],
+                "1",
+                text.encode(),
+                None,
+                MessageState.PENDING,
+                "",
+                "AA",
+                None,
             )
             for text in texts
         ]
         async with self.stepper.lock:
             kept = await self.store.submit(received)
             for one, text in zip(kept, texts, strict=True):
-                self.stepper.arrived(Inbound(one.id, "ehr", RECEIVED, text.encode(), None))
+                self.stepper.arrived(Inbound(one.id, feed, RECEIVED, text.encode(), None))
         await self.stepper.idle()
         return [await self.view(one.id) for one in kept]
 

@@ -6,11 +6,11 @@ from random import Random
 
 import pytest
 
-from engine.domain.changes import Received
-from engine.domain.message import Inbound, MessageId
+from engine.domain.changes import Routed
+from engine.domain.message import MessageId
 from engine.domain.status import LineState, MessageState
 from engine.domain.views import MessageView
-from tests.unit.pipeline.conftest import RECEIVED
+from engine.errors import Bug
 from tests.unit.pipeline.test_tabling import ITEMS, Masters, item, opened
 
 CODES = [f"20000{number}" for number in range(6)] + ["1000106", "1001420"]
@@ -28,18 +28,7 @@ def mfn(number: int, *records: str, whole: str = "UPD") -> str:
 
 
 async def tell_together(house: Masters, texts: list[str]) -> list[MessageView]:
-    received = [
-        Received(
-            "masters", RECEIVED, "MFN^M16", "1", text.encode(), None, MessageState.PENDING, "", "AA", None
-        )
-        for text in texts
-    ]
-    async with house.stepper.lock:
-        kept = await house.store.submit(received)
-        for one, text in zip(kept, texts, strict=True):
-            house.stepper.arrived(Inbound(one.id, "masters", RECEIVED, text.encode(), None))
-    await house.stepper.idle()
-    return [await house.view(one.id) for one in kept]
+    return await house.tell_together(*texts, feed="masters")
 
 
 async def come_to(house: Masters, texts: list[str], together: int) -> tuple[bytes, list[object]]:
@@ -147,3 +136,22 @@ async def test_a_list_of_all_items_is_put_in_alone(house):
     views = await tell_together(house, [mfn(2, item("2000001")), everything, mfn(3, item("2000002"))])
     assert [view.state for view in views] == [MessageState.ROUTED] * 3
     assert len([one for one in await house.store.table_versions("items") if one.source == "master"]) == 3
+
+
+async def test_what_the_store_does_not_take_together_it_takes_one_by_one(house, monkeypatch):
+    """Nothing vanishes, nothing is put in twice, and somebody hears of it."""
+    submit = house.store.submit
+
+    async def alone(changes):
+        if len(changes) > 1 and isinstance(changes[0], Routed):
+            raise Bug("STO023 not together")
+        return await submit(changes)
+
+    monkeypatch.setattr(house.store, "submit", alone)
+    received = [mfn(number, item(f"200000{number}")) for number in range(3)]
+    views = await tell_together(house, received)
+    monkeypatch.undo()
+    assert [view.state for view in views] == [MessageState.ROUTED] * 3
+    assert [one.reason for one in await house.store.table_versions("items")][:3] == ["1 new"] * 3
+    assert [str(error) for error in house.told.failures] == ["STO023 not together"]
+    house.told.failures.clear()
