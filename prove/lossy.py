@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from time import monotonic
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -16,7 +17,8 @@ FATES: tuple[Fate, ...] = ("before", "after", "late", "half", "502", "garbage")
 
 
 class Lossy:
-    """`fate_of`: (number of the request from 0, its first line) → what becomes of it."""
+    """`fate_of`: (number of the request from 0, its first line) → what becomes of it. `slowest`: seconds that the far
+    end took at most."""
 
     def __init__(self, fate_of: Callable[[int, str], Fate], delay: float = 1.0) -> None:
         self._host, self._port, self._path = "", 0, ""
@@ -27,6 +29,7 @@ class Lossy:
         self._late: set[asyncio.Task[bytes]] = set()
         self.requests = 0
         self.spoiled = 0
+        self.slowest = 0.0
         self.url = ""
 
     def before(self, upstream: str) -> Self:
@@ -96,11 +99,13 @@ class Lossy:
         """The far end's whole answer. One connection for each request."""
         await asyncio.sleep(delay)
         head, _, body = request.partition(b"\r\n\r\n")
+        begun = monotonic()
         reader, writer = await asyncio.open_connection(self._host, self._port)
         try:
             writer.write(head + b"\r\nConnection: close\r\n\r\n" + body)
             return await reader.read()
         finally:
+            self.slowest = max(self.slowest, monotonic() - begun)
             writer.close()
 
 
