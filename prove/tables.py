@@ -21,4 +21,4 @@ TESTS = (
 
 def prove(scale: Scale, seed: int, folder: Path, sabotage: str) -> Proof:
     """`messages`: examples of each property."""
-    return held(TESTS, ("prove.many", *(("prove.tomorrow",) if sabotage else ())), scale.messages, seed)
+    return held(TESTS, ("prove.tomorrow",) if sabotage else (), scale.messages, seed)

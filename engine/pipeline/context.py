@@ -108,20 +108,20 @@ class Context:
             if prior.action == action and (prior.destination, prior.name) in targets and not self._own(prior)
         ]
 
-    def originals(self, index: int, identity: Identity) -> list[Original]:
-        """Candidates for a credit by the first way of `credit_finds` that finds any."""
+    def originals(self, index: int, identity: Identity, way: int) -> list[Original]:
+        """Candidates for a credit by one of its ways."""
         targets = {(rule.destination, rule.name) for rule in self.channel.effects}
-        for way_index, way in enumerate(identity.seeks):
-            digests = {*way, *(digest for other in self.others for digest in other[index].seeks[way_index])}
-            found = {
-                original.effect_id: original
-                for digest in digests
-                for original in self.facts.originals.get(digest, ())
-                if (original.destination, original.name) in targets and original.channel == self.channel.name
-            }
-            if found:
-                return self._as_others_left(found.values())
-        return []
+        digests = {
+            *identity.seeks[way],
+            *(digest for other in self.others for digest in other[index].seeks[way]),
+        }
+        found = {
+            original.effect_id: original
+            for digest in digests
+            for original in self.facts.originals.get(digest, ())
+            if (original.destination, original.name) in targets and original.channel == self.channel.name
+        }
+        return self._as_others_left(found.values())
 
     def known(self, index: int, identity: Identity) -> list[Original]:
         """All that other messages have made of the line, under any number of a merged account, at this channel's

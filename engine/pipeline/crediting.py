@@ -6,6 +6,7 @@ Rules of money, 9 and 10. The reversals themselves are built in `reversing`, fro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
@@ -17,8 +18,9 @@ from engine.pipeline.context import Context
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity
+from engine.pipeline.pairing import cancelled
 from engine.pipeline.record import restore
-from engine.pipeline.repeats import Earlier, told_before
+from engine.pipeline.repeats import Earlier, Meant, told_before
 from engine.pipeline.reversing import reversal
 from engine.site.release import EffectRule
 
@@ -28,6 +30,7 @@ LINE_QUANTITY = "line quantity"
 NO_ORIGINAL = "credit without its original"
 OVER = "credit of more than remains"
 SEVERAL = "credit with several possible originals"
+PART = "credit of a part of a line of its own message"
 
 
 class Found(NamedTuple):
@@ -47,7 +50,12 @@ def judge_credit(
     told = told_before(context, index, line, identity, Action.REVERSE, earlier)
     if told is not None:
         return told
-    found = choose([earlier.after(original) for original in context.originals(index, identity)])
+    originals, meant = _candidates(context, index, identity, earlier)
+    found = choose(originals)
+    if meant and found.cause in (NO_ORIGINAL, OVER):
+        return _of_own_message(context, line, identity, abs(quantity), meant)
+    if any(one.left > 0 for one in meant):
+        return _hold(context, line, identity, SEVERAL)
     if found.cause == NO_ORIGINAL and context.channel.no_original == "post alone":
         return None
     if found.cause:
@@ -60,6 +68,58 @@ def judge_credit(
     )
     held = next((due.hold.cause for due in dues if due.hold is not None), "")
     return Judged(LineState.HELD if held and all(due.hold for due in dues) else LineState.POSTED, held, dues)
+
+
+def _candidates(
+    context: Context, index: int, identity: Identity, earlier: Earlier
+) -> tuple[list[Original], list[Meant]]:
+    """What a credit may mean, by the first of its ways that finds any: what was posted, and new lines of its own
+    message. When it is released, those are posted, too."""
+    for way, digests in enumerate(identity.seeks):
+        originals = [earlier.after(original) for original in context.originals(index, identity, way)]
+        posted = {original.key for original in originals}
+        meant = [one for one in earlier.meant(digests) if one.key not in posted]
+        if originals or meant:
+            return originals, meant
+    return [], []
+
+
+def _of_own_message(
+    context: Context, line: Line, identity: Identity, quantity: Decimal, meant: Sequence[Meant]
+) -> Judged:
+    """A credit of a line that came in the same message: neither leaves. Of a part, it is held, and takes it back when
+    it is released, since the line is known then."""
+    there = [one for one in meant if one.left > 0]
+    if len(there) != 1:
+        return _hold(context, line, identity, SEVERAL if there else OVER)
+    (original,) = there
+    if quantity > original.left:
+        return _hold(context, line, identity, OVER)
+    takes_back = original.line.number, quantity
+    if quantity < original.sent:
+        return _hold(context, line, identity, PART)._replace(takes_back=takes_back)
+    dues = tuple(_never_due(due, line, identity) for due in original.dues)
+    return Judged(LineState.POSTED, "", dues, takes_back=takes_back)
+
+
+def _never_due(posted: Due, line: Line, identity: Identity) -> Due:
+    """The other half of an effect that is not to leave."""
+    amount = None if posted.amount is None else -posted.amount
+    half = replace(
+        posted, number=line.number, action=Action.REVERSE, key=identity.key, version=1, amount=amount
+    )
+    return cancelled(half)
+
+
+def without_taken_back(verdicts: Sequence[Judged]) -> list[Judged]:
+    """The same verdicts; of lines that a later one takes back whole, nothing leaves and nothing is seen."""
+    posted = (verdict for verdict in verdicts if verdict.state is LineState.POSTED)
+    gone = {verdict.takes_back[0] for verdict in posted if verdict.takes_back is not None}
+    return [_never_left(one) if one.dues and one.dues[0].number in gone else one for one in verdicts]
+
+
+def _never_left(verdict: Judged) -> Judged:
+    return Judged(LineState.POSTED, "", tuple(map(cancelled, verdict.dues)), verdict.withdraws)
 
 
 def choose(originals: Sequence[Original]) -> Found:

@@ -58,16 +58,22 @@ class Due:
         """Whether a document is to carry it now."""
         return self.hold is None and not self.waits and not self.cancelled
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it posts what nobody told before."""
+        return self.action is Action.POST and self.owns and self.corrects is None
+
 
 class Judged(NamedTuple):
     """What became of a line: its state with the reason, and what it owes. `withdraws`: effects of older tellings that
-    it takes the place of."""
+    it takes the place of. `takes_back`: number of a line of its own message, and how much of it, as sent."""
 
     state: LineState
     reason: str
     dues: tuple[Due, ...] = ()
     withdraws: tuple[int, ...] = ()
     sightings: tuple[Sighting, ...] = ()
+    takes_back: tuple[int, Decimal] | None = None
 
 
 def judged_by(dues: tuple[Due, ...]) -> Judged:

@@ -15,7 +15,7 @@ from engine.mapping.expression import EvaluationFault
 from engine.pipeline.cases import waits_for_account
 from engine.pipeline.context import AS_NEW, Context
 from engine.pipeline.corroborating import told_no_more
-from engine.pipeline.crediting import judge_credit
+from engine.pipeline.crediting import judge_credit, without_taken_back
 from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed, judged_by
 from engine.pipeline.holding import hold_all, unreadable
 from engine.pipeline.identity import Identity, is_credit, is_void
@@ -45,7 +45,7 @@ def judge_lines(context: Context, part: ChannelRead) -> list[Judged]:
             verdict = judge(context, index, line, identity, earlier)
         earlier.add(line, identity, verdict)
         verdicts.append(verdict)
-    return verdicts
+    return without_taken_back(verdicts)
 
 
 def judge(context: Context, index: int, line: Line, identity: Identity, earlier: Earlier) -> Judged:

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from engine.domain.event import Line
 from engine.domain.posting import Action, Original, Prior, Reversal
 from engine.domain.status import EffectState, LineState
 from engine.pipeline.context import Context
-from engine.pipeline.dues import INTERFACE, Hold, Judged
+from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity, is_credit
+
+
+class Meant(NamedTuple):
+    """A line of this message with what it owes. `taken_back`: how much of it other credits of the message mean."""
+
+    line: Line
+    key: bytes
+    dues: tuple[Due, ...]
+    taken_back: Decimal
+
+    @property
+    def sent(self) -> Decimal:
+        """Its quantity; zero where it has none."""
+        quantity = self.line.fields.get("quantity")
+        return quantity if isinstance(quantity, Decimal) else Decimal(0)
+
+    @property
+    def left(self) -> Decimal:
+        """What of it can be taken back."""
+        return self.sent - self.taken_back
 
 
 class Earlier:
@@ -20,8 +43,15 @@ class Earlier:
         self._told: dict[tuple[bytes, Action], list[tuple[int, bytes]]] = {}
         self._stands: dict[bytes, list[tuple[int, bytes]]] = {}
         self._reversals: dict[int, tuple[Reversal, ...]] = {}
+        self._new: list[tuple[Line, Identity, Judged]] = []
+        self._taken_back: defaultdict[int, Decimal] = defaultdict(Decimal)
 
     def add(self, line: Line, identity: Identity, verdict: Judged) -> None:
+        if verdict.takes_back is not None:
+            number, quantity = verdict.takes_back
+            self._taken_back[number] += quantity
+        if verdict.dues and all(due.is_new for due in verdict.dues):
+            self._new.append((line, identity, verdict))
         if verdict.dues:  # a change, and what is void, may owe but what it takes back
             action = verdict.dues[0].action if is_credit(line.fields) else Action.POST
             self._told.setdefault((identity.key, action), []).append((line.number, identity.body))
@@ -40,6 +70,14 @@ class Earlier:
     def posts(self, identity: Identity) -> list[tuple[int, bytes]]:
         """The same of those that post something, or say what stands already."""
         return [*self.told(identity, Action.POST), *self._stands.get(identity.key, ())]
+
+    def meant(self, way: Sequence[bytes]) -> list[Meant]:
+        """New lines that a credit finds under these digests."""
+        return [
+            Meant(line, identity.key, verdict.dues, self._taken_back[line.number])
+            for line, identity, verdict in self._new
+            if not {identity.key, *identity.finds}.isdisjoint(way)
+        ]
 
     def after(self, original: Original) -> Original:
         """The original with what those lines take back of it."""

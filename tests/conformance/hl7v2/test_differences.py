@@ -10,7 +10,7 @@ import hl7
 import pytest
 from hl7apy import SUPPORTED_LIBRARIES
 from hl7apy.exceptions import UnsupportedVersion
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.codecs.hl7v2.lexer import Message
@@ -45,7 +45,7 @@ SEGMENTS = st.tuples(
     st.sampled_from(["PID", "PV1", "FT1", "NTE", "ZPM", "Z1A"]), st.lists(FIELDS, min_size=1, max_size=8)
 )
 MARKS = st.one_of(st.just(USUAL), st.permutations("|^~\\&$%*@!;:+=").map(lambda marks: tuple(marks[:5])))
-FEW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=150)
 
 
 @pytest.mark.parametrize("entry", DIFFERENCES, ids=lambda entry: f"{entry.whose}: {entry.what}")

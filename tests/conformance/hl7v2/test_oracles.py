@@ -17,7 +17,7 @@ from hl7apy import load_reference
 from hl7apy.consts import VALIDATION_LEVEL
 from hl7apy.exceptions import InvalidName
 from hl7apy.parser import parse_message
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.codecs.hl7v2.ack import build_ack
@@ -197,7 +197,7 @@ def written(separator: str, encoding: str, segments: list[tuple[str, list[Any]]]
     return "\r".join(lines)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(MARKS, st.lists(SEGMENTS, min_size=1, max_size=4))
 def test_every_generated_value_is_read_as_it_was_meant(marks: tuple[str, str], segments: list[Any]) -> None:
     text = written(*marks, segments)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -245,7 +245,5 @@ def test_the_store_does_what_the_model_does(make):
     few = settings(
         max_examples=int(os.environ.get("PROVE_EXAMPLES", "12")),
         stateful_step_count=25,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow],
     )
     run_state_machine_as_test(StoreModel, settings=few)

@@ -28,7 +28,7 @@ MOODS = [
 ]
 
 
-@settings(max_examples=EXAMPLES, deadline=None, database=None)
+@settings(max_examples=EXAMPLES, database=None)
 @given(
     lanes=st.lists(st.integers(1, 6), min_size=1, max_size=40),
     concurrency=st.integers(1, 4),

@@ -130,7 +130,7 @@ def test_what_did_not_start_is_withdrawn():
     assert window.marked == 0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=80), st.integers(0, 2**16))
 def test_every_document_leaves_once_and_each_lane_in_order(lanes, seed):
     """The window over a store of READY rows, with scans, marks, starts and ends in any order."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
+from random import Random
 
 import orjson
 import pytest
 
 from engine.domain.posting import Action
 from engine.domain.status import EffectState, MessageState
+from engine.domain.views import MessageQuery
+from tests.unit.pipeline.ledger import books, closes, explained, settle
 
 
 def credit(texts, source_id: str, reverses: str, quantity: str = "1", amount: str = "4100.00") -> str:
@@ -172,6 +176,131 @@ async def test_a_credit_waits_for_its_held_original_and_goes_with_it(house, text
     await house.release(first.id, told.id)
     charges = [(await house.effects(message))[1, "charge"].state for message in (first.id, told.id)]
     assert charges == [EffectState.CANCELLED, EffectState.CANCELLED]
+
+
+class TestOfItsOwnMessage:
+    """Scanned and scanned back before anything was sent: both lines come at once."""
+
+    async def test_a_whole_credit_cancels_both_and_nothing_leaves(self, house, texts):
+        text = texts.dft(texts.ft1("T1"), texts.ft1("T2", kind="CD", reverses="T1"))
+        told = await house.tell(text)
+        assert (told.state, told.reason) == (MessageState.FILTERED, "taken back before it left")
+        assert await house.documents() == []
+        effects = await house.effects(told.id)
+        assert {one.state for one in effects.values()} == {EffectState.CANCELLED}
+        assert [effects[number, "charge"].amount for number in (1, 2)] == [
+            Decimal("4100.00"),
+            Decimal("-4100.00"),
+        ]
+        await closes(house)
+        assert (await house.tell(text)).state is MessageState.DUPLICATE
+        over = await house.tell(credit(texts, "T3", "T1"))
+        assert await house.causes(over.id) == {"credit of more than remains"}
+
+    async def test_it_finds_it_by_account_code_and_day_and_leaves_the_others(self, house, texts):
+        other = texts.ft1("T2", code="IMP-FEM-07")
+        told = await house.tell(texts.dft(texts.ft1("T1"), other, texts.ft1("", kind="CD")))
+        states = {number: one.state for (number, _), one in (await house.effects(told.id)).items()}
+        assert states == {1: EffectState.CANCELLED, 2: EffectState.ROUTED, 3: EffectState.CANCELLED}
+        await closes(house)
+
+    async def test_what_no_table_knows_need_not_be_known(self, house, texts):
+        lines = [
+            texts.ft1("T1", code="IMP-NEW-01"),
+            texts.ft1("T2", code="IMP-NEW-01", kind="CD", reverses="T1"),
+        ]
+        told = await house.tell(texts.dft(*lines))
+        assert told.state is MessageState.FILTERED
+        assert {one.cause for one in (await house.effects(told.id)).values()} == {"taken back before it left"}
+
+    async def test_of_two_that_are_alike_nobody_can_tell_which_is_meant(self, house, texts):
+        told = await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T2"), texts.ft1("", kind="CD")))
+        assert await house.causes(told.id) == {"credit with several possible originals"}
+
+    async def test_of_one_that_is_posted_and_one_beside_it_nobody_can_tell_which_is_meant(self, house, texts):
+        await house.tell(texts.dft(texts.ft1("T1")))
+        told = await house.tell(texts.dft(texts.ft1("T2"), texts.ft1("", kind="CD")))
+        assert "credit with several possible originals" in await house.causes(told.id)
+
+    async def test_one_that_was_credited_already_is_not_meant(self, house, texts):
+        await house.tell(texts.dft(texts.ft1("T1")))
+        await house.deliver()
+        await house.tell(credit(texts, "T2", "T1"))
+        told = await house.tell(texts.dft(texts.ft1("T3"), texts.ft1("", kind="CD")))
+        assert {one.state for one in (await house.effects(told.id)).values()} == {EffectState.CANCELLED}
+
+    async def test_the_same_line_is_taken_back_once(self, house, texts):
+        back = [texts.ft1(name, kind="CD", reverses="T1") for name in ("T2", "T3")]
+        told = await house.tell(texts.dft(texts.ft1("T1"), *back))
+        assert {n: one.state for (n, _), one in (await house.effects(told.id)).items()} == {
+            1: EffectState.CANCELLED,
+            2: EffectState.CANCELLED,
+            3: EffectState.HELD,
+        }
+        assert await house.causes(told.id) == {"taken back before it left", "credit of more than remains"}
+
+    async def test_a_part_is_held_and_goes_when_it_is_released(self, house, texts):
+        part = texts.ft1("T2", kind="CD", reverses="T1", quantity="1", amount="100.00")
+        told = await house.tell(texts.dft(texts.ft1("T1", quantity="3", amount="300.00"), part))
+        assert "credit of a part of a line of its own message" in await house.causes(told.id)
+        await house.release(told.id)
+        await settle(house)
+        effects = await house.effects(told.id)
+        assert (effects[2, "charge"].state, effects[2, "charge"].amount) == (
+            EffectState.ROUTED,
+            Decimal("-100.00"),
+        )
+        assert list(books(house).values()) == [Decimal(2)]
+        await closes(house)
+
+    async def test_more_than_was_told_is_held(self, house, texts):
+        more = texts.ft1("T2", kind="CD", reverses="T1", quantity="4", amount="400.00")
+        told = await house.tell(texts.dft(texts.ft1("T1", quantity="3", amount="300.00"), more))
+        assert "credit of more than remains" in await house.causes(told.id)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_lines_told_together_come_to_what_they_come_to_one_by_one(house, texts, seed):
+    """Charges, and credits of parts and wholes of them, some before their original."""
+    random = Random(seed)
+    codes = {"1": "IMP-FEM-06", "2": "IMP-FEM-07", "3": "IMP-FEM-06"}
+    lines = []
+    for name in codes:
+        quantity = left = random.randint(1, 3)
+        lines.append((name, "", quantity))
+        while left and random.random() < 0.7:
+            back = random.randint(1, left)
+            lines.append((f"C{name}{left}", name, back))
+            left -= back
+    random.shuffle(lines)
+    for account in ("A1", "A2"):
+        told = [_line(texts, account, codes, *line) for line in lines]
+        for some in (told,) if account == "A1" else ([line] for line in told):
+            await house.tell(texts.dft(*some, account=account))
+            await house.release(*[view.id for view in await house.store.messages(MessageQuery(limit=100))])
+    await settle(house)
+    assert await house.store.worklist() == []
+    together, alone = _net(house, "A1"), _net(house, "A2")
+    assert together == alone, lines
+    await closes(house)
+    await explained(house)
+
+
+def _line(texts, account, codes, name, reverses, quantity):
+    what = {"kind": "CD", "reverses": f"{account}-{reverses}"} if reverses else {}
+    code = codes[reverses or name]
+    return texts.ft1(f"{account}-{name}", code=code, quantity=str(quantity), amount=f"{quantity}.00", **what)
+
+
+def _net(house, account):
+    """Charge code → net quantity that billing has."""
+    net = Counter()
+    for row in house.sent:
+        document = orjson.loads(row.payload)
+        if row.effect == "charge" and document["account"] == account:
+            for line in document["lines"]:
+                net[line["code"]] += Decimal(line["quantity"]) * (1 if row.action is Action.POST else -1)
+    return {code: quantity for code, quantity in net.items() if quantity}
 
 
 class TestPostAlone:

@@ -133,7 +133,7 @@ async def test_after_a_failure_everything_pending_is_read_again():
     assert sorted(house.stepped) == list(range(1, 11))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 30), st.integers(0, 2)), max_size=40))
 async def test_nobody_overtakes_their_own_and_each_is_stepped_once(waves):
     house = House()

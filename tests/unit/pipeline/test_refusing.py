@@ -375,7 +375,7 @@ STORIES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STORIES)
 async def test_whatever_is_sent_each_answer_says_what_is_kept(tmp_path, story):
     """AA: taken now, or told before. AE: refused, since a rule of the moment holds and nothing was taken before."""

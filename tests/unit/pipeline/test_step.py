@@ -49,14 +49,14 @@ def stepped(release, text: str):
     return step(release, digester, read_message(release, digester, inbound), NO_FACTS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(told=lines)
 def test_the_same_message_gives_the_same_bytes(release, texts, told):
     text = texts.dft(*[texts.ft1(**line) for line in told])
     assert stepped(release, text) == stepped(release, text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(told=lines)
 def test_every_line_and_effect_ends_in_exactly_one_place(release, texts, told):
     result = stepped(release, texts.dft(*[texts.ft1(**line) for line in told]))
@@ -82,7 +82,7 @@ def test_every_line_and_effect_ends_in_exactly_one_place(release, texts, told):
     assert result.state in (MessageState.ROUTED, MessageState.HELD, MessageState.FILTERED)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(told=lines)
 def test_no_cause_or_reason_carries_what_was_sent(release, texts, told):
     result = stepped(

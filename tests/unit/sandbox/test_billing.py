@@ -95,7 +95,7 @@ steps = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(steps, max_size=25))
 def test_whatever_is_posted_receivables_are_what_the_accounts_owe(
     masters: Masters, sent: SimpleNamespace, book: Book, steps: list[Any]

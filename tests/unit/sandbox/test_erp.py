@@ -231,7 +231,7 @@ def document(sent: SimpleNamespace, step: tuple[str, Any, str, Any, Any]) -> tup
     return path, getattr(sent, build)(reference, **fields)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(steps, max_size=25))
 def test_whatever_is_posted_the_books_balance_and_value_is_conserved(
     masters: Masters, sent: SimpleNamespace, book: Book, steps: list[Any]
