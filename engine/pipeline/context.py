@@ -108,6 +108,10 @@ class Context:
             if prior.action == action and (prior.destination, prior.name) in targets and not self._own(prior)
         ]
 
+    def bodies(self, index: int, identity: Identity) -> list[bytes]:
+        """What the line says, under each number of its account."""
+        return [identity.body, *(other[index].body for other in self.others if index < len(other))]
+
     def originals(self, index: int, identity: Identity, way: int) -> list[Original]:
         """Candidates for a credit by one of its ways."""
         targets = {(rule.destination, rule.name) for rule in self.channel.effects}

@@ -20,7 +20,8 @@ _PERSON_FIELDS = ("account", "visit", "patient")
 
 
 class Identity(NamedTuple):
-    """`key`: business key (16 bytes). `body`: digest of what was sent for the line. `finds`: digests under which a
+    """`key`: business key (16 bytes). `body`: digest of what was sent for the line, and where it names an account,
+    another 16 bytes of that. `finds`: digests under which a
     credit may look for it. `seeks`: for a credit, the digests to look under, one tuple for each way, in order."""
 
     key: bytes
@@ -62,12 +63,29 @@ def identify(
             Identity(
                 key,
                 strong,
-                digester.digest("body", *(f"{name}={text}" for name, text in line.sent)),
+                digester.digest("body", *(f"{name}={text}" for name, text in line.sent))
+                + _account(digester, fields),
                 () if is_credit(fields) else tuple(_find_digests(digester, channel, fields)),
                 _seeks(digester, channel, feed, fields) if is_credit(fields) else (),
             )
         )
     return identities
+
+
+def says_same(told: bytes, body: bytes) -> bool:
+    """Whether two bodies say the same, and not of two accounts."""
+    return told[:16] == body[:16] and (told[16:] == body[16:] or not (told[16:] and body[16:]))
+
+
+def of_other_account(told: bytes, body: bytes) -> bool:
+    """Whether two bodies say the same, but of two accounts."""
+    return told[:16] == body[:16] and not says_same(told, body)
+
+
+def _account(digester: Digester, fields: Fields) -> bytes:
+    """Of its number alone: feeds name its authority in ways of their own."""
+    number = text_of(fields.get("account"))
+    return digester.digest("of account", number) if number else b""
 
 
 def _key_parts(

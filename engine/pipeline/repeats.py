@@ -13,7 +13,7 @@ from engine.domain.status import EffectState, LineState
 from engine.pipeline.context import Context
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
 from engine.pipeline.holding import hold_all
-from engine.pipeline.identity import Identity, is_credit
+from engine.pipeline.identity import Identity, is_credit, of_other_account, says_same
 
 
 class Meant(NamedTuple):
@@ -98,12 +98,15 @@ def told_before(
             return None
         return hold_all(context, line, identity, Hold(INTERFACE, "suspected duplicate"), action, owns=False)
     same = [f"told by line {number}" for number, body in here if body == identity.body]
-    same += [_as_told(prior) for prior in priors if prior.body == identity.body]
+    bodies = context.bodies(index, identity)
+    same += [_as_told(prior) for prior in priors if any(says_same(prior.body, body) for body in bodies)]
     if same:
         return Judged(LineState.DUPLICATE, same[0])
     if context.channel.same_line.changed == "new":
         return None
     cause = "changed after it was posted" if priors else "one id with two contents in a message"
+    if any(of_other_account(prior.body, identity.body) for prior in priors):
+        cause = "told before for another account"
     return hold_all(context, line, identity, Hold(INTERFACE, cause), action, owns=False)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.codecs.hl7v2.lexer import Message
-from tests.acceptance.rig import END, START, Far, Suture, free_port
+from tests.acceptance.rig import END, START, Far, Suture
 from tests.acceptance.test_serve import send, usage
 
 CHARGE = """\
@@ -31,12 +31,13 @@ class Billing:
     """Takes messages over MLLP; `mute`: how many it books without an answer."""
 
     def __init__(self, mute: int = 0) -> None:
-        self.port = free_port()
+        self.port = 0
         self.heard: list[Message] = []
         self.mute = mute
 
     async def __aenter__(self) -> Billing:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:

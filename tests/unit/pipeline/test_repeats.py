@@ -58,6 +58,36 @@ async def test_posted_merged_and_resent_under_the_other_number_is_one_effect(hou
     assert await house.causes(again.id) == {"suspected duplicate"}
 
 
+async def test_an_id_that_was_told_for_another_account_is_held(house, texts):
+    """The charge was moved by its sender, or its ids are not unique there: as a duplicate it would be lost."""
+    await house.tell(texts.dft(texts.ft1("T1"), account="A1"))
+    moved = await house.tell(texts.dft(texts.ft1("T1"), account="A2"))
+    assert moved.state is MessageState.HELD
+    assert await house.causes(moved.id) == {"told before for another account"}
+    changed = await house.tell(texts.dft(texts.ft1("T1", amount="4300.00"), account="A2"))
+    assert await house.causes(changed.id) == {"changed after it was posted"}
+    await house.release(moved.id, as_new=True)
+    again = await house.tell(texts.dft(texts.ft1("T1"), account="A2"))
+    assert again.state is MessageState.DUPLICATE
+
+
+@pytest.mark.parametrize(("posted", "resent"), [("A1", "A2"), ("A2", "A1")])
+async def test_an_id_that_was_told_for_the_account_under_its_other_number_is_a_duplicate(
+    house, texts, posted, resent
+):
+    await house.tell(texts.dft(texts.ft1("T1"), account=posted))
+    await house.tell(texts.a41("A2", "A1"))
+    again = await house.tell(texts.dft(texts.ft1("T1"), account=resent))
+    assert again.state is MessageState.DUPLICATE
+
+
+@pytest.mark.parametrize(("posted", "resent"), [("A1", ""), ("", "A1")])
+async def test_who_names_no_account_says_nothing_else(house, texts, posted, resent):
+    for account in (posted, resent):
+        told = await house.tell(texts.dft(texts.ft1("T1"), account=account).replace("|V1\r", "\r"))
+    assert told.state is MessageState.DUPLICATE
+
+
 async def test_a_line_that_a_person_takes_as_new_posts_beside_the_first(house, texts):
     await house.tell(texts.dft(texts.ft1("")))
     again = await house.tell(texts.dft(texts.ft1("")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.activation import table_files
 from engine.domain.message import Inbound, MessageId
-from engine.domain.posting import NO_FACTS
+from engine.domain.posting import NO_FACTS, Action
 from engine.domain.status import EffectState, LineState, MessageState
 from engine.pipeline.digests import Digester
 from engine.pipeline.reading import read_message
@@ -65,7 +66,7 @@ def test_every_line_and_effect_ends_in_exactly_one_place(release, texts, told):
         mine = [effect for effect in result.effects if effect.line == index]
         match line.state:
             case LineState.FILTERED | LineState.DUPLICATE:
-                assert not mine
+                assert all(effect.state is EffectState.CANCELLED for effect in mine)
                 assert line.reason
             case LineState.POSTED:
                 assert any(effect.state is EffectState.ROUTED for effect in mine)
@@ -75,6 +76,9 @@ def test_every_line_and_effect_ends_in_exactly_one_place(release, texts, told):
     for effect in result.effects:
         assert (effect.document is not None) == (effect.state is EffectState.ROUTED)
         assert effect.document is not None or effect.cause
+    cancelled = [effect for effect in result.effects if effect.state is EffectState.CANCELLED]
+    assert sum((effect.amount or 0 for effect in cancelled), Decimal(0)) == 0
+    assert len(cancelled) == 2 * sum(effect.action is Action.POST for effect in cancelled)
     carried = {effect.document for effect in result.effects} - {None}
     assert carried == set(range(len(result.documents)))
     references = [document.reference for document in result.documents]

@@ -47,6 +47,25 @@ async def test_the_books_are_what_was_told_last(house, texts, edits, delivered, 
     assert not await house.store.anything_waits()
 
 
+@pytest.mark.parametrize("edits", [CORRECTS])
+async def test_a_charge_that_its_sender_moves_to_another_account_is_taken_back_and_posted_there(
+    house, texts, edits
+):
+    await house.tell(texts.dft(texts.ft1("T1"), account="A1"))
+    await settle(house)
+    moved = await house.tell(texts.dft(texts.ft1("T1"), account="A2"))
+    await settle(house)
+    told = [json.loads(row.payload) for row in house.sent if row.effect == "charge"]
+    assert [(one["account"], one["lines"][0]["code"]) for one in told] == [
+        ("A1", "27810106"), ("A1", "27810106"), ("A2", "27810106")
+    ]  # fmt: skip
+    assert (moved.state, charged(house)) == (MessageState.ROUTED, {"27810106": 1})
+    await house.tell(texts.a41("A3", "A2"))
+    assert (await house.tell(texts.dft(texts.ft1("T1"), account="A3"))).state is MessageState.DUPLICATE
+    await closes(house)
+    await explained(house)
+
+
 async def tell(house, texts, quantity: int, control: str, **more):
     line = texts.ft1("T1", quantity=str(quantity), amount="100.00", **more)
     return await house.tell(texts.dft(line, control=control))
