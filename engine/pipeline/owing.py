@@ -43,11 +43,13 @@ def owed(
     bare = dict(names)
     misses = _translate(context, line, names)
     whole = _Part("", names, misses)
+    parts: dict[str | None, list[_Part]] = {None: [whole]}
     dues: list[Due] = []
     sightings: list[Sighting] = []
     for rule in context.channel.effects:
-        parts = (whole,) if rule.explodes is None else _parts(context, line, rule.explodes, bare, whole)
-        for part in parts:
+        if rule.explodes is not None and rule.explodes not in parts:
+            parts[rule.explodes] = list(_parts(context, line, rule.explodes, bare, whole))
+        for part in parts[rule.explodes]:
             due = _due(rule, line, key, version, part, action)
             if due is None:
                 continue
@@ -78,6 +80,9 @@ def _parts(
     several = next(one for one in context.channel.translations if one.name == explodes)
     rows = several.find_all(whole.names, context.release.tables, context.dates(line.fields))
     for row in () if isinstance(rows, Miss) else rows:
+        if row is whole.names[explodes]:  # the line is translated with it already
+            yield whole._replace(name=several.part(row))
+            continue
         names = dict(bare)
         yield _Part(several.part(row), names, _translate(context, line, names, {several.name: row}))
 
