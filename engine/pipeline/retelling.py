@@ -96,8 +96,10 @@ def _beside(context: Context, identity: Identity) -> tuple[int, ...]:
 
 
 def _newest(context: Context, identity: Identity) -> Telling | None:
-    """The last telling of this message or another."""
-    return max(context.facts.told.get(identity.key, ()), default=None, key=lambda one: one.message)
+    """The last telling of this message or another; where it names no account, of the account that was named last."""
+    told = sorted(context.facts.told.get(identity.key, ()), key=lambda one: one.message, reverse=True)
+    same = [one.body for one in told if says_same(one.body, told[0].body)]
+    return told[0]._replace(body=max(same, key=len)) if told else None
 
 
 def _taken_back(original: Original, tellers: Collection[int]) -> bool:

@@ -66,6 +66,18 @@ async def test_a_charge_that_its_sender_moves_to_another_account_is_taken_back_a
     await explained(house)
 
 
+@pytest.mark.parametrize("edits", [CORRECTS])
+async def test_who_names_no_account_in_between_hides_no_move(house, texts, edits):
+    for number, account in enumerate(("A1", "", "A2")):
+        text = texts.dft(texts.ft1("T1"), account=account, control=str(number))
+        told = await house.tell(text if account else text.replace("|V1\r", "\r"))
+        await settle(house)
+    assert told.state is MessageState.ROUTED
+    charges = [json.loads(row.payload)["account"] for row in house.sent if row.effect == "charge"]
+    assert charges == ["A1", "A1", "A2"]
+    await closes(house)
+
+
 async def tell(house, texts, quantity: int, control: str, **more):
     line = texts.ft1("T1", quantity=str(quantity), amount="100.00", **more)
     return await house.tell(texts.dft(line, control=control))
