@@ -124,6 +124,7 @@ class Context:
             for digest in digests
             for original in self.facts.originals.get(digest, ())
             if (original.destination, original.name) in targets and original.channel == self.channel.name
+            if not self._gives_way(original)
         }
         return self._as_others_left(found.values())
 
@@ -148,10 +149,12 @@ class Context:
 
     def _own(self, prior: Prior) -> bool:
         """A held effect of this message, or of the one it replays, is this line itself."""
-        inbound = self.read.inbound
-        if prior.message_id == inbound.id:
-            return True
-        return prior.message_id == inbound.replays and prior.state in (EffectState.HELD, EffectState.WAITING)
+        return prior.message_id == self.read.inbound.id or self._gives_way(prior)
+
+    def _gives_way(self, told: Prior | Original) -> bool:
+        """Whether it waits, of the message that this one replays."""
+        replays = self.read.inbound.replays
+        return told.message_id == replays and told.state in (EffectState.HELD, EffectState.WAITING)
 
 
 def context_of(

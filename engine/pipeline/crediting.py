@@ -20,7 +20,7 @@ from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity
 from engine.pipeline.pairing import cancelled
 from engine.pipeline.record import restore
-from engine.pipeline.repeats import Earlier, Meant, told_before
+from engine.pipeline.repeats import Earlier, Meant, key_and_version, told_before
 from engine.pipeline.reversing import reversal
 from engine.site.release import EffectRule
 
@@ -50,10 +50,26 @@ def judge_credit(
     told = told_before(context, index, line, identity, Action.REVERSE, earlier)
     if told is not None:
         return told
+    key, version = key_and_version(context, index, line, identity, earlier, Action.REVERSE)
+    judged = _judged(context, index, line, identity, abs(quantity), names, earlier)
+    if judged is None:
+        return None
+    return judged._replace(dues=tuple(replace(due, key=key, version=version) for due in judged.dues))
+
+
+def _judged(
+    context: Context,
+    index: int,
+    line: Line,
+    identity: Identity,
+    quantity: Decimal,
+    names: dict[str, object],
+    earlier: Earlier,
+) -> Judged | None:
     originals, meant = _candidates(context, index, identity, earlier)
     found = choose(originals)
     if meant and found.cause in (NO_ORIGINAL, OVER):
-        return _of_own_message(context, line, identity, abs(quantity), meant)
+        return _of_own_message(context, line, identity, quantity, meant)
     if any(one.left > 0 for one in meant):
         return _hold(context, line, identity, SEVERAL)
     if found.cause == NO_ORIGINAL and context.channel.no_original == "post alone":
@@ -61,7 +77,7 @@ def judge_credit(
     if found.cause:
         return _hold(context, line, identity, found.cause)
     dues = tuple(
-        _credit(rule, line, identity, original, abs(quantity), names)
+        _credit(rule, line, identity, original, quantity, names)
         for rule in context.channel.effects
         for original in found.originals
         if (original.destination, original.name) == (rule.destination, rule.name)
@@ -76,9 +92,10 @@ def _candidates(
     """What a credit may mean, by the first of its ways that finds any: what was posted, and new lines of its own
     message. When it is released, those are posted, too."""
     for way, digests in enumerate(identity.seeks):
-        originals = [earlier.after(original) for original in context.originals(index, identity, way)]
-        posted = {original.key for original in originals}
-        meant = [one for one in earlier.meant(digests) if one.key not in posted]
+        found = context.originals(index, identity, way)
+        originals = [earlier.after(original) for original in found if not earlier.replaced(original)]
+        posted = {one.number for one in originals if one.message_id == context.read.inbound.id}
+        meant = [one for one in earlier.meant(digests) if one.line.number not in posted]
         if originals or meant:
             return originals, meant
     return [], []

@@ -82,6 +82,11 @@ def of_other_account(told: bytes, body: bytes) -> bool:
     return told[:16] == body[:16] and not says_same(told, body)
 
 
+def adds_account(told: bytes, body: bytes) -> bool:
+    """Whether the second body names an account, and the first none."""
+    return bool(body[16:]) and not told[16:]
+
+
 def _account(digester: Digester, fields: Fields) -> bytes:
     """Of its number alone: feeds name its authority in ways of their own."""
     number = text_of(fields.get("account"))

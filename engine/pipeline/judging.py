@@ -6,6 +6,7 @@ credit, was it told before, do the tables know it, what is due. What is due by t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from decimal import Decimal
 
 from engine.domain.event import Kind, Line
@@ -13,7 +14,7 @@ from engine.domain.posting import Action
 from engine.domain.status import LineState
 from engine.mapping.expression import EvaluationFault
 from engine.pipeline.cases import waits_for_account
-from engine.pipeline.context import AS_NEW, Context
+from engine.pipeline.context import Context
 from engine.pipeline.corroborating import told_no_more
 from engine.pipeline.crediting import judge_credit, without_taken_back
 from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed, judged_by
@@ -22,7 +23,7 @@ from engine.pipeline.identity import Identity, is_credit, is_void
 from engine.pipeline.numbers import PERSONS
 from engine.pipeline.owing import owed
 from engine.pipeline.reading import ChannelRead
-from engine.pipeline.repeats import Earlier, told_before
+from engine.pipeline.repeats import Earlier, key_and_version, told_before
 from engine.pipeline.retelling import corrects, hold_told_again, judge_told_again, told_as_ever
 from engine.pipeline.whole import judge_whole, newer_save
 
@@ -30,8 +31,9 @@ NEVER_ASKED = "cancels what was never asked for here"
 """The order may stand with whoever took it before: a person must look, as for a credit (rules of money, 10)."""
 
 
-def judge_lines(context: Context, part: ChannelRead) -> list[Judged]:
-    """What becomes of each line of an event, in order."""
+def judge_lines(context: Context, part: ChannelRead, moving: Collection[int] | None = None) -> list[Judged]:
+    """What becomes of each line of an event, in order. `moving`: numbers of those that a release may move; what the
+    others take back is among the facts."""
     newer = newer_save(context, part)
     if newer is not None:
         return [Judged(LineState.FILTERED, newer)] * len(part.event.lines)
@@ -43,8 +45,9 @@ def judge_lines(context: Context, part: ChannelRead) -> list[Judged]:
             verdict = judge_whole(context, part, index, names, skipped(context, names), earlier)
         else:
             verdict = judge(context, index, line, identity, earlier)
-        earlier.add(line, identity, verdict)
-        verdicts.append(verdict)
+        moves = moving is None or line.number in moving
+        earlier.add(line, identity, verdict, takes=moves)
+        verdicts.append(verdict if moves else verdict._replace(takes_back=None))
     return without_taken_back(verdicts)
 
 
@@ -108,7 +111,7 @@ def _held_once(
     told = told_before(context, index, line, identity, action, earlier)
     if told is not None:
         return told
-    key, version = _key_and_version(context, index, line, identity, earlier, action)
+    key, version = key_and_version(context, index, line, identity, earlier, action)
     return hold_all(context, line, identity._replace(key=key), hold, action, version=version)
 
 
@@ -151,20 +154,7 @@ def _post(
     action: Action,
 ) -> Judged:
     """The effects that a new line owes, each due, not due, or held for what its own tables lack."""
-    key, version = _key_and_version(context, index, line, identity, earlier, action)
+    key, version = key_and_version(context, index, line, identity, earlier, action)
     owes = owed(context, line, key, version, names, action)
     judged = judged_by(owes.dues) if owes.dues else Judged(LineState.FILTERED, owes.why_nothing)
     return judged._replace(sightings=owes.sightings)
-
-
-def _key_and_version(
-    context: Context, index: int, line: Line, identity: Identity, earlier: Earlier, action: Action
-) -> tuple[bytes, int]:
-    """A line that a person (or the channel) took as new beside an equal one has a key, or a version, of its own."""
-    if context.decisions.get((context.channel.name, line.number)) == AS_NEW and not identity.strong:
-        return context.digester.digest("again", identity.key.hex(), str(context.read.inbound.id)), 1
-    priors = context.priors(index, identity, context.channel.effects, action)
-    here = earlier.told(identity, action)
-    if identity.strong or not (priors or here):
-        return identity.key, 1 + max((prior.version for prior in priors), default=0) + len(here)
-    return context.digester.digest("again", identity.key.hex(), str(context.read.inbound.id)), 1

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from engine.domain.event import Line
 from engine.domain.posting import Action, Original, Prior, Reversal
 from engine.domain.status import EffectState, LineState
-from engine.pipeline.context import Context
+from engine.pipeline.context import AS_NEW, Context
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
 from engine.pipeline.holding import hold_all
 from engine.pipeline.identity import Identity, is_credit, of_other_account, says_same
@@ -20,7 +20,6 @@ class Meant(NamedTuple):
     """A line of this message with what it owes. `taken_back`: how much of it other credits of the message mean."""
 
     line: Line
-    key: bytes
     dues: tuple[Due, ...]
     taken_back: Decimal
 
@@ -44,10 +43,13 @@ class Earlier:
         self._stands: dict[bytes, list[tuple[int, bytes]]] = {}
         self._reversals: dict[int, tuple[Reversal, ...]] = {}
         self._new: list[tuple[Line, Identity, Judged]] = []
+        self._withdrawn: set[int] = set()
         self._taken_back: defaultdict[int, Decimal] = defaultdict(Decimal)
 
-    def add(self, line: Line, identity: Identity, verdict: Judged) -> None:
-        if verdict.takes_back is not None:
+    def add(self, line: Line, identity: Identity, verdict: Judged, *, takes: bool = True) -> None:
+        """`takes`: what it takes back is not among the facts."""
+        self._withdrawn.update(verdict.withdraws)
+        if takes and verdict.takes_back is not None:
             number, quantity = verdict.takes_back
             self._taken_back[number] += quantity
         if verdict.dues and all(due.is_new for due in verdict.dues):
@@ -57,7 +59,7 @@ class Earlier:
             self._told.setdefault((identity.key, action), []).append((line.number, identity.body))
         elif verdict.state is LineState.DUPLICATE and not is_credit(line.fields):
             self._stands.setdefault(identity.key, []).append((line.number, identity.body))
-        for due in verdict.dues:
+        for due in verdict.dues if takes else ():
             if due.original is not None and due.hold is None:
                 taken = Reversal(0, 0, EffectState.ROUTED, due.quantity or Decimal(0), due.amount)
                 before = self._reversals.get(due.original.effect_id, ())
@@ -74,10 +76,14 @@ class Earlier:
     def meant(self, way: Sequence[bytes]) -> list[Meant]:
         """New lines that a credit finds under these digests."""
         return [
-            Meant(line, identity.key, verdict.dues, self._taken_back[line.number])
+            Meant(line, verdict.dues, self._taken_back[line.number])
             for line, identity, verdict in self._new
             if not {identity.key, *identity.finds}.isdisjoint(way)
         ]
+
+    def replaced(self, original: Original) -> bool:
+        """Whether one of those lines takes its place."""
+        return original.effect_id in self._withdrawn
 
     def after(self, original: Original) -> Original:
         """The original with what those lines take back of it."""
@@ -108,6 +114,19 @@ def told_before(
     if any(of_other_account(prior.body, identity.body) for prior in priors):
         cause = "told before for another account"
     return hold_all(context, line, identity, Hold(INTERFACE, cause), action, owns=False)
+
+
+def key_and_version(
+    context: Context, index: int, line: Line, identity: Identity, earlier: Earlier, action: Action
+) -> tuple[bytes, int]:
+    """A line that a person (or the channel) took as new beside an equal one has a key, or a version, of its own."""
+    if context.decisions.get((context.channel.name, line.number)) == AS_NEW and not identity.strong:
+        return context.digester.digest("again", identity.key.hex(), str(context.read.inbound.id)), 1
+    priors = context.priors(index, identity, context.channel.effects, action)
+    here = earlier.told(identity, action)
+    if identity.strong or not (priors or here):
+        return identity.key, 1 + max((prior.version for prior in priors), default=0) + len(here)
+    return context.digester.digest("again", identity.key.hex(), str(context.read.inbound.id)), 1
 
 
 def _as_told(prior: Prior) -> str:

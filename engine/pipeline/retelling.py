@@ -17,7 +17,7 @@ from engine.pipeline.context import Context
 from engine.pipeline.corroborating import seen_anew
 from engine.pipeline.dues import INTERFACE, Hold, Judged, Owed, judged_by
 from engine.pipeline.holding import held_anew, hold_all
-from engine.pipeline.identity import Identity, is_void, says_same
+from engine.pipeline.identity import Identity, adds_account, is_void, says_same
 from engine.pipeline.owing import owed
 from engine.pipeline.repeats import Earlier
 
@@ -41,7 +41,8 @@ def told_as_ever(
     newest, mine = _newest(context, identity), context.read.inbound.told
     if newest is None or newest.message == mine:
         return None
-    if not any(says_same(newest.body, body) for body in context.bodies(index, identity)):
+    same = any(says_same(newest.body, body) for body in context.bodies(index, identity))
+    if not same or adds_account(newest.body, identity.body):  # what was held for want of it can go
         over = newest.message > mine and not is_void(line.fields)  # what is void is so for good
         return Judged(LineState.FILTERED, f"told anew by message {newest.message}") if over else None
     if newest.message > mine or not context.known(index, identity):
@@ -96,8 +97,10 @@ def _beside(context: Context, identity: Identity) -> tuple[int, ...]:
 
 
 def _newest(context: Context, identity: Identity) -> Telling | None:
-    """The last telling of this message or another."""
-    return max(context.facts.told.get(identity.key, ()), default=None, key=lambda one: one.message)
+    """The last telling of this message or another; where it names no account, of the account that was named last."""
+    told = sorted(context.facts.told.get(identity.key, ()), key=lambda one: one.message, reverse=True)
+    same = [one.body for one in told if says_same(one.body, told[0].body)]
+    return told[0]._replace(body=max(same, key=len)) if told else None
 
 
 def _taken_back(original: Original, tellers: Collection[int]) -> bool:

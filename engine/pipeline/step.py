@@ -73,7 +73,8 @@ def step(
         if given := persons_of_case(digester, part.channel, part.header, facts):
             whose = {**part.header, **given}
         part = with_left_out(context, part)
-        judged = judge_lines(context, part)
+        moving = _moving(part, only)
+        judged = judge_lines(context, part, moving)
         dues = pair([
             due for verdict in judged for due in verdict.dues if only is None or _among(context, due, only)
         ])  # fmt: skip
@@ -87,7 +88,7 @@ def step(
         documents += composed.documents
         placed += composed.placed
         translated.update(keep_translated(context, part, composed))
-        decided = _decided(part, judged, only)
+        decided = _decided(part, judged, moving)
         sightings += [sighting for verdict in decided for sighting in verdict.sightings]
         sightings += unseen(context, part)
         withdraws += [effect for verdict in decided for effect in verdict.withdraws]
@@ -110,13 +111,17 @@ def step(
     )
 
 
-def _decided(part: ChannelRead, judged: Sequence[Judged], only: frozenset[HeldEffect] | None) -> list[Judged]:
-    """What is said of the lines that move: with a release, of those only of which something may."""
-    moving = None if only is None else {effect[:2] for effect in only}
+def _moving(part: ChannelRead, only: frozenset[HeldEffect] | None) -> set[int] | None:
+    """With a release, the numbers of the lines of which something may move; None: all."""
+    return None if only is None else {number for channel, number, *_ in only if channel == part.channel.name}
+
+
+def _decided(part: ChannelRead, judged: Sequence[Judged], moving: set[int] | None) -> list[Judged]:
+    """What is said of the lines that move."""
     return [
         verdict
         for line, verdict in zip(part.event.lines, judged, strict=True)
-        if moving is None or (part.channel.name, line.number) in moving
+        if moving is None or line.number in moving
     ]
 
 

@@ -14,6 +14,10 @@ from engine.domain.status import EffectState, MessageState
 from engine.domain.views import MessageQuery
 from tests.unit.pipeline.ledger import books, closes, explained, settle
 
+CHANNEL = "channels/ehr-usage.yaml"
+CEMENT = "NORTH,CEM-PAL-40,3000140,Bone cement 40 g,supply,yes,owned,ehr,EA,V120,,\n"
+NEW_ITEM = "NORTH,IMP-NEW-01,1000107,New,implant,yes,owned,ehr,EA,V100,,\n"
+
 
 def credit(texts, source_id: str, reverses: str, quantity: str = "1", amount: str = "4100.00") -> str:
     return texts.dft(texts.ft1(source_id, kind="CD", reverses=reverses, quantity=quantity, amount=amount))
@@ -104,6 +108,44 @@ async def test_a_credit_that_names_its_original_takes_back_nothing_else(house, t
     await house.deliver()
     told = await house.tell(credit(texts, "T3", "T2"))
     assert await house.causes(told.id) == {"credit without its original"}
+
+
+@pytest.mark.parametrize("edits", [{CHANNEL: ("changed: hold", "changed: new")}])
+async def test_a_credit_that_is_taken_as_new_takes_back_beside_the_first(house, texts):
+    await house.tell(texts.dft(texts.ft1("T1", quantity="3", amount="300.00")))
+    await house.tell(credit(texts, "T2", "T1", "1", "100.00"))
+    other = await house.tell(credit(texts, "T2", "T1", "1", "90.00"))
+    assert other.state is MessageState.ROUTED
+    over = await house.tell(credit(texts, "T2", "T1", "2", "200.00"))
+    assert await house.causes(over.id) == {"credit of more than remains"}
+    await settle(house)
+    assert list(books(house).values()) == [Decimal(1)]
+    await closes(house)
+
+
+async def test_a_changed_credit_that_a_person_takes_as_new_goes(house, texts):
+    await house.tell(texts.dft(texts.ft1("T1", quantity="3", amount="300.00")))
+    await house.deliver()
+    await house.tell(credit(texts, "T2", "T1", "1", "100.00"))
+    changed = await house.tell(credit(texts, "T2", "T1", "1", "90.00"))
+    assert await house.causes(changed.id) == {"changed after it was posted"}
+    await house.release(changed.id, as_new=True)
+    await settle(house)
+    assert list(books(house).values()) == [Decimal(1)]
+    await closes(house)
+
+
+async def test_what_credits_took_back_counts_once_when_another_of_their_message_is_released(house, texts):
+    await house.tell(texts.dft(texts.ft1("T1", quantity="3", amount="300.00")))
+    await house.deliver()
+    await house.tell(credit(texts, "T2", "T9"))
+    backs = [texts.ft1(name, kind="CD", reverses="T1", quantity=n) for name, n in (("T3", "1"), ("T2", "2"))]
+    told = await house.tell(texts.dft(*backs, control="2"))
+    assert await house.causes(told.id) == {"changed after it was posted"}
+    await house.release(told.id, as_new=True)
+    await settle(house)
+    assert books(house) == {}
+    await closes(house)
 
 
 async def test_the_other_of_two_that_are_alike_is_meant_when_one_was_credited(house, texts):
@@ -257,6 +299,67 @@ class TestOfItsOwnMessage:
         more = texts.ft1("T2", kind="CD", reverses="T1", quantity="4", amount="400.00")
         told = await house.tell(texts.dft(texts.ft1("T1", quantity="3", amount="300.00"), more))
         assert "credit of more than remains" in await house.causes(told.id)
+
+    @pytest.mark.parametrize("edits", [{CHANNEL: ("alike: hold", "alike: new")}])
+    async def test_lines_without_an_id_that_come_again_are_cancelled_again(self, house, texts):
+        for control in ("1", "2"):
+            told = await house.tell(texts.dft(texts.ft1(""), texts.ft1("", kind="CD"), control=control))
+            assert (told.state, told.reason) == (MessageState.FILTERED, "taken back before it left")
+        await closes(house)
+
+    async def test_suspected_duplicates_that_a_person_takes_as_new_are_cancelled(self, house, texts):
+        await house.tell(texts.dft(texts.ft1(""), texts.ft1("", kind="CD")))
+        again = await house.tell(texts.dft(texts.ft1(""), texts.ft1("", kind="CD"), control="2"))
+        await house.release(again.id, as_new=True)
+        assert await house.documents() == await house.store.worklist() == []
+        await closes(house)
+
+    @pytest.mark.parametrize("edits", [{CHANNEL: ("changed: hold", "changed: correct")}])
+    @pytest.mark.parametrize("back", ["1", "2"])
+    async def test_what_an_earlier_telling_left_held_is_not_meant(self, house, texts, back):
+        await house.tell(texts.dft(texts.ft1("T1", code="NOBODY-KNOWS", quantity="2")))
+        credit = texts.ft1("T2", kind="CD", reverses="T1", quantity=back)
+        told = await house.tell(texts.dft(texts.ft1("T1", quantity="2"), credit, control="2"))
+        cause = (
+            "taken back before it left" if back == "2" else "credit of a part of a line of its own message"
+        )
+        assert await house.causes(told.id) == {cause}
+        await house.release(told.id)
+        await settle(house)
+        assert sum(books(house).values()) == 2 - int(back)
+        assert not await house.store.anything_waits()
+        await closes(house)
+
+    async def test_what_took_something_else_back_takes_back_nothing_when_another_line_is_released(
+        self, house, texts
+    ):
+        await house.tell(texts.dft(texts.ft1("T1")))
+        await house.tell(texts.dft(texts.ft1("T3", code="IMP-FEM-05")))
+        told = await house.tell(texts.dft(texts.ft1("T3"), texts.ft1("", kind="CD"), control="2"))
+        assert "changed after it was posted" in await house.causes(told.id)
+        await house.release(told.id, as_new=True)
+        await settle(house)
+        assert books(house) == {"1000105": 1, "1000106": 1}
+        await closes(house)
+
+    async def test_what_a_replayed_message_left_held_is_not_meant(self, house, texts):
+        """It gives way to the replay: nothing would ever come of waiting for it."""
+        part = texts.ft1("T2", kind="CD", reverses="T1", code="IMP-NEW-01")
+        text = texts.dft(texts.ft1("T1", quantity="3", code="IMP-NEW-01"), part)
+        first = await house.tell(text)
+        await house.adopt(
+            {
+                "mappings/tables/items.csv": (CEMENT, f"{CEMENT}{NEW_ITEM}"),
+                "mappings/tables/charges.csv": ("IMP-FEM-06", "IMP-NEW-01"),
+            }
+        )
+        replay = await house.tell(text, replays=first.id)
+        assert await house.causes(replay.id) == {"credit of a part of a line of its own message"}
+        await house.release(replay.id)
+        await settle(house)
+        assert books(house) == {"1000107": 2}
+        assert not await house.store.anything_waits()
+        await closes(house)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -66,6 +66,32 @@ async def test_a_charge_that_its_sender_moves_to_another_account_is_taken_back_a
     await explained(house)
 
 
+@pytest.mark.parametrize("edits", [CORRECTS])
+async def test_who_names_no_account_in_between_hides_no_move(house, texts, edits):
+    for number, account in enumerate(("A1", "", "A2")):
+        text = texts.dft(texts.ft1("T1"), account=account, control=str(number))
+        told = await house.tell(text if account else text.replace("|V1\r", "\r"))
+        await settle(house)
+    assert told.state is MessageState.ROUTED
+    charges = [json.loads(row.payload)["account"] for row in house.sent if row.effect == "charge"]
+    assert charges == ["A1", "A1", "A2"]
+    await closes(house)
+
+
+@pytest.mark.parametrize("edits", [CORRECTS])
+async def test_what_was_held_for_want_of_an_account_goes_when_it_is_told_with_one(house, texts, edits):
+    await house.tell(texts.dft(texts.ft1("T1"), account="").replace("|V1\r", "\r"))
+    await settle(house)
+    assert (books(house), charged(house)) == ({"1000106": 1}, {})
+    for control in ("2", "3"):
+        told = await house.tell(texts.dft(texts.ft1("T1"), account="A1", control=control))
+        await settle(house)
+        assert (books(house), charged(house)) == ({"1000106": 1}, {"27810106": 1})
+    assert told.state is MessageState.DUPLICATE
+    assert await house.store.worklist() == []
+    await closes(house)
+
+
 async def tell(house, texts, quantity: int, control: str, **more):
     line = texts.ft1("T1", quantity=str(quantity), amount="100.00", **more)
     return await house.tell(texts.dft(line, control=control))
