@@ -105,7 +105,9 @@ class Lineage:
             case "reference":
                 return Step(name, value, "made of the keys and versions of its lines", "")
             case "posting_date":
-                return Step(name, value, f"day of receipt in {self._release.zone}", "config/suture.yaml")
+                received = told.names.get("posting_date") == self._dates.posting
+                day = "day of receipt" if received else "day on which it was corrected,"
+                return Step(name, value, f"{day} in {self._release.zone}", "config/suture.yaml")
             case "received_at":
                 return Step(name, value, "when the message came in", "the inbox")
             case "number":

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
+from engine.clock import to_datetime
 from engine.codecs.hl7v2.group import Group
 from engine.codecs.hl7v2.lexer import Message
 from engine.domain.event import Line
@@ -75,30 +77,41 @@ def explain(
     context = context_of(release, digester, read, part, facts, {})
     rule = next(one for one in part.channel.effects if one.name == delivery.effect)
     message = parsed(release, inbound)
-    found = [_told(context, part, message, rule, one) for one in carried]
-    tolds = [told for told in found if told is not None]
-    if len(tolds) < len(found):
-        return Explained(delivery, False, ())
     write = rule.undo if delivery.action is Action.REVERSE and rule.undo else rule.write
-    head = {**tolds[0].names, "reference": delivery.reference}
-    same = _rendered(write, head, tolds) == payload
     dates = context.dates(_line(part, carried[0].effect.number).fields)
     lineage = Lineage(release, edition.sources, edition.versions, part.channel, message, dates)
-    teller = _Teller(lineage, edition.sources, write, head, tolds)
-    return Explained(delivery, same, tuple(teller.fields()))
+    written = to_datetime(delivery.created_us).astimezone(release.zone).date()
 
+    def as_of(posted_on: date) -> Explained:
+        found = [_told(context, part, message, rule, one, posted_on) for one in carried]
+        tolds = [told for told in found if told is not None]
+        if len(tolds) < len(found):
+            return Explained(delivery, False, ())
+        head = {**tolds[0].names, "reference": delivery.reference}
+        same = write.render(head, [told.names for told in tolds]) == payload
+        teller = _Teller(lineage, edition.sources, write, head, tolds)
+        return Explained(delivery, same, tuple(teller.fields()))
 
-def _rendered(write: WriteMap, head: Mapping[str, object], tolds: Sequence[Told]) -> bytes:
-    return write.render(head, [told.names for told in tolds])
+    received, written = read.today, to_datetime(delivery.created_us).astimezone(release.zone).date()
+    explained = as_of(received)
+    if explained.same or written == received:
+        return explained
+    corrected = as_of(written)  # a correction is posted on the day that it is made
+    return corrected if corrected.same else explained
 
 
 def _told(
-    context: Context, part: ChannelRead, message: Message, rule: EffectRule, carried: Carried
+    context: Context,
+    part: ChannelRead,
+    message: Message,
+    rule: EffectRule,
+    carried: Carried,
+    posted_on: date,
 ) -> Told | None:
     """A line as its effect told it, worked out anew; None: it does not come out any more."""
     line = _line(part, carried.effect.number)
     group = _group(part, message, line)
-    base = context.base_names(line)
+    base = {**context.base_names(line), "posting_date": posted_on}
     original = carried.original
     if original is not None:
         amount = carried.effect.amount

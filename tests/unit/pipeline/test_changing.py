@@ -11,7 +11,9 @@ from engine.domain.changes import Dropped
 from engine.domain.outcome import Verdict
 from engine.domain.posting import Action
 from engine.domain.status import DeliveryState, EffectState, LineState, MessageState
+from engine.explain.story import Storyteller
 from engine.pipeline.changing import What
+from tests.unit.pipeline.ledger import explained, settle
 
 ITEMS, CHARGES = "mappings/tables/items.csv", "mappings/tables/charges.csv"
 WRONG_ITEM = {ITEMS: ("NORTH,IMP-FEM-06,1000106", "NORTH,IMP-FEM-06,1000105")}
@@ -249,3 +251,22 @@ async def test_where_every_line_of_a_queued_document_changes_it_is_replaced_at_o
     assert {one.state for one in await house.store.effects(first.id)} == {EffectState.CANCELLED}
     (issue,) = [row for row in await house.documents() if row.effect == "issue"]
     assert [line["quantity"] for line in orjson.loads(issue.payload)["lines"]] == ["2", "3"]
+
+
+async def test_what_is_corrected_on_a_later_day_is_explained(house, texts):
+    first = await house.tell(texts.dft(texts.ft1("T1"), texts.ft1("T2")))
+    await house.deliver()
+    await house.adopt(WRONG_ITEM)
+    await house.correct(first.id)
+    await settle(house)
+    await house.correct(first.id, undo=True)
+    await settle(house)
+    posted_on = {orjson.loads(row.payload)["posting_date"] for row in house.sent if row.effect == "issue"}
+    assert len(posted_on) == 2
+    await explained(house)
+    stories = await Storyteller(house.store).postings(first.id)
+    said = {story.step.of[0].rule for one in stories for story in one.fields if story.place == "posting_date"}
+    assert said == {
+        "day of receipt in America/Chicago",
+        "day on which it was corrected, in America/Chicago",
+    }
