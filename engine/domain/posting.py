@@ -120,7 +120,7 @@ class Fact(NamedTuple):
 
 
 class Prior(NamedTuple):
-    """An effect that already owns a key."""
+    """An effect that already owns a key. `told`: the message that told it, of a replay the one that it tells again."""
 
     effect_id: int
     message_id: int
@@ -131,6 +131,7 @@ class Prior(NamedTuple):
     version: int
     state: EffectState
     body: bytes
+    told: int
 
 
 class Reversal(NamedTuple):

@@ -15,7 +15,7 @@ from engine.domain.told import Told
 from engine.mapping.translation import Dates
 from engine.pipeline.cases import case_of, known_names, names_of_case, persons_of_case
 from engine.pipeline.digests import Digester
-from engine.pipeline.identity import Identity, identify, text_of
+from engine.pipeline.identity import Identity, as_new, identify, text_of
 from engine.pipeline.numbers import PERSONS, other_names, person_digest, surviving_persons
 from engine.pipeline.reading import ChannelRead, Read
 from engine.site.release import Channel, EffectRule, Release
@@ -101,6 +101,8 @@ class Context:
         """Effects of other messages that own this line's key at this channel's destinations."""
         targets = {(rule.destination, rule.name) for rule in rules}
         keys = [identity.key, *(other[index].key for other in self.others)]
+        if self.read.inbound.replays is not None and not identity.strong:
+            keys.append(as_new(self.digester, identity, self.read.inbound.told))
         return [
             prior
             for key in keys

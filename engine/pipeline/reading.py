@@ -18,7 +18,7 @@ from engine.domain.message import Inbound
 from engine.domain.posting import Fact, FactKeys
 from engine.errors import MessageError
 from engine.pipeline.digests import Digester
-from engine.pipeline.identity import Identity, identify, is_credit, text_of
+from engine.pipeline.identity import Identity, as_new, identify, is_credit, text_of
 from engine.pipeline.numbers import alias_keys, case_digest, person_digest
 from engine.pipeline.remembering import REMEMBERED, facts_of
 from engine.pipeline.remembering import happened_us as happened
@@ -116,7 +116,7 @@ def read_message(release: Release, digester: Digester, inbound: Inbound) -> Read
         bool(channels),
         _moneyed(message),
         not any(part.event.lines for part in reads) and _has_lines(message),
-        _needs(digester, reads),
+        _needs(digester, inbound, reads),
         tuple(_remembered(digester, message, reads, first, again=inbound.told != inbound.id)),
         person_digest(digester, "account", people),
         person_digest(digester, "patient", people),
@@ -203,7 +203,7 @@ def _first_fields(reads: list[ChannelRead]) -> Fields:
     return next(with_lines, next((part.event.header for part in reads if part.event.header), {}))
 
 
-def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
+def _needs(digester: Digester, inbound: Inbound, reads: list[ChannelRead]) -> FactKeys:
     encounters: list[bytes] = []
     aliases: list[bytes] = []
     priors: list[bytes] = []
@@ -233,6 +233,8 @@ def _needs(digester: Digester, reads: list[ChannelRead]) -> FactKeys:
             encounters.append(account)
         for identity in part.identities:
             priors.append(identity.key)
+            if inbound.replays is not None and not identity.strong:
+                priors.append(as_new(digester, identity, inbound.told))
             originals.extend(digest for way in identity.seeks for digest in way)
             if part.channel.reader.tells_whole:
                 originals.append(identity.key)

@@ -13,7 +13,9 @@ from engine.domain.status import EffectState, LineState
 from engine.pipeline.context import AS_NEW, Context
 from engine.pipeline.dues import INTERFACE, Due, Hold, Judged
 from engine.pipeline.holding import hold_all
-from engine.pipeline.identity import Identity, is_credit, of_other_account, says_same
+from engine.pipeline.identity import Identity, as_new, is_credit, of_other_account, says_same
+
+CHANGED = "changed after it was posted"
 
 
 class Meant(NamedTuple):
@@ -100,6 +102,11 @@ def told_before(
     if not (priors or here) or (context.channel.name, line.number) in context.decisions:
         return None
     if not identity.strong:
+        replayed = _told_by_the_replayed(context, priors)
+        if replayed is not None and replayed.body == identity.body:
+            return Judged(LineState.DUPLICATE, _as_told(replayed))
+        if replayed is not None:
+            return hold_all(context, line, identity, Hold(INTERFACE, CHANGED), action, owns=False)
         if context.channel.same_line.alike == "new":
             return None
         return hold_all(context, line, identity, Hold(INTERFACE, "suspected duplicate"), action, owns=False)
@@ -110,10 +117,17 @@ def told_before(
         return Judged(LineState.DUPLICATE, same[0])
     if context.channel.same_line.changed == "new":
         return None
-    cause = "changed after it was posted" if priors else "one id with two contents in a message"
+    cause = CHANGED if priors else "one id with two contents in a message"
     if any(of_other_account(prior.body, identity.body) for prior in priors):
         cause = "told before for another account"
     return hold_all(context, line, identity, Hold(INTERFACE, cause), action, owns=False)
+
+
+def _told_by_the_replayed(context: Context, priors: Sequence[Prior]) -> Prior | None:
+    """What the message that is replayed made of a line: one without an id is the same one there, and nowhere else."""
+    inbound = context.read.inbound
+    mine = (prior for prior in priors if prior.told == inbound.told)
+    return None if inbound.replays is None else next(mine, None)
 
 
 def key_and_version(
@@ -121,12 +135,12 @@ def key_and_version(
 ) -> tuple[bytes, int]:
     """A line that a person (or the channel) took as new beside an equal one has a key, or a version, of its own."""
     if context.decisions.get((context.channel.name, line.number)) == AS_NEW and not identity.strong:
-        return context.digester.digest("again", identity.key.hex(), str(context.read.inbound.id)), 1
+        return as_new(context.digester, identity, context.read.inbound.told), 1
     priors = context.priors(index, identity, context.channel.effects, action)
     here = earlier.told(identity, action)
     if identity.strong or not (priors or here):
         return identity.key, 1 + max((prior.version for prior in priors), default=0) + len(here)
-    return context.digester.digest("again", identity.key.hex(), str(context.read.inbound.id)), 1
+    return as_new(context.digester, identity, context.read.inbound.told), 1
 
 
 def _as_told(prior: Prior) -> str:

@@ -149,11 +149,11 @@ def _priors(connection: apsw.Connection, keys: tuple[bytes, ...]) -> dict[bytes,
     found: dict[bytes, tuple[Prior, ...]] = {}
     if not keys:
         return found
-    for key, effect, message, number, destination, name, action, version, state, body in ask(
+    for key, effect, message, number, destination, name, action, version, state, *said in ask(
         connection, "priors", apsw.carray(keys)
     ):
         prior = Prior(
-            effect, message, number, destination, name, Action(action), version, EffectState(state), body
+            effect, message, number, destination, name, Action(action), version, EffectState(state), *said
         )
         found[key] = (*found.get(key, ()), prior)
     return found

@@ -82,8 +82,30 @@ async def test_the_owners_of_a_key_are_told_with_what_was_sent(store, make):
     issue, charge = await store.effects(message)
     (facts,) = await store.gather([FactKeys(priors=(make.key("a"),))])
     assert facts.priors[make.key("a")] == (
-        Prior(issue.id, message, 4, "erp", "issue", Action.POST, 1, EffectState.ROUTED, make.key("sent")),
-        Prior(charge.id, message, 4, "billing", "charge", Action.POST, 1, EffectState.HELD, make.key("sent")),
+        Prior(
+            issue.id,
+            message,
+            4,
+            "erp",
+            "issue",
+            Action.POST,
+            1,
+            EffectState.ROUTED,
+            make.key("sent"),
+            message,
+        ),
+        Prior(
+            charge.id,
+            message,
+            4,
+            "billing",
+            "charge",
+            Action.POST,
+            1,
+            EffectState.HELD,
+            make.key("sent"),
+            message,
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.domain.status import LineState, MessageState
+from tests.unit.pipeline.ledger import books, charged, settle
 
 
 async def test_the_same_strong_key_with_the_same_content_is_a_duplicate(house, texts):
@@ -134,3 +135,46 @@ async def test_a_line_that_cannot_be_read_is_held_once_however_often_it_is_told(
     assert states == [held, MessageState.DUPLICATE, held, held, held, held]
     assert await house.causes(other.id) == {"changed after it was posted"}
     assert await house.causes(weak[1].id) == {"suspected duplicate"}
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+@pytest.mark.parametrize(
+    "edits", [{}, {"channels/ehr-usage.yaml": ("alike: hold", "alike: new")}], ids=["hold", "new"]
+)
+async def test_a_replay_of_lines_without_an_id_that_were_applied_is_a_duplicate(house, texts, edits, lines):
+    """Rules of money, 31: elsewhere such a line may be a second one, but not in the same message told again."""
+    text = texts.dft(*[texts.ft1("")] * lines)
+    first, other = await house.tell(text), await house.tell(text)
+    if other.state is MessageState.HELD:
+        await house.release(other.id, as_new=True)
+    await settle(house)
+    for message in (first, other):
+        again = await house.tell(text, replays=message.id)
+        twice = await house.tell(text, replays=again.id)
+        assert (again.state, twice.state) == (MessageState.DUPLICATE, MessageState.DUPLICATE)
+    await settle(house)
+    assert books(house) == {"1000106": 2 * lines}
+    third = await house.tell(text)
+    assert third.state is (MessageState.ROUTED if edits else MessageState.HELD)
+
+
+async def test_a_replay_posts_what_was_held_beside_lines_without_an_id_that_were_applied(house, texts):
+    text = texts.dft(texts.ft1(""), texts.ft1("", code="IMP-NEW-01"))
+    first = await house.tell(text)
+    row = "IMP-NEW-01,*,27810990,yes,0278,1,,\nIMP-FEM-06,*,27810106"
+    await house.adopt({"mappings/tables/charges.csv": ("IMP-FEM-06,*,27810106", row)})
+    again = await house.tell(text, replays=first.id)
+    lines = await house.store.lines(again.id)
+    assert [line.state for line in lines] == [LineState.DUPLICATE, LineState.POSTED]
+    assert (await house.tell(text, replays=again.id)).state is not MessageState.ROUTED
+    await settle(house)
+    assert charged(house) == {"27810106": 1, "27810990": 1}
+
+
+@pytest.mark.parametrize(
+    "edits", [{"channels/ehr-usage.yaml": ("by: source_id", "by: [account, code, used_on]")}]
+)
+async def test_a_replay_that_says_something_else_of_a_line_without_an_id_is_held(house, texts, edits):
+    first = await house.tell(texts.dft(texts.ft1("")))
+    changed = await house.tell(texts.dft(texts.ft1("", amount="4300.00")), replays=first.id)
+    assert await house.causes(changed.id) == {"changed after it was posted"}

@@ -32,8 +32,9 @@ FROM fact f WHERE f.kind = 'told' AND f.key IN carray(?) ORDER BY f.message_id
 SELECT l.key, min(l.id) AS first FROM line_find f JOIN line l ON l.id = f.line_id WHERE f.key = ? GROUP BY l.key ORDER BY first
 
 -- name: priors
-SELECT e.key, e.id, e.message_id, l.number, e.destination, e.name, e.action, e.version, e.state, l.body
-FROM effect e JOIN line l ON l.id = e.line_id WHERE e.owns = 1 AND e.key IN carray(?) ORDER BY e.id
+SELECT e.key, e.id, e.message_id, l.number, e.destination, e.name, e.action, e.version, e.state, l.body,
+       coalesce(i.first, e.message_id)
+FROM effect e JOIN line l ON l.id = e.line_id LEFT JOIN inbound i ON i.id = e.message_id WHERE e.owns = 1 AND e.key IN carray(?) ORDER BY e.id
 
 -- name: originals_by_key
 -- What was refused for good is one, too: its credit waits for it.
