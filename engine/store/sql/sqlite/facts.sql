@@ -33,8 +33,8 @@ SELECT l.key, min(l.id) AS first FROM line_find f JOIN line l ON l.id = f.line_i
 
 -- name: priors
 SELECT e.key, e.id, e.message_id, l.number, e.destination, e.name, e.action, e.version, e.state, l.body,
-       coalesce(i.first, e.message_id)
-FROM effect e JOIN line l ON l.id = e.line_id LEFT JOIN inbound i ON i.id = e.message_id WHERE e.owns = 1 AND e.key IN carray(?) ORDER BY e.id
+       coalesce((SELECT i.first FROM inbound i WHERE i.id = e.message_id), e.message_id)
+FROM effect e JOIN line l ON l.id = e.line_id WHERE e.owns = 1 AND e.key IN carray(?) ORDER BY e.id
 
 -- name: originals_by_key
 -- What was refused for good is one, too: its credit waits for it.
